@@ -1,0 +1,66 @@
+"""What was used: one immutable event a prediction, and their sums by the hour."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class UsageEvent(models.Model):
+    """The record of what one prediction used and cost. Written once, by recorder.py, before the answer leaves.
+
+    References are plain ids: an event outlives what it names, and the hot path pays no foreign-key look-up.
+    """
+
+    id = models.CharField(primary_key=True, max_length=40, editable=False)  # use_…
+    request_id = models.CharField(_("request"), max_length=64)
+    workspace_id = models.CharField(max_length=40)
+    key_id = models.CharField(max_length=40, blank=True)
+    model = models.CharField(_("model"), max_length=100)  # publisher/name
+    version_id = models.CharField(max_length=40)
+    replica = models.CharField(_("replica"), max_length=40, blank=True)
+    protocol = models.CharField(_("protocol"), max_length=20)
+    units = models.JSONField(_("units"))  # unit name → count
+    price_id = models.CharField(max_length=40)
+    cost_nanos = models.BigIntegerField(_("cost"))
+    lease_id = models.CharField(max_length=40, blank=True)  # blank: it was free
+    funding = models.CharField(_("paid from"), max_length=12, blank=True)  # promo, credit, receivable
+    latency_ms = models.PositiveIntegerField(_("latency"))
+    recorded_at = models.DateTimeField(_("time"))
+
+    class Meta:
+        verbose_name = _("usage event")
+        verbose_name_plural = _("usage events")
+        indexes = [
+            models.Index(fields=["workspace_id", "-recorded_at", "-id"], name="usage_of_a_workspace"),
+            models.Index(fields=["lease_id"], name="usage_on_a_lease"),
+            models.Index(fields=["recorded_at"], name="usage_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Rollup(models.Model):
+    """The sum of one hour's events that agree in all the rest. Made again from the events at any time."""
+
+    workspace_id = models.CharField(max_length=40)
+    hour = models.DateTimeField()
+    model = models.CharField(max_length=100)
+    key_id = models.CharField(max_length=40, blank=True)
+    funding = models.CharField(max_length=12, blank=True)
+    requests = models.BigIntegerField()
+    cost_nanos = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = _("hourly usage")
+        verbose_name_plural = _("hourly usage")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace_id", "hour", "model", "key_id", "funding"], name="one_rollup_an_hour"
+            )
+        ]
+        indexes = [models.Index(fields=["hour"], name="rollups_by_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.hour:%Y-%m-%d %H}h {self.model}"

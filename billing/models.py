@@ -1,0 +1,27 @@
+"""All tables of this room; each concept keeps its own."""
+
+from __future__ import annotations
+
+from billing.gate.models import Cap, Lease
+from billing.ledger.models import Account, Entry, Transaction
+from billing.metering.models import Rollup, UsageEvent
+from billing.plans.models import Plan, Subscription
+from billing.prices.models import Price
+from billing.stripe.models import Invoice, Report, StripeEvent, StripeLink
+
+__all__ = [
+    "Account",
+    "Cap",
+    "Entry",
+    "Invoice",
+    "Lease",
+    "Plan",
+    "Price",
+    "Report",
+    "Rollup",
+    "StripeEvent",
+    "StripeLink",
+    "Subscription",
+    "Transaction",
+    "UsageEvent",
+]

@@ -1,0 +1,115 @@
+"""What we know of Stripe: whose ids are whose, what it told us, what we told it, what it invoiced."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class StripeLink(models.Model):
+    """Our thing ↔ Stripe's id of it, in one Stripe account (the sandbox's are not the real one's)."""
+
+    account = models.CharField(max_length=64)
+    kind = models.CharField(max_length=20)  # customer, product, price, meter
+    key = models.CharField(max_length=60)  # our id of it
+    stripe_id = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "kind", "key"], name="one_link_a_thing"),
+            models.UniqueConstraint(fields=["account", "stripe_id"], name="one_link_a_stripe_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key} = {self.stripe_id}"
+
+
+class StripeEvent(models.Model):
+    """A webhook delivery, stored once under Stripe's id, handled once."""
+
+    id = models.CharField(primary_key=True, max_length=64)
+    type = models.CharField(_("type"), max_length=80)
+    object_id = models.CharField(max_length=64, blank=True)  # handlers fetch the current state of it
+    created_at = models.DateTimeField(_("created"))
+    received_at = models.DateTimeField(_("received"), default=timezone.now)
+    handled_at = models.DateTimeField(_("handled"), null=True)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    error = models.CharField(_("error"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("Stripe event")
+        verbose_name_plural = _("Stripe events")
+        indexes = [
+            models.Index(
+                fields=["received_at"], condition=models.Q(handled_at=None), name="unhandled_stripe_events"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+
+class ReportState(models.TextChoices):
+    """How far a report to a meter got."""
+
+    PENDING = "pending", _("waiting")
+    SENDING = "sending", _("being sent")
+    ACCEPTED = "accepted", _("accepted")
+    REJECTED = "rejected", _("rejected")
+
+
+class Report(models.Model):
+    """Usage of a workspace in an hour, as told to a Stripe meter. A late event makes the next part, never changes one."""
+
+    identifier = models.CharField(primary_key=True, max_length=100)  # rep-{workspace}-{hour}-{part}
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    hour = models.DateTimeField(_("hour"))
+    part = models.PositiveIntegerField(_("part"))
+    nanos = models.BigIntegerField(_("usage"))  # of this part, nano-dollars
+    value = models.BigIntegerField(
+        _("value")
+    )  # micro-dollars sent; what stays under one is carried to the next part
+    timestamp = models.DateTimeField(_("timestamp"))
+    state = models.CharField(
+        _("state"), max_length=10, choices=ReportState.choices, default=ReportState.PENDING
+    )
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    next_attempt_at = models.DateTimeField(_("next attempt"), default=timezone.now)
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    error = models.CharField(_("error"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("meter report")
+        verbose_name_plural = _("meter reports")
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "hour", "part"], name="one_report_a_part")
+        ]
+        indexes = [models.Index(fields=["state", "next_attempt_at"], name="reports_to_send")]
+
+    def __str__(self) -> str:
+        return self.identifier
+
+
+class Invoice(models.Model):
+    """Stripe's invoice, mirrored."""
+
+    stripe_id = models.CharField(primary_key=True, max_length=64)
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="invoices")
+    number = models.CharField(_("number"), max_length=60, blank=True)
+    status = models.CharField(_("status"), max_length=20)
+    currency = models.CharField(max_length=3)
+    total_cents = models.BigIntegerField(_("total"))
+    paid_cents = models.BigIntegerField(_("paid"), default=0)
+    period_start = models.DateTimeField(_("from"))
+    period_end = models.DateTimeField(_("to"))
+    hosted_url = models.URLField(max_length=500, blank=True)
+    created_at = models.DateTimeField(_("created"))
+
+    class Meta:
+        verbose_name = _("invoice")
+        verbose_name_plural = _("invoices")
+        indexes = [models.Index(fields=["workspace", "-created_at"], name="invoices_of_a_workspace")]
+
+    def __str__(self) -> str:
+        return self.number or self.stripe_id

@@ -1,0 +1,102 @@
+"""The catalog: models, and the immutable versions under them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from portal.kit import ids
+
+
+def _model_id() -> str:
+    return ids.make("mdl")
+
+
+def _version_id() -> str:
+    return ids.make("ver")
+
+
+NAME = RegexValidator(
+    r"^[a-z0-9](?:[a-z0-9._-]{0,58}[a-z0-9])?$",
+    _("Use 1 to 60 lower-case letters, digits, dots, hyphens and underscores."),
+)
+
+
+class Visibility(models.TextChoices):
+    """Who sees and may call a model."""
+
+    PUBLIC = "public", _("public")
+    WORKSPACE = "workspace", _("its workspace only")
+
+
+class Model(models.Model):
+    """`publisher/name` in the catalog."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=_model_id, editable=False)
+    publisher = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="models")
+    name = models.CharField(_("name"), max_length=60, validators=[NAME])
+    task = models.CharField(_("task"), max_length=40)  # a name in marketplace.tasks.registry
+    title = models.CharField(_("title"), max_length=120)
+    summary = models.CharField(_("summary"), max_length=300, blank=True)
+    card = models.TextField(_("model card"), blank=True)  # Markdown
+    licence = models.CharField(_("licence"), max_length=60, blank=True)
+    visibility = models.CharField(
+        _("visibility"), max_length=10, choices=Visibility.choices, default=Visibility.PUBLIC
+    )
+    price = models.ForeignKey(
+        "billing.Price", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    live_version = models.ForeignKey(
+        "Version", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("model")
+        verbose_name_plural = _("models")
+        constraints = [models.UniqueConstraint(fields=["publisher", "name"], name="one_model_a_name")]
+        indexes = [models.Index(fields=["task"], name="models_of_a_task")]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    @property
+    def slug(self) -> str:
+        """`publisher/name`; reads the publisher."""
+        return f"{self.publisher.slug}/{self.name}"
+
+
+class Version(models.Model):
+    """An immutable artifact or upstream under a model."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=_version_id, editable=False)
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField(_("number"))
+    engine = models.CharField(_("engine"), max_length=20)  # a name in inference.engines.registry
+    source = models.CharField(
+        _("source"), max_length=500
+    )  # a folder, relative to settings.MODELS_DIR, or an upstream's URL
+    options = models.JSONField(
+        _("options"), default=dict
+    )  # for the engine: upstream_model, upstream_key_env, …
+    spec = models.JSONField(_("specification"), default=dict)  # marketplace.tasks.task.ModelSpec as JSON
+    metrics = models.JSONField(_("metrics"), default=dict)  # on the untouched test split: name → value
+    notes = models.TextField(_("changes"), blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("version")
+        verbose_name_plural = _("versions")
+        constraints = [models.UniqueConstraint(fields=["model", "number"], name="one_version_a_number")]
+
+    def __str__(self) -> str:
+        return f"{self.model} v{self.number}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("A version never changes: publish the next one.")
+        super().save(*args, **kwargs)

@@ -1,0 +1,8 @@
+"""All tables of this room; each concept keeps its own."""
+
+from __future__ import annotations
+
+from marketplace.catalog.models import Model, Version
+from marketplace.training.models import Run
+
+__all__ = ["Model", "Run", "Version"]

@@ -1,0 +1,59 @@
+"""The only way from a request to a person's things."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest
+
+from portal.accounts.models import Membership, Role, User, Workspace
+from portal.accounts.workspaces import open_personal
+from portal.kit.errors import Problem
+
+SESSION_KEY = "workspace"
+_RANK = {Role.VIEWER: 0, Role.MEMBER: 1, Role.ADMIN: 2, Role.OWNER: 3}
+M = TypeVar("M", bound=Model)
+
+
+class Forbidden(Problem):
+    """The member's role does not allow it."""
+
+    status = 403
+    code = "forbidden"
+
+
+def workspace_of(request: HttpRequest) -> Workspace:
+    """The workspace that the signed-in person works in: the one chosen in the session, else the personal one."""
+    user = request.user
+    assert isinstance(user, User), "guard the view with login_required"
+    chosen = request.session.get(SESSION_KEY)
+    if chosen:
+        membership = (
+            Membership.objects.select_related("workspace").filter(user=user, workspace_id=chosen).first()
+        )
+        if membership is not None:
+            return membership.workspace
+    return open_personal(user)
+
+
+def thing_of(workspace: Workspace, things: QuerySet[M], **which: Any) -> M:
+    """The workspace's own thing, or 404: another's thing does not exist."""
+    found = things.filter(workspace=workspace, **which).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def require_role(request: HttpRequest, workspace: Workspace, least: Role) -> None:
+    """Raises Forbidden unless the person's role in the workspace is at least `least`."""
+    membership = Membership.objects.filter(user_id=request.user.pk, workspace=workspace).first()
+    if membership is None or _RANK[Role(membership.role)] < _RANK[least]:
+        raise Forbidden(f"Ask an owner of {workspace.name}: this needs the role {least.label}.")
+
+
+def workspace_context(request: HttpRequest) -> dict[str, Workspace | None]:
+    """Template context: the current workspace."""
+    if not getattr(request, "user", None) or not request.user.is_authenticated:
+        return {"workspace": None}
+    return {"workspace": workspace_of(request)}

@@ -1,0 +1,21 @@
+"""The Celery application and its beat table: what runs later, and how often."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+app = Celery("mercato")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(related_name="jobs")
+# Every entry may run twice, late, or at the same time as itself. Seconds.
+app.conf.beat_schedule = {
+    "settle-leases": {"task": "billing.jobs.settle_leases", "schedule": 10.0},
+    "roll-up-usage": {"task": "billing.jobs.roll_up_usage", "schedule": 10.0},
+    "report-usage": {"task": "billing.jobs.report_usage", "schedule": 15.0},
+    "handle-stripe-events": {"task": "billing.jobs.handle_stripe_events", "schedule": 15.0},
+    "train-queued": {"task": "marketplace.jobs.train_queued", "schedule": 10.0},
+}
