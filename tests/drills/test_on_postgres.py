@@ -15,9 +15,7 @@ from tests.house.tree import ROOT
 @pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.parametrize("room", ["portal", "billing", "marketplace", "inference"])
-def test_a_room_behaves_the_same_on_postgresql_and_redis(
-    room: str, postgres_url: str, redis_url: str
-) -> None:
+def test_a_room_behaves_the_same_on_postgresql_and_redis(room: str, postgres_url: str, redis_url: str) -> None:
     run = subprocess.run(
         [
             sys.executable,

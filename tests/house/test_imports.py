@@ -58,12 +58,7 @@ def test_dotted_names_in_settings_can_be_imported() -> None:
         settings.UNFOLD["DASHBOARD_CALLBACK"],
         *settings.TEMPLATES[0]["OPTIONS"]["context_processors"],
         settings.REST_FRAMEWORK["EXCEPTION_HANDLER"],
-        *(
-            name
-            for key, names in settings.REST_FRAMEWORK.items()
-            if key.endswith("_CLASSES")
-            for name in names
-        ),
+        *(name for key, names in settings.REST_FRAMEWORK.items() if key.endswith("_CLASSES") for name in names),
     ]
     for name in dotted:
         import_string(name)

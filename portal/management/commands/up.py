@@ -87,7 +87,9 @@ def _only_one(path: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         lock.close()
-        raise CommandError(f"Mercato already runs on {settings.DATA_DIR}: stop it, or set MERCATO_DATA_DIR.", returncode=2) from error
+        raise CommandError(
+            f"Mercato already runs on {settings.DATA_DIR}: stop it, or set MERCATO_DATA_DIR.", returncode=2
+        ) from error
     return lock
 
 
