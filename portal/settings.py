@@ -22,9 +22,7 @@ PORT = number("PORT", 8000)
 SITE_URL = os.environ.get("SITE_URL", f"http://localhost:{PORT}").rstrip("/")
 DEBUG = switch("DEBUG", False)
 SECRET_KEY = kept_secret("SECRET_KEY", DATA_DIR)
-ALLOWED_HOSTS = env.list(
-    "ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", urlsplit(SITE_URL).hostname]
-)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", urlsplit(SITE_URL).hostname])
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"

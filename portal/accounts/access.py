@@ -29,9 +29,7 @@ def workspace_of(request: HttpRequest) -> Workspace:
     assert isinstance(user, User), "guard the view with login_required"
     chosen = request.session.get(SESSION_KEY)
     if chosen:
-        membership = (
-            Membership.objects.select_related("workspace").filter(user=user, workspace_id=chosen).first()
-        )
+        membership = Membership.objects.select_related("workspace").filter(user=user, workspace_id=chosen).first()
         if membership is not None:
             return membership.workspace
     return open_personal(user)

@@ -15,10 +15,7 @@ def open_personal(user: User) -> Workspace:
     found = Workspace.objects.filter(personal_of=user).first()
     if found is not None:
         return found
-    base = (
-        re.sub(r"[^a-z0-9]+", "-", user.email.partition("@")[0].lower()).strip("-")[:30].strip("-")
-        or "workspace"
-    )
+    base = re.sub(r"[^a-z0-9]+", "-", user.email.partition("@")[0].lower()).strip("-")[:30].strip("-") or "workspace"
     for attempt in range(8):
         slug = base if attempt == 0 else f"{base}-{secrets.token_hex(3)}"
         try:

@@ -28,9 +28,7 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def issue(
-    workspace: Workspace, name: str, created_by: User | None = None, rpm: int | None = None
-) -> tuple[Key, str]:
+def issue(workspace: Workspace, name: str, created_by: User | None = None, rpm: int | None = None) -> tuple[Key, str]:
     """A new key and its secret, which nobody can show again. Raises KeyNameInvalid."""
     name = name.strip()
     if not name or len(name) > 80:
