@@ -20,9 +20,7 @@ class Lease(models.Model):
     id = models.CharField(primary_key=True, max_length=40, default=_lease_id, editable=False)
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
     key_id = models.CharField(max_length=40, blank=True)  # set where the key has a cap of its own
-    funding = models.CharField(
-        _("paid from"), max_length=12
-    )  # ledger account kind: promo, credit or receivable
+    funding = models.CharField(_("paid from"), max_length=12)  # ledger account kind: promo, credit or receivable
     process = models.CharField(_("process"), max_length=80)  # who may spend it
     granted_nanos = models.BigIntegerField(_("granted"))
     spent_nanos = models.BigIntegerField(_("spent"), null=True)  # known when closed

@@ -38,9 +38,7 @@ class Account(models.Model):
         verbose_name_plural = _("accounts")
         constraints = [
             models.UniqueConstraint(fields=["workspace", "kind"], name="one_account_a_kind"),
-            models.UniqueConstraint(
-                fields=["kind"], condition=Q(workspace=None), name="one_platform_account_a_kind"
-            ),
+            models.UniqueConstraint(fields=["kind"], condition=Q(workspace=None), name="one_platform_account_a_kind"),
             models.CheckConstraint(
                 condition=~Q(kind__in=["promo", "credit", "holds"]) | Q(balance_nanos__gte=0),
                 name="credit_is_never_negative",

@@ -51,9 +51,7 @@ class Subscription(models.Model):
     """A workspace on a metered plan. Without one, a workspace is on the free plan."""
 
     id = models.CharField(primary_key=True, max_length=40, default=_subscription_id, editable=False)
-    workspace = models.ForeignKey(
-        "accounts.Workspace", on_delete=models.PROTECT, related_name="subscriptions"
-    )
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="subscriptions")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT)
     state = models.CharField(
         _("state"), max_length=10, choices=SubscriptionState.choices, default=SubscriptionState.PENDING

@@ -41,9 +41,7 @@ class StripeEvent(models.Model):
         verbose_name = _("Stripe event")
         verbose_name_plural = _("Stripe events")
         indexes = [
-            models.Index(
-                fields=["received_at"], condition=models.Q(handled_at=None), name="unhandled_stripe_events"
-            )
+            models.Index(fields=["received_at"], condition=models.Q(handled_at=None), name="unhandled_stripe_events")
         ]
 
     def __str__(self) -> str:
@@ -67,13 +65,9 @@ class Report(models.Model):
     hour = models.DateTimeField(_("hour"))
     part = models.PositiveIntegerField(_("part"))
     nanos = models.BigIntegerField(_("usage"))  # of this part, nano-dollars
-    value = models.BigIntegerField(
-        _("value")
-    )  # micro-dollars sent; what stays under one is carried to the next part
+    value = models.BigIntegerField(_("value"))  # micro-dollars sent; what stays under one is carried to the next part
     timestamp = models.DateTimeField(_("timestamp"))
-    state = models.CharField(
-        _("state"), max_length=10, choices=ReportState.choices, default=ReportState.PENDING
-    )
+    state = models.CharField(_("state"), max_length=10, choices=ReportState.choices, default=ReportState.PENDING)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"), default=timezone.now)
     sent_at = models.DateTimeField(_("sent"), null=True)
@@ -82,9 +76,7 @@ class Report(models.Model):
     class Meta:
         verbose_name = _("meter report")
         verbose_name_plural = _("meter reports")
-        constraints = [
-            models.UniqueConstraint(fields=["workspace", "hour", "part"], name="one_report_a_part")
-        ]
+        constraints = [models.UniqueConstraint(fields=["workspace", "hour", "part"], name="one_report_a_part")]
         indexes = [models.Index(fields=["state", "next_attempt_at"], name="reports_to_send")]
 
     def __str__(self) -> str:

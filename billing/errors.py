@@ -1,0 +1,40 @@
+"""What billing may refuse, and why."""
+
+from __future__ import annotations
+
+from portal.kit.errors import Problem
+
+
+class MoneyInvalid(Problem):
+    """Not an amount of money."""
+
+    status = 422
+    code = "amount_invalid"
+
+
+class NoBudget(Problem):
+    """The workspace's balance or a cap does not cover what the request may cost."""
+
+    status = 402
+    code = "insufficient_quota"
+
+
+class StoreDown(Problem):
+    """The database cannot keep the usage, so nothing was answered and nothing is billed."""
+
+    status = 503
+    code = "store_unavailable"
+
+
+class StripeUnavailable(Problem):
+    """Stripe, or its stand-in, does not answer."""
+
+    status = 503
+    code = "stripe_unavailable"
+
+
+class PlanProblem(Problem):
+    """The plan cannot be subscribed to or changed like this."""
+
+    status = 409
+    code = "plan_conflict"

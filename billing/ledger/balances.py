@@ -1,0 +1,35 @@
+"""What a workspace has and owes, as the ledger says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from billing.ledger.models import Account, AccountKind
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Nano-dollars. `held` is lent to processes right now: the part they do not spend comes back."""
+
+    promo_nanos: int = 0
+    credit_nanos: int = 0
+    owed_nanos: int = 0
+    held_nanos: int = 0
+
+
+def balance(workspace_id: str) -> Balance:
+    """The workspace's balance; zeros before its first use."""
+    held = dict(Account.objects.filter(workspace_id=workspace_id).values_list("kind", "balance_nanos"))
+    return Balance(
+        promo_nanos=held.get(AccountKind.PROMO, 0),
+        credit_nanos=held.get(AccountKind.CREDIT, 0),
+        owed_nanos=-held.get(AccountKind.RECEIVABLE, 0),
+        held_nanos=held.get(AccountKind.HOLDS, 0),
+    )
+
+
+def lock_fundings(workspace_id: str) -> dict[str, int]:
+    """Balances by kind of the accounts that can fund usage, locked until the transaction ends; empty before first use."""
+    kinds = (AccountKind.PROMO, AccountKind.CREDIT, AccountKind.RECEIVABLE)
+    accounts = Account.objects.select_for_update().filter(workspace_id=workspace_id, kind__in=kinds).order_by("pk")
+    return {account.kind: account.balance_nanos for account in accounts}

@@ -1,0 +1,30 @@
+"""`manage.py audit_ledger`: proves that the book, the leases, the events and the rollups agree."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from billing.gate import leases
+from billing.ledger import audit
+from billing.metering import rollups
+
+
+class Command(BaseCommand):
+    help = "Compare balances with entries, leases with events, holds with leases, rollups with events."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with transaction.atomic():
+            totals = audit.totals()
+            wrong = audit.differences() + leases.differences() + rollups.differences()
+            lent = leases.open_nanos()
+        if lent != totals["holds"]:
+            wrong.append(f"open leases {lent}, holds {totals['holds']}")
+        for sentence in wrong:
+            self.stderr.write(sentence)
+        self.stdout.write(json.dumps({"differences": len(wrong), "totals_nanos": totals}))
+        if wrong:
+            raise CommandError(f"{len(wrong)} differences", returncode=1)
