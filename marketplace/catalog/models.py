@@ -44,15 +44,9 @@ class Model(models.Model):
     summary = models.CharField(_("summary"), max_length=300, blank=True)
     card = models.TextField(_("model card"), blank=True)  # Markdown
     licence = models.CharField(_("licence"), max_length=60, blank=True)
-    visibility = models.CharField(
-        _("visibility"), max_length=10, choices=Visibility.choices, default=Visibility.PUBLIC
-    )
-    price = models.ForeignKey(
-        "billing.Price", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    live_version = models.ForeignKey(
-        "Version", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
+    visibility = models.CharField(_("visibility"), max_length=10, choices=Visibility.choices, default=Visibility.PUBLIC)
+    price = models.ForeignKey("billing.Price", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    live_version = models.ForeignKey("Version", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:
@@ -80,9 +74,7 @@ class Version(models.Model):
     source = models.CharField(
         _("source"), max_length=500
     )  # a folder, relative to settings.MODELS_DIR, or an upstream's URL
-    options = models.JSONField(
-        _("options"), default=dict
-    )  # for the engine: upstream_model, upstream_key_env, …
+    options = models.JSONField(_("options"), default=dict)  # for the engine: upstream_model, upstream_key_env, …
     spec = models.JSONField(_("specification"), default=dict)  # marketplace.tasks.task.ModelSpec as JSON
     metrics = models.JSONField(_("metrics"), default=dict)  # on the untouched test split: name → value
     notes = models.TextField(_("changes"), blank=True)

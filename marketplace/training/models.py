@@ -32,9 +32,7 @@ class Run(models.Model):
     dataset = models.CharField(_("dataset"), max_length=200)
     params = models.JSONField(_("parameters"), default=dict)
     state = models.CharField(_("state"), max_length=10, choices=RunState.choices, default=RunState.QUEUED)
-    progress = models.JSONField(
-        _("progress"), default=dict
-    )  # the last marketplace.training.recipes.recipe.Progress
+    progress = models.JSONField(_("progress"), default=dict)  # the last marketplace.training.recipes.recipe.Progress
     curve = models.JSONField(_("curve"), default=list)  # one point an epoch
     version = models.OneToOneField("Version", null=True, on_delete=models.PROTECT, related_name="run")
     error = models.CharField(_("error"), max_length=500, blank=True)
@@ -47,11 +45,7 @@ class Run(models.Model):
     class Meta:
         verbose_name = _("training run")
         verbose_name_plural = _("training runs")
-        indexes = [
-            models.Index(
-                fields=["created_at"], condition=Q(state__in=["queued", "running"]), name="runs_to_do"
-            )
-        ]
+        indexes = [models.Index(fields=["created_at"], condition=Q(state__in=["queued", "running"]), name="runs_to_do")]
 
     def __str__(self) -> str:
         return f"{self.recipe} for {self.model}"

@@ -1,0 +1,33 @@
+"""What the marketplace may refuse, and why."""
+
+from __future__ import annotations
+
+from portal.kit.errors import Problem
+
+
+class InputInvalid(Problem):
+    """The input does not fit the task's schema; `param` is a JSON pointer into it."""
+
+    status = 422
+    code = "input_invalid"
+
+
+class ModelNotFound(Problem):
+    """No such model, or none that the caller may see."""
+
+    status = 404
+    code = "model_not_found"
+
+
+class ModelNotReady(Problem):
+    """The model has no version yet, or it cannot be loaded."""
+
+    status = 503
+    code = "model_not_ready"
+
+
+class SourceInvalid(Problem):
+    """What was to be imported is not what its engine runs."""
+
+    status = 422
+    code = "source_invalid"

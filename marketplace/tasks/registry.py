@@ -1,0 +1,27 @@
+"""Every task by name, loaded when first asked for."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from marketplace.tasks.task import Task
+
+TASKS = {
+    "image-classification": "marketplace.tasks.vision.IMAGE_CLASSIFICATION",
+    "tabular-classification": "marketplace.tasks.tabular.TABULAR_CLASSIFICATION",
+    "text-generation": "marketplace.tasks.text.TEXT_GENERATION",
+    "chat": "marketplace.tasks.chat.CHAT",
+    "tensor": "marketplace.tasks.tensor.TENSOR",
+}
+
+
+@cache
+def get(name: str) -> Task:
+    """The task of this name. Raises KeyError with the names there are."""
+    if name not in TASKS:
+        raise KeyError(f"{name!r} is not a task: use one of {', '.join(TASKS)}")
+    module, _, attribute = TASKS[name].rpartition(".")
+    task = getattr(import_module(module), attribute)
+    assert isinstance(task, Task)
+    return task
