@@ -29,7 +29,7 @@ def balance(workspace_id: str) -> Balance:
 
 
 def lock_fundings(workspace_id: str) -> dict[str, int]:
-    """Balances by kind of the accounts that can fund usage, locked until the transaction ends; empty before first use."""
+    """Balances by kind of what can fund usage, locked until the transaction ends; empty before first use."""
     kinds = (AccountKind.PROMO, AccountKind.CREDIT, AccountKind.RECEIVABLE)
     accounts = Account.objects.select_for_update().filter(workspace_id=workspace_id, kind__in=kinds).order_by("pk")
     return {account.kind: account.balance_nanos for account in accounts}

@@ -1,4 +1,4 @@
-"""The book of all money. Each entry moves an amount from one account to another, so no set of entries can fail to balance."""
+"""The book of all money. An entry moves an amount between two accounts, so no set of them can fail to balance."""
 
 from __future__ import annotations
 

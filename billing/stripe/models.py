@@ -58,7 +58,7 @@ class ReportState(models.TextChoices):
 
 
 class Report(models.Model):
-    """Usage of a workspace in an hour, as told to a Stripe meter. A late event makes the next part, never changes one."""
+    """Usage of a workspace in an hour, as told to a Stripe meter. Late events make the next part."""
 
     identifier = models.CharField(primary_key=True, max_length=100)  # rep-{workspace}-{hour}-{part}
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")

@@ -96,7 +96,7 @@ class Codec(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The declaration. `protocols` may carry it; `widget` tries it in the browser; `metrics` judge it, the first most."""
+    """The declaration. `protocols` carry it, `widget` tries it in the browser, `metrics` judge it, the first most."""
 
     name: str
     title: str

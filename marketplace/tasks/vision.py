@@ -9,7 +9,8 @@ import warnings
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from marketplace.errors import InputInvalid
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
@@ -21,8 +22,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 POINTER = "/input/image"
 
 
-def decode(text: str, channels: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Pixels (height, width, channels) from 0 to 1 of a data URL or base64. Raises InputInvalid."""
+def decode(text: str) -> Image.Image:
+    """The picture in a data URL or base64, at most IMAGE_MAX_SIDE wide and high. Raises InputInvalid."""
     if text.startswith("data:"):
         head, _, text = text.partition(",")
         if ";base64" not in head:
@@ -31,9 +32,12 @@ def decode(text: str, channels: int) -> np.ndarray[Any, np.dtype[np.float32]]:
         raise InputInvalid(f"The image is larger than {IMAGE_MAX_BYTES // 1024**2} MB.", param=POINTER)
     try:
         data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InputInvalid("This is not base64: encode the image file's bytes.", param=POINTER) from error
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
             if image.width * image.height > IMAGE_MAX_PIXELS:
                 raise InputInvalid(
                     f"The image has more than {IMAGE_MAX_PIXELS // 10**6} million pixels.", param=POINTER
@@ -42,14 +46,20 @@ def decode(text: str, channels: int) -> np.ndarray[Any, np.dtype[np.float32]]:
                 # What shows through is white paper.
                 rgba = image.convert("RGBA")
                 image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-            pixels = image.convert("L" if channels == 1 else "RGB")
-    except (binascii.Error, ValueError) as error:
-        raise InputInvalid("This is not base64: encode the image file's bytes.", param=POINTER) from error
+            image.thumbnail((IMAGE_MAX_SIDE, IMAGE_MAX_SIDE))
+            return image.convert("RGB")
     except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, OSError) as error:
         raise InputInvalid(f"This is not an image of a known format ({', '.join(FORMATS)}).", param=POINTER) from error
-    pixels.thumbnail((IMAGE_MAX_SIDE, IMAGE_MAX_SIDE))
-    array = np.asarray(pixels, np.float32) / 255
-    return array[..., None] if channels == 1 else array
+    except (ValueError, SyntaxError) as error:  # Pillow's plugins raise these for broken files
+        raise InputInvalid("This image file is broken.", param=POINTER) from error
+
+
+def pixels(image: Image.Image, height: int, width: int, channels: int) -> NDArray[np.float32]:
+    """The picture as (height, width, channels) from 0 to 1, its proportions kept, the margin as its border is."""
+    picture = image.convert("L") if channels == 1 else image
+    border = picture.resize((1, 1), box=(0, 0, 1, 1)).getpixel((0, 0))
+    fitted = ImageOps.pad(picture, (width, height), Image.Resampling.BICUBIC, color=border)  # type: ignore[arg-type] # an int for L
+    return np.asarray(fitted, np.float32).reshape(height, width, channels) / 255
 
 
 class Classification:
@@ -71,14 +81,9 @@ class Classification:
 
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
         tensor = spec.inputs[0]
-        pixels = decode(given["image"], tensor.shape[-1] or 1)
-        height, width = tensor.shape[1], tensor.shape[2]
-        if height and width and pixels.shape[:2] != (height, width):
-            picture = Image.fromarray((pixels[..., 0] if pixels.shape[-1] == 1 else pixels * 1.0).astype(np.float32))
-            pixels = np.asarray(picture.resize((width, height), Image.Resampling.BOX), np.float32).reshape(
-                height, width, -1
-            )
-        return {tensor.name: pixels[None]}
+        _, height, width, channels = tensor.shape
+        assert height and width and channels, "an image model has a fixed size"
+        return {tensor.name: pixels(decode(given["image"]), height, width, channels)[None]}
 
     def present(self, given: Json, outputs: Arrays, spec: ModelSpec) -> Json:
         row = next(iter(outputs.values()))[0]

@@ -1,0 +1,71 @@
+"""Trains in a process of its own: `python -m marketplace.training.child --recipe R --dataset D --params JSON --out DIR`.
+
+Prints one JSON object a line: {"progress": …} as it goes, and last {"outcome": …} or {"error": {"code", "message"}}.
+Ends when its parent does: standard input closing is the sign.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+from marketplace.training.recipes import registry
+from marketplace.training.recipes.recipe import Progress
+
+
+def main() -> int:
+    """Runs the recipe named on the command line; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--params", default="{}")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    # Whatever libraries print must not come between our lines.
+    wire = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    def say(**line: object) -> None:
+        wire.write(json.dumps(line) + "\n")
+
+    def report(progress: Progress) -> None:
+        say(progress=progress.to_json())
+
+    report(Progress("starting"))
+    try:
+        recipe = registry.get(given.recipe)
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(given.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(given.threads)
+        outcome = recipe.train(given.dataset, json.loads(given.params), report, given.out)
+    except (KeyError, ValueError) as error:
+        say(error={"code": "bad_parameters", "message": str(error)})
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        say(error={"code": "training_failed", "message": f"{type(error).__name__}: {error}"[:400]})
+        return 1
+    say(outcome=outcome.to_json())
+    return 0
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(3)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    # TensorFlow's threads are not worth waiting for.
+    os._exit(code)

@@ -1,0 +1,100 @@
+"""What Keras recipes share: seeds, progress while fitting, judging probabilities, export."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketplace.tasks.task import Tensor
+from marketplace.training.recipes.recipe import Progress, Report
+
+REPORT_EVERY_S = 0.4
+
+
+def begin(seed: int) -> None:
+    """Seeds Python, NumPy and TensorFlow: the same seed gives the same weights."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def progress_callback(report: Report, epochs: int, metric: str) -> Any:
+    """A Keras callback that reports each epoch, and in between a few times a second."""
+    import keras
+
+    class Reporting(keras.callbacks.Callback):  # type: ignore[misc] # keras publishes no types
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.started = self.reported = time.monotonic()
+            self.epoch = 0
+            self.loss: float | None = None
+            self.value: float | None = None
+
+        def tell(self, done: float, ended: bool = False) -> None:
+            self.reported = time.monotonic()
+            eta = (self.reported - self.started) / done * (epochs - done) if done else None
+            report(Progress("training", self.epoch, epochs, self.loss, metric, self.value, eta, ended))
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.epoch = epoch + 1
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if time.monotonic() - self.reported >= REPORT_EVERY_S:
+                self.loss = float(logs["loss"])
+                self.tell(self.epoch - 1 + (batch + 1) / max(self.params["steps"] or 1, 1))
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.loss, self.value = float(logs["loss"]), float(logs.get(f"val_{metric}", float("nan")))
+            self.tell(epoch + 1, ended=True)
+
+    return Reporting()
+
+
+def judge(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> dict[str, float]:
+    """Accuracy, log loss and, for two classes, the area under the ROC curve (probability of label 1)."""
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    exact = probabilities.astype(np.float64)
+    exact /= exact.sum(axis=1, keepdims=True)
+    found = {
+        "accuracy": float((exact.argmax(1) == truth).mean()),
+        "log_loss": float(log_loss(truth, exact, labels=list(range(exact.shape[1])))),
+    }
+    if exact.shape[1] == 2:
+        found["auc"] = float(roc_auc_score(truth, exact[:, 1]))
+    return found
+
+
+def majority(train: NDArray[np.int64], test: NDArray[np.int64]) -> dict[str, float]:
+    """What always answering the commonest label of the training split would reach."""
+    return {"accuracy": float((test == np.bincount(train).argmax()).mean())}
+
+
+def export(model: Any, name: str, shape: tuple[int | None, ...], out: Path) -> Callable[..., Mapping[str, Any]]:
+    """Writes the model's SavedModel and gives its signature as loaded again: what is judged is what is served."""
+    import keras
+    import tensorflow as tf
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint(
+        "serve",
+        lambda given: {"probabilities": model(given, training=False)},
+        input_signature=[tf.TensorSpec(shape, tf.float32, name=name)],
+    )
+    archive.write_out(str(out), verbose=False)
+    loaded = tf.saved_model.load(str(out))
+    signature = loaded.signatures["serving_default"]
+    signature.kept = loaded  # the signature's variables die with what they were loaded with
+    return lambda rows: signature(**{name: tf.constant(rows)})
+
+
+def probabilities_of(labels: tuple[str, ...]) -> tuple[Tensor, ...]:
+    """The output of a classifier."""
+    return (Tensor("probabilities", "float32", (None, len(labels))),)

@@ -1,0 +1,21 @@
+"""Every recipe by name, loaded when first asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from marketplace.training.recipes.recipe import Recipe
+
+RECIPES = {
+    "convolution": "marketplace.training.recipes.convolution",
+    "dense": "marketplace.training.recipes.dense",
+    "recurrent": "marketplace.training.recipes.recurrent",
+}
+
+
+def get(name: str) -> Recipe:
+    """The recipe of this name. Raises KeyError with the names there are."""
+    if name not in RECIPES:
+        raise KeyError(f"{name!r} is not a recipe: use one of {', '.join(RECIPES)}")
+    return cast(Recipe, import_module(RECIPES[name]))
