@@ -82,7 +82,8 @@ class Classification:
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
         tensor = spec.inputs[0]
         _, height, width, channels = tensor.shape
-        assert height and width and channels, "an image model has a fixed size"
+        if not (height and width and channels):
+            raise InputInvalid("This model takes no images: its input has no fixed size.")
         return {tensor.name: pixels(decode(given["image"]), height, width, channels)[None]}
 
     def present(self, given: Json, outputs: Arrays, spec: ModelSpec) -> Json:

@@ -1,0 +1,85 @@
+"""From `publisher/name` or `publisher/name@3` to the version that answers and its price, at most a second old."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from marketplace.catalog.models import Model, Version, Visibility
+from marketplace.errors import ModelNotFound, ModelNotReady
+from marketplace.tasks import registry
+from marketplace.tasks.task import ModelSpec, Task
+from portal.kit.caches import RecentValues
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A version, and all that the hot path needs to know of it."""
+
+    slug: str  # publisher/name
+    model_id: str
+    owner_id: str  # the publisher's workspace
+    public: bool
+    version_id: str
+    number: int
+    engine: str
+    source: str
+    options: Mapping[str, Any]
+    task: Task
+    spec: ModelSpec
+    price_id: str
+    rates: Mapping[str, int]
+
+
+def resolve(name: str, workspace_id: str) -> Resolved:
+    """The version that answers for this workspace.
+
+    Raises ModelNotFound (404), also for another workspace's private model, and ModelNotReady (503) without a version.
+    """
+    found = _recent.get(name)
+    if found is None or not (found.public or found.owner_id == workspace_id):
+        raise ModelNotFound(
+            f"There is no model {name[:120]!r}: GET /v1/models lists those that you can call.", param="/model"
+        )
+    if not found.version_id:
+        raise ModelNotReady(f"{found.slug} has no version yet: it may still be training.", retry_after_s=5)
+    return found
+
+
+def _load(name: str) -> Resolved | None:
+    slug, _, number = name.partition("@")
+    publisher, _, short = slug.partition("/")
+    model = Model.objects.select_related("live_version", "price").filter(publisher__slug=publisher, name=short).first()
+    if model is None:
+        return None
+    version = model.live_version
+    if number:
+        version = model.versions.filter(number=int(number)).first() if number.isdecimal() else None
+        if version is None:
+            return None
+    return _resolved(slug, model, version)
+
+
+def _resolved(slug: str, model: Model, version: Version | None) -> Resolved:
+    return Resolved(
+        slug=slug,
+        model_id=model.pk,
+        owner_id=model.publisher_id,
+        public=model.visibility == Visibility.PUBLIC,
+        version_id=version.pk if version else "",
+        number=version.number if version else 0,
+        engine=version.engine if version else "",
+        source=version.source if version else "",
+        options=version.options if version else {},
+        task=registry.get(model.task),
+        spec=ModelSpec.from_json(version.spec) if version else ModelSpec(),
+        price_id=model.price.pk if model.price else "",
+        rates=model.price.rates if model.price else {},
+    )
+
+
+_recent: RecentValues[str, Resolved | None] = RecentValues(_load, settings.CATALOG_MAX_AGE_S)
+forget = _recent.forget

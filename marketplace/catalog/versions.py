@@ -1,0 +1,39 @@
+"""Publishing versions: the next number goes live, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from marketplace.catalog.models import Model, Version
+from marketplace.tasks.task import ModelSpec
+
+
+def publish(
+    model: Model,
+    *,
+    engine: str,
+    source: str,
+    spec: ModelSpec,
+    options: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    notes: str = "",
+) -> Version:
+    """The next version of the model, live from now on. Locks the model's row."""
+    with transaction.atomic():
+        locked = Model.objects.select_for_update().get(pk=model.pk)
+        last = locked.versions.order_by("-number").first()
+        version = Version.objects.create(
+            model=locked,
+            number=last.number + 1 if last else 1,
+            engine=engine,
+            source=source,
+            options=dict(options or {}),
+            spec=spec.to_json(),
+            metrics=dict(metrics or {}),
+            notes=notes,
+        )
+        Model.objects.filter(pk=locked.pk).update(live_version=version)
+    return version

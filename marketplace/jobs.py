@@ -1,0 +1,17 @@
+"""What the marketplace does later. Each job may run twice, late, or beside itself."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from marketplace.training import runs, trainer
+
+
+@shared_task
+def train_queued() -> None:
+    """Trains the oldest queued run; then wakes the next. Does nothing while another run is being trained."""
+    run = runs.claim(timezone.now())
+    if run is not None:
+        trainer.train(run)
+        train_queued.delay()

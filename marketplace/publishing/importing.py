@@ -1,0 +1,92 @@
+"""Bringing a model in: a SavedModel's folder or an upstream's address becomes a version in the catalog."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from billing.prices import book
+from marketplace.catalog.models import Model, Version
+from marketplace.catalog.versions import publish
+from marketplace.errors import SourceInvalid
+from marketplace.tasks import registry
+from marketplace.tasks.task import ModelSpec
+from marketplace.training.signature import describe
+from portal.accounts.models import Workspace
+from portal.kit import ids
+
+LOCAL, UPSTREAM = "tensorflow", "openai"
+
+
+def import_model(
+    publisher: Workspace,
+    name: str,
+    task: str,
+    engine: str,
+    source: str,
+    *,
+    rates: Mapping[str, int],
+    options: Mapping[str, Any] | None = None,
+) -> Version:
+    """The model's next version, live. `rates`: unit → nano-dollars per million units.
+
+    Raises SourceInvalid (422): unknown task or engine, a bad name, a folder that is no SavedModel, an address that is
+    no http(s) URL, or an engine that cannot carry the task.
+    """
+    try:
+        declared = registry.get(task)
+        Model(publisher=publisher, name=name, task=task, title=name).clean_fields(
+            exclude=["publisher", "card", "summary"]
+        )
+    except KeyError as error:
+        raise SourceInvalid(str(error.args[0]), param="task") from error
+    except ValidationError as error:
+        raise SourceInvalid(f"The name {name!r} does not do: {' '.join(error.messages)}", param="name") from error
+    if engine == LOCAL:
+        spec, place = _copy_in(Path(source), f"{publisher.slug}/{name}")
+    elif engine == UPSTREAM:
+        if declared.name != "chat":
+            raise SourceInvalid(f"The engine {engine} carries the task chat, not {task}.", param="engine")
+        spec, place = ModelSpec(), _address(source)
+    else:
+        raise SourceInvalid(f"{engine!r} is not an engine here: use {LOCAL} or {UPSTREAM}.", param="engine")
+    with transaction.atomic():
+        model, _ = Model.objects.get_or_create(
+            publisher=publisher, name=name, defaults={"task": task, "title": name.replace("-", " ").capitalize()}
+        )
+        if model.task != task:
+            raise SourceInvalid(
+                f"{model.slug} is a model for {model.task}: a version cannot change that.", param="task"
+            )
+        model.price = book.publish(model.pk, rates)
+        model.save(update_fields=["price"])
+        return publish(model, engine=engine, source=place, spec=spec, options=options)
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise SourceInvalid(f"{url[:200]!r} is not an address like http://host:port/v1.", param="source")
+    return url.rstrip("/")
+
+
+def _copy_in(folder: Path, slug: str) -> tuple[ModelSpec, str]:
+    """What the SavedModel takes and gives, and where its copy is under settings.MODELS_DIR."""
+    if not (folder / "saved_model.pb").is_file():
+        raise SourceInvalid(f"{folder} is not a SavedModel's folder: it has no saved_model.pb.", param="source")
+    spec = describe(folder)
+    place = f"{slug}/{ids.make('src')}"
+    target = settings.MODELS_DIR / place
+    building = settings.MODELS_DIR / ".building" / target.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(folder, building)
+    os.rename(building, target)
+    return spec, place
