@@ -209,9 +209,9 @@ CONTENT_SECURITY_POLICY = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["portal.accounts.keys.authentication.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],
-    "DEFAULT_RENDERER_CLASSES": ["inference.api.formats.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["inference.api.formats.JSONParser"],
-    "EXCEPTION_HANDLER": "inference.api.problems.handle",
+    "DEFAULT_RENDERER_CLASSES": ["portal.accounts.wire.json.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["portal.accounts.wire.json.JSONParser"],
+    "EXCEPTION_HANDLER": "portal.accounts.wire.problems.handle",
     "UNAUTHENTICATED_USER": None,
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024  # bytes of a form or body; larger is refused with 413

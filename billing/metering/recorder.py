@@ -1,14 +1,12 @@
 """Puts usage events on disk before their answers leave: a group commit without a thread of its own.
 
-The first thread that comes while nobody commits becomes the leader: it writes its event and all that wait, in one
-transaction, and wakes their threads; then whoever came first in the meantime leads the next round. One thread alone
-pays one commit and no hand-over; sixty-four threads share a few commits.
+While one thread commits, others line up; then the first of them writes for all who wait, in one transaction. One thread
+alone pays one commit and no hand-over; sixty-four share a few commits.
 """
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import orjson
 from django.db import DatabaseError, InterfaceError, connections
@@ -18,6 +16,10 @@ from django.utils import timezone
 from billing.errors import StoreDown
 from billing.metering.models import UsageEvent
 from portal.kit import ids
+from portal.kit.combining import Combiner, Full, Ticket
+
+MOST_A_COMMIT = 512
+MOST_WAITING = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,6 @@ class LeaseClosed(StoreDown):
     """The lease that should have paid was closed: this process was taken for dead. Nothing was recorded."""
 
 
-@dataclass(slots=True)
-class _Waiting:
-    usage: Usage
-    id: str = field(default_factory=lambda: ids.make("use"))
-    done: threading.Lock = field(default_factory=threading.Lock)
-    leads: bool = False
-    error: Exception | None = None
-
-
 _COLUMNS = (
     "id", "request_id", "workspace_id", "key_id", "model", "version_id", "replica", "protocol",
     "units", "price_id", "cost_nanos", "lease_id", "funding", "latency_ms", "recorded_at",
@@ -61,13 +54,14 @@ _INSERT = (
 )
 
 
+_Ticket = Ticket[Usage, str]
+
+
 class Recorder:
-    """One a process: its own database connection, used by one leader at a time."""
+    """One a process: its own database connection, used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._waiting: list[_Waiting] = []
-        self._led = False
+        self._combiner: Combiner[Usage, str] = Combiner(self._commit, MOST_A_COMMIT, MOST_WAITING)
         self._connection: BaseDatabaseWrapper | None = None
 
     def record(self, usage: Usage) -> str:
@@ -76,38 +70,13 @@ class Recorder:
         Raises LeaseClosed when the event's lease is closed, StoreDown when the database fails; then, unless the
         connection broke in the middle of a commit, nothing was recorded.
         """
-        mine = _Waiting(usage)
-        mine.done.acquire()
-        with self._guard:
-            self._waiting.append(mine)
-            leads, self._led = not self._led, True
-        if not leads:
-            mine.done.acquire()
-            leads = mine.leads
-        if leads:
-            self._lead()
-        if mine.error is not None:
-            raise mine.error
-        return mine.id
-
-    def _lead(self) -> None:
-        with self._guard:
-            batch, self._waiting = self._waiting, []
         try:
-            self._commit(batch)
-        finally:
-            for other in batch:
-                other.leads = False
-                other.done.release()
-            with self._guard:
-                if self._waiting:
-                    self._waiting[0].leads = True
-                    self._waiting[0].done.release()
-                else:
-                    self._led = False
+            return self._combiner.submit(usage)
+        except Full as error:
+            raise StoreDown("Too many answers wait for the store: try again shortly.", retry_after_s=1) from error
 
-    def _commit(self, batch: list[_Waiting]) -> None:
-        """Writes the batch in one transaction, or marks every one of it with why not. Never raises."""
+    def _commit(self, batch: list[_Ticket]) -> None:
+        """Writes the batch in one transaction. Raises StoreDown, for every one of it."""
         try:
             connection = self._open()
             connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
@@ -121,24 +90,25 @@ class Recorder:
                 connection.set_autocommit(True)
         except Exception as error:
             self.close()
-            for one in batch:
-                one.error = StoreDown("The store is unavailable: try again shortly.", retry_after_s=1)
-                one.error.__cause__ = error
+            for ticket in batch:
+                ticket.result = None
+            raise StoreDown("The store is unavailable: try again shortly.", retry_after_s=1) from error
 
-    def _insert(self, connection: BaseDatabaseWrapper, batch: list[_Waiting]) -> None:
+    def _insert(self, connection: BaseDatabaseWrapper, batch: list[_Ticket]) -> None:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
-        named = {one.usage.lease_id for one in batch if one.usage.lease_id}
+        named = {ticket.item.lease_id for ticket in batch if ticket.item.lease_id}
         with connection.cursor() as cursor:
             still_open = _lock_open_leases(connection, cursor, named)
             rows = []
-            for one in batch:
-                u = one.usage
+            for ticket in batch:
+                u = ticket.item
                 if u.lease_id and u.lease_id not in still_open:
-                    one.error = LeaseClosed("This server lost its budget lease: try again.", retry_after_s=1)
+                    ticket.error = LeaseClosed("This server lost its budget lease: try again.", retry_after_s=1)
                     continue
+                ticket.result = event_id = ids.make("use")
                 rows.append(
                     (
-                        one.id, u.request_id, u.workspace_id, u.key_id, u.model, u.version_id, u.replica, u.protocol,
+                        event_id, u.request_id, u.workspace_id, u.key_id, u.model, u.version_id, u.replica, u.protocol,
                         orjson.dumps(u.units).decode(), u.price_id, u.cost_nanos, u.lease_id, u.funding, u.latency_ms,
                         now,
                     )
@@ -149,7 +119,7 @@ class Recorder:
     def _open(self) -> BaseDatabaseWrapper:
         if self._connection is None:
             self._connection = connections.create_connection("default")
-            # Leaders take turns under the guard, never two at once.
+            # The combiner lets one thread at a time work with it.
             self._connection.inc_thread_sharing()
         return self._connection
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-
 from numpy.typing import NDArray
 
 Arrays = Mapping[str, NDArray[Any]]  # named arrays with the rows as their first axis

@@ -29,7 +29,7 @@ UNKNOWN = 0
 def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) -> Outcome:
     """See recipe.Recipe."""
     started = time.monotonic()
-    seed, epochs, units = int(params.get("seed", 1)), int(params.get("epochs", 4)), int(params.get("units", 128))
+    seed, epochs, units = int(params.get("seed", 1)), int(params.get("epochs", 3)), int(params.get("units", 128))
     report(Progress("loading data", 0, epochs))
     if dataset != "pydoc":
         raise ValueError(f"{dataset!r} is not a text that this recipe knows: use pydoc")

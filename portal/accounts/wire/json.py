@@ -1,0 +1,79 @@
+"""JSON in and out, bounded in size and depth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+import orjson
+from django.conf import settings
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+
+from portal.kit.errors import Problem
+
+
+class JsonInvalid(Problem):
+    """The body is not JSON, or is nested too deeply."""
+
+    status = 400
+    code = "invalid_json"
+
+
+class BodyTooLarge(Problem):
+    """The body is larger than settings.DATA_UPLOAD_MAX_MEMORY_SIZE."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class JSONParser(BaseParser):
+    """Bytes → values."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        return loads(stream.read())
+
+
+class JSONRenderer(BaseRenderer):
+    """Values → bytes."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        return b"" if data is None else orjson.dumps(data)
+
+
+def loads(body: bytes) -> Any:
+    """The value in a body. Raises JsonInvalid; its message never repeats the body."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise JsonInvalid(f"The body is not valid JSON ({where}): check quotes, commas and brackets.") from error
+    # Only a body with that many brackets can be that deep.
+    if body.count(b"[") + body.count(b"{") > settings.API_MAX_DEPTH and _too_deep(value, settings.API_MAX_DEPTH):
+        raise JsonInvalid(f"The body is nested more than {settings.API_MAX_DEPTH} levels deep.")
+    return value
+
+
+def _too_deep(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        below: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                below.extend(inner for inner in one.values() if isinstance(inner, (list, dict)))
+            elif isinstance(one, list):
+                below.extend(inner for inner in one if isinstance(inner, (list, dict)))
+        if not below:
+            return False
+        level = below
+    return True

@@ -1,0 +1,61 @@
+"""The base of every API view: who calls, bounded JSON in, JSON out, a request id on every answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from portal.accounts.keys.authentication import KeyInvalid
+from portal.accounts.keys.lookup import Caller
+from portal.accounts.wire import problems
+from portal.accounts.wire.json import BodyTooLarge, JSONParser, JSONRenderer
+from portal.kit import ids
+from portal.kit.errors import Problem
+
+
+class KeyedView(APIView):
+    """A view that only a holder of a key may use. `self.caller` and `self.request_id` are set before the handler runs."""
+
+    parser_classes = (JSONParser,)
+    renderer_classes = (JSONRenderer,)
+    caller: Caller
+    request_id: str = ""
+
+    def problem_body(self, problem: Problem) -> dict[str, Any]:
+        """The error's JSON in this view's protocol."""
+        return problems.body(problem)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            megabytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024**2
+            raise BodyTooLarge(f"The body is larger than {megabytes} MB.")
+        if not isinstance(request.auth, Caller):
+            raise KeyInvalid("Send an API key as 'Authorization: Bearer mk_…'; create one on /keys.")
+        self.caller = request.auth
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
+        # JSON is what we speak; a view that streams looks at Accept itself.
+        return JSONRenderer(), "application/json"
+
+    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
+        self.request_id = ids.make("req")
+        return super().initialize_request(request, *args, **kwargs)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[type-var] # stubs want Response
+        response["x-request-id"] = self.request_id
+        return response
+
+
+def json_answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    """An answer of JSON."""
+    return HttpResponse(orjson.dumps(content), status=status, content_type="application/json", headers=headers)

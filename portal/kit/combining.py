@@ -1,0 +1,99 @@
+"""Flat combining: while one thread works, others line up; then the first in line works for all who wait.
+
+Hendler, Incze, Shavit, Tzafrir: Flat Combining and the Synchronization-Parallelism Tradeoff, SPAA 2010. A lone caller
+works at once on its own thread, so nothing is delayed when idle; under load the work is done in batches.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Full(Exception):
+    """More callers wait than may."""
+
+
+class TimedOut(Exception):
+    """The caller's time ran out while it waited in line; its item was not worked on."""
+
+
+@dataclass(slots=True)
+class Ticket(Generic[T, R]):
+    """An item in line; `work` sets `result` or `error`."""
+
+    item: T
+    result: R | None = None
+    error: BaseException | None = None
+    leads: bool = False
+    taken: bool = False
+    ready: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Combiner(Generic[T, R]):
+    """`work(tickets)` is called by one thread at a time with 1 to `most` tickets, in their order.
+
+    An exception that it raises goes to every ticket that has neither result nor error of its own.
+    """
+
+    def __init__(self, work: Callable[[list[Ticket[T, R]]], None], most: int, most_waiting: int) -> None:
+        self._work = work
+        self._most = most
+        self._most_waiting = most_waiting
+        self._guard = threading.Lock()
+        self._line: list[Ticket[T, R]] = []
+        self._busy = False
+
+    def submit(self, item: T, timeout_s: float = -1) -> R:
+        """What `work` made of the item. Raises its error, Full, or TimedOut (only before the work on it began)."""
+        ticket: Ticket[T, R] = Ticket(item)
+        ticket.ready.acquire()
+        with self._guard:
+            if len(self._line) >= self._most_waiting:
+                raise Full
+            self._line.append(ticket)
+            leads, self._busy = not self._busy, True
+        if not leads:
+            if not ticket.ready.acquire(timeout=timeout_s):
+                with self._guard:
+                    if not ticket.taken and not ticket.leads:
+                        self._line.remove(ticket)
+                        raise TimedOut
+                ticket.ready.acquire()  # its turn came in this very moment
+            leads = ticket.leads
+        if leads:
+            self._lead()
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.result  # type: ignore[return-value] # None only where `work` gives None
+
+    def waiting(self) -> int:
+        """How many are in line."""
+        return len(self._line)
+
+    def _lead(self) -> None:
+        with self._guard:
+            batch, self._line = self._line[: self._most], self._line[self._most :]
+            for ticket in batch:
+                ticket.taken = True
+        try:
+            self._work(batch)
+        except BaseException as error:
+            for ticket in batch:
+                if ticket.result is None and ticket.error is None:
+                    ticket.error = error
+        finally:
+            for ticket in batch:
+                ticket.leads = False
+                ticket.ready.release()
+            with self._guard:
+                if self._line:
+                    self._line[0].leads = True
+                    self._line[0].ready.release()
+                else:
+                    self._busy = False
