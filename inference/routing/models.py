@@ -26,12 +26,8 @@ class Replica(models.Model):
 
     id = models.CharField(primary_key=True, max_length=40, default=_replica_id, editable=False)
     version = models.ForeignKey("marketplace.Version", on_delete=models.PROTECT, related_name="replicas")
-    target = models.CharField(
-        _("target"), max_length=500
-    )  # an upstream's URL, or a folder under settings.MODELS_DIR
-    state = models.CharField(
-        _("state"), max_length=10, choices=ReplicaState.choices, default=ReplicaState.ACTIVE
-    )
+    target = models.CharField(_("target"), max_length=500)  # an upstream's URL, or a folder under settings.MODELS_DIR
+    state = models.CharField(_("state"), max_length=10, choices=ReplicaState.choices, default=ReplicaState.ACTIVE)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:

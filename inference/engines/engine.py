@@ -1,0 +1,69 @@
+"""An engine: code that runs a version. It knows no Django and no HTTP request; arrays and plain values go in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from marketplace.tasks.task import ModelSpec, Task
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSpec:
+    """One place where a version runs."""
+
+    id: str
+    engine: str
+    target: str  # a SavedModel's folder, or an upstream's address
+    model: str  # publisher/name, for messages
+    task: Task
+    spec: ModelSpec
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What to do. `given` fits the task's schema, or holds named arrays when `raw`."""
+
+    given: Mapping[str, Any]
+    raw: bool = False
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of it: the task's output (named arrays when the work was raw), and the units that are billed."""
+
+    output: Any
+    units: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a streamed answer. `units` are those of all that was generated so far."""
+
+    text: str
+    units: Mapping[str, int]
+    native: Mapping[str, Any] | None = None  # an upstream's own chunk, passed through
+    finish: str | None = None  # stop or length, on the last piece
+
+
+class Engine(Protocol):
+    """Thread-safe after `load`."""
+
+    def load(self) -> None:
+        """Makes the replica ready: seconds. Raises a Problem that says why it cannot be."""
+        ...
+
+    def infer(self, work: Work) -> Result:
+        """One answer. Raises a Problem; UpstreamFailed and Overloaded mean that another replica may do."""
+        ...
+
+    def stream(self, work: Work) -> Iterator[Piece]:
+        """The answer in pieces; closing the iterator stops the work."""
+        ...
+
+    def unload(self) -> None:
+        """Frees what `load` took."""
+        ...

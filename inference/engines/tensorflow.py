@@ -1,0 +1,162 @@
+"""SavedModels in this process, by their exported signatures.
+
+TensorFlow is imported at the first load: it takes seconds, and nothing that answers people waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.engines.batching import Arrays, Batcher
+from inference.engines.engine import Piece, ReplicaSpec, Result, Work
+from inference.errors import DeadlinePassed, WrongProtocol
+from marketplace.errors import InputInvalid, ModelNotReady
+
+MOST_ROWS = 64  # requests joined in one call
+MOST_WAITING = 256
+DEFAULT_TOKENS = 200
+
+
+class TensorflowEngine:
+    """A SavedModel: `serving_default` answers in one call; `prefill` and `step` (see recipes.recurrent) generate text."""
+
+    def __init__(self, replica: ReplicaSpec) -> None:
+        self._replica = replica
+        self._loaded: Any = None
+        self._serve: Batcher | None = None
+        self._step: Batcher | None = None
+        self._prefill: Callable[[Arrays], Arrays] | None = None
+        self._tokens: list[str] = []
+
+    def load(self) -> None:
+        """Reads the folder and runs each signature once. Raises ModelNotReady."""
+        tf = _tensorflow()
+        try:
+            self._loaded = tf.saved_model.load(self._replica.target)
+            signatures = self._loaded.signatures
+            if "serving_default" in signatures:
+                self._serve = Batcher(_caller(tf, signatures["serving_default"]), MOST_ROWS, MOST_WAITING)
+                self._warm_up(self._serve)
+            if "step" in signatures:
+                self._step = Batcher(_caller(tf, signatures["step"]), MOST_ROWS, MOST_WAITING)
+                self._prefill = _caller(tf, signatures["prefill"])
+                self._tokens = [token.decode() for token in signatures["vocabulary"]()["tokens"].numpy()]
+                self._generate({"prompt": "a", "max_tokens": 1}, 60)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelNotReady(f"{self._replica.model} cannot be loaded: {str(error)[:200]}") from error
+
+    def _warm_up(self, batcher: Batcher) -> None:
+        for rows in (1, 2):
+            sample = {
+                tensor.name: np.zeros([rows, *(1 if size is None else size for size in tensor.shape[1:])], tensor.dtype)
+                for tensor in self._replica.spec.inputs
+                if tensor.dtype != "str"
+            }
+            if len(sample) == len(self._replica.spec.inputs):
+                batcher.run(sample, 60)
+
+    def infer(self, work: Work) -> Result:
+        """See engine.Engine."""
+        task, spec = self._replica.task, self._replica.spec
+        if self._serve is None:
+            if work.raw:
+                raise WrongProtocol(
+                    f"{self._replica.model} generates text: call it by predictions or chat completions."
+                )
+            pieces = list(self.stream(work))
+            return Result(
+                {"text": "".join(p.text for p in pieces), "finish_reason": pieces[-1].finish}, pieces[-1].units
+            )
+        if work.raw:
+            return Result(self._serve.run(work.given, work.timeout_s), {"request": 1, **_rows(work.given)})
+        outputs = self._serve.run(task.codec.prepare(work.given, spec), work.timeout_s)
+        return Result(task.codec.present(work.given, outputs, spec), {"request": 1, **task.codec.units(work.given)})
+
+    def stream(self, work: Work) -> Iterator[Piece]:
+        """Text, a token at a time. Raises WrongProtocol for a model that does not generate."""
+        if self._step is None or work.raw:
+            raise WrongProtocol(f"{self._replica.model} does not stream: ask for the whole answer.")
+        return self._generate(work.given, work.timeout_s)
+
+    def _generate(self, given: Any, timeout_s: float) -> Iterator[Piece]:
+        assert self._step is not None
+        assert self._prefill is not None
+        ends = time.monotonic() + timeout_s
+        prompt, stop = given["prompt"], given.get("stop") or ""
+        most = given.get("max_tokens") or DEFAULT_TOKENS
+        sample = _sampler(given.get("temperature"), given.get("top_k"), given.get("seed"))
+        read = len(prompt)
+        answer = self._prefill({"text": np.asarray([prompt.encode()], object)})
+        written = ""
+        for count in range(1, most + 1):
+            token = sample(answer["logits"][0])
+            written += self._tokens[token]
+            ended = "stop" if stop and written.endswith(stop) else "length" if count == most else None
+            units = {"request": 1, "input_token": read, "output_token": count}
+            yield Piece(self._tokens[token], units, finish=ended)
+            if ended:
+                return
+            if time.monotonic() > ends:
+                raise DeadlinePassed("The text took too long: ask for fewer tokens.")
+            state = {"token": np.asarray([token], np.int32), "state": answer["state"]}
+            answer = self._step.run(state, ends - time.monotonic())
+
+    def unload(self) -> None:
+        """See engine.Engine."""
+        self._loaded = self._serve = self._step = self._prefill = None
+
+
+def _tensorflow() -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    import tensorflow as tf
+
+    try:
+        # Requests are many and models small: cores are better used by requests side by side.
+        tf.config.threading.set_intra_op_parallelism_threads(int(os.environ.get("TF_NUM_INTRAOP_THREADS", "1")))
+        tf.config.threading.set_inter_op_parallelism_threads(int(os.environ.get("TF_NUM_INTEROP_THREADS", "1")))
+    except RuntimeError:
+        pass  # TensorFlow already runs; the first load has set them
+    return tf
+
+
+def _caller(tf: Any, signature: Any) -> Callable[[Arrays], Arrays]:
+    """The signature as a function on NumPy arrays."""
+    flat = signature.structured_input_signature[1]
+    dtypes = {name: spec.dtype for name, spec in flat.items()}
+
+    def call(arrays: Arrays) -> Arrays:
+        try:
+            outputs = signature(**{name: tf.constant(array, dtypes[name]) for name, array in arrays.items()})
+        except (tf.errors.InvalidArgumentError, ValueError, TypeError, KeyError) as error:
+            raise InputInvalid("The input does not fit the model's signature.") from error
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+    return call
+
+
+def _sampler(temperature: float | None, top_k: int | None, seed: int | None) -> Callable[[NDArray[np.float32]], int]:
+    """Picks a token by its logits; the same seed picks the same tokens. Temperature 0 takes the likeliest."""
+    random = np.random.default_rng(seed)
+    heat = 0.7 if temperature is None else temperature
+
+    def sample(logits: NDArray[np.float32]) -> int:
+        if heat == 0:
+            return int(logits.argmax())
+        scaled = logits.astype(np.float64) / heat
+        if top_k and top_k < len(scaled):
+            scaled[scaled < np.partition(scaled, -top_k)[-top_k]] = -np.inf
+        chances = np.exp(scaled - scaled.max())
+        return int(random.choice(len(chances), p=chances / chances.sum()))
+
+    return sample
+
+
+def _rows(arrays: Any) -> dict[str, int]:
+    return {"row": len(next(iter(arrays.values())))}

@@ -1,0 +1,54 @@
+"""What inference may refuse, and why."""
+
+from __future__ import annotations
+
+from portal.kit.errors import Problem
+
+
+class Overloaded(Problem):
+    """More requests wait for this model than may."""
+
+    status = 503
+    code = "overloaded"
+
+
+class DeadlinePassed(Problem):
+    """The model did not get to the request in time."""
+
+    status = 504
+    code = "deadline_passed"
+
+
+class UpstreamFailed(Problem):
+    """The upstream cannot be reached, or fails. Another replica may do."""
+
+    status = 502
+    code = "upstream_failed"
+
+
+class UpstreamRefused(Problem):
+    """The upstream answered that the request is wrong."""
+
+    status = 400
+    code = "upstream_refused"
+
+
+class RateLimited(Problem):
+    """The key's requests a minute are used up."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+
+class WrongProtocol(Problem):
+    """The model's task is not carried by this protocol."""
+
+    status = 400
+    code = "wrong_protocol"
+
+
+class CredentialTooNarrow(Problem):
+    """The credential is good for another model only."""
+
+    status = 403
+    code = "model_not_allowed"

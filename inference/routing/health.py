@@ -1,0 +1,72 @@
+"""How replicas do, in this process: outstanding requests, latency, failures, ejection."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+EJECT_AFTER = 3  # failures in a row
+EJECT_FOR_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+KEPT = 512  # latencies
+
+
+@dataclass(slots=True)
+class Health:
+    """One replica. Counters are exact under their lock; a reader may see them a moment late."""
+
+    outstanding: int = 0
+    latency_ms: float = 1.0  # exponentially weighted
+    failures: int = 0  # in a row
+    ejections: int = 0
+    ejected_until: float = 0.0
+    served: int = 0
+    recent_ms: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self) -> None:
+        """A request was sent to it."""
+        with self.lock:
+            self.outstanding += 1
+
+    def succeeded(self, took_ms: float) -> None:
+        """It answered."""
+        with self.lock:
+            self.outstanding -= 1
+            self.failures = self.ejections = 0
+            self.served += 1
+            self.latency_ms += (took_ms - self.latency_ms) * 0.1
+            self.recent_ms.append(took_ms)
+
+    def failed(self) -> None:
+        """It failed: after some failures in a row it gets nothing for a while, longer each time."""
+        with self.lock:
+            self.outstanding -= 1
+            self.failures += 1
+            if self.failures >= EJECT_AFTER:
+                pause = EJECT_FOR_S[min(self.ejections, len(EJECT_FOR_S) - 1)]
+                self.ejections += 1
+                self.ejected_until = time.monotonic() + pause
+
+    def left(self) -> None:
+        """The request ended for reasons that say nothing about it."""
+        with self.lock:
+            self.outstanding -= 1
+
+    def load(self) -> float:
+        """What the next request would queue behind, in milliseconds."""
+        return (self.outstanding + 1) * self.latency_ms
+
+    def percentile_ms(self, share: float) -> float | None:
+        """Of the last answers' latencies; None before the first."""
+        kept = sorted(self.recent_ms)
+        return kept[min(int(len(kept) * share), len(kept) - 1)] if kept else None
+
+
+_healths: dict[str, Health] = {}
+
+
+def of(replica_id: str) -> Health:
+    """The replica's health in this process."""
+    return _healths.get(replica_id) or _healths.setdefault(replica_id, Health())

@@ -1,0 +1,100 @@
+"""Chooses a replica, and another when the first cannot answer."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+
+from inference.engines.engine import Piece, ReplicaSpec, Result, Work
+from inference.errors import Overloaded, UpstreamFailed
+from inference.routing import health, pool, replicas
+from marketplace.catalog.resolve import Resolved
+
+MOST_TRIES = 3
+
+
+def infer(resolved: Resolved, work: Work) -> tuple[Result, str]:
+    """The answer and the replica that gave it. Tries others on connection errors, 429 and 5xx."""
+    tried: list[str] = []
+    while True:
+        replica = _choose(replicas.of(resolved), tried)
+        state = health.of(replica.id)
+        state.begin()
+        started = time.perf_counter()
+        try:
+            result = pool.engine_of(replica).infer(work)
+        except (UpstreamFailed, Overloaded):
+            state.failed()
+            tried.append(replica.id)
+            if _exhausted(resolved, tried):
+                raise
+        except BaseException:
+            state.left()
+            raise
+        else:
+            state.succeeded((time.perf_counter() - started) * 1000)
+            return result, replica.id
+
+
+def stream(resolved: Resolved, work: Work) -> tuple[Iterator[Piece], str]:
+    """The pieces and the replica that gives them. Tries others before the first piece, never after."""
+    tried: list[str] = []
+    while True:
+        replica = _choose(replicas.of(resolved), tried)
+        state = health.of(replica.id)
+        state.begin()
+        started = time.perf_counter()
+        try:
+            pieces = iter(pool.engine_of(replica).stream(work))
+            first = next(pieces)
+        except (UpstreamFailed, Overloaded):
+            state.failed()
+            tried.append(replica.id)
+            if _exhausted(resolved, tried):
+                raise
+        except BaseException:
+            state.left()
+            raise
+        else:
+            return _follow(first, pieces, state, started), replica.id
+
+
+def _follow(first: Piece, pieces: Iterator[Piece], state: health.Health, started: float) -> Iterator[Piece]:
+    ended = False
+    try:
+        yield first
+        yield from pieces
+        ended = True
+        state.succeeded((time.perf_counter() - started) * 1000)
+    except UpstreamFailed:
+        ended = True
+        state.failed()
+        raise
+    finally:
+        if not ended:
+            state.left()
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+
+
+def _choose(candidates: list[ReplicaSpec], tried: list[str]) -> ReplicaSpec:
+    """Power of two choices (Mitzenmacher 2001) on outstanding requests weighted with latency.
+
+    Ejected replicas are passed over while another is left; when all are, the one whose pause ends first is tried, so that
+    a single replica is never refused by us.
+    """
+    fresh = [replica for replica in candidates if replica.id not in tried] or candidates
+    if len(fresh) == 1:
+        return fresh[0]
+    now = time.monotonic()
+    well = [replica for replica in fresh if health.of(replica.id).ejected_until <= now]
+    if not well:
+        return min(fresh, key=lambda replica: health.of(replica.id).ejected_until)
+    pair = random.sample(well, min(2, len(well)))
+    return min(pair, key=lambda replica: health.of(replica.id).load())
+
+
+def _exhausted(resolved: Resolved, tried: list[str]) -> bool:
+    return len(tried) >= min(MOST_TRIES, len(replicas.of(resolved)))
