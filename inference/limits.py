@@ -46,8 +46,9 @@ def take(caller: Caller) -> Allowance:
     if not caller.rpm:
         return UNLIMITED
     item = RateLimitItemPerMinute(caller.rpm)
-    allowed = _limiter.hit(item, caller.key_id)
-    window = _limiter.get_window_stats(item, caller.key_id)
+    whose = caller.key_id or caller.workspace_id
+    allowed = _limiter.hit(item, whose)
+    window = _limiter.get_window_stats(item, whose)
     remaining = window.remaining if allowed else -1
     return Allowance(caller.rpm, remaining, window.reset_time - time.time())
 

@@ -1,0 +1,130 @@
+"""OpenAI's chat completions: bytes ↔ Call and Outcome.
+
+Shapes as the official Python SDK reads them; `usage.cost` (dollars, as text) is ours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from billing import money
+from inference.api import streaming
+from inference.api.view import FieldInvalid, fields
+from inference.call import Call, Outcome
+from inference.engines.engine import Piece
+from inference.predict import Stream
+from marketplace.catalog.resolve import resolve
+from portal.accounts.keys.lookup import Caller
+from portal.accounts.wire import problems
+
+# What a model that only continues text cannot do; asked for, it is refused by name.
+_CHAT_ONLY = (
+    "tools",
+    "tool_choice",
+    "functions",
+    "function_call",
+    "response_format",
+    "logprobs",
+    "top_logprobs",
+    "audio",
+)
+_PASSED_TO_TEXT = ("temperature", "seed", "stop")
+
+
+def call_of(body: Any, caller: Caller, request_id: str) -> tuple[Call, bool, bool]:
+    """The call, whether to stream it, and whether the stream shall tell the usage. Raises FieldInvalid and catalog errors."""
+    given = dict(fields(body))
+    model = given.pop("model", None)
+    if not isinstance(model, str) or not model:
+        raise FieldInvalid("Add the field model, such as mercato/prose.", param="/model")
+    wants_usage = (
+        bool((given.get("stream_options") or {}).get("include_usage")) if given.get("stream") is True else False
+    )
+    stream = given.pop("stream", None) or False
+    if not isinstance(stream, bool):
+        raise FieldInvalid("stream must be true or false.", param="/stream")
+    given.pop("stream_options", None)
+    if resolve(model, caller.workspace_id).task.name == "text-generation":
+        given = _as_prompt(given)
+    return Call(caller, model, "openai", given, request_id, pointer=""), stream, wants_usage
+
+
+def _as_prompt(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The prompt for a model that continues text: what the messages say, one after the other."""
+    for name in _CHAT_ONLY:
+        if given.get(name):
+            raise FieldInvalid(f"This model continues text and cannot use {name}.", param=f"/{name}")
+    if (given.get("n") or 1) != 1:
+        raise FieldInvalid("This model gives one answer: leave n out.", param="/n")
+    messages = given.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise FieldInvalid("Add messages, a list with at least one message.", param="/messages")
+    said = []
+    for at, message in enumerate(messages):
+        content = message.get("content") if isinstance(message, dict) else None
+        if not isinstance(content, str):
+            raise FieldInvalid("The content must be text.", param=f"/messages/{at}/content")
+        said.append(content)
+    prompt = {name: given[name] for name in _PASSED_TO_TEXT if given.get(name) is not None}
+    most = given.get("max_completion_tokens") or given.get("max_tokens")
+    return {**prompt, **({"max_tokens": most} if most is not None else {}), "prompt": "\n".join(said)}
+
+
+def completion(outcome: Outcome) -> dict[str, Any]:
+    """A ChatCompletion."""
+    if isinstance(outcome.output, dict) and "choices" in outcome.output:
+        return {**outcome.output, "model": outcome.resolved.slug, "usage": _usage(outcome, outcome.output.get("usage"))}
+    message = {"role": "assistant", "content": outcome.output["text"], "refusal": None}
+    choice = {"index": 0, "message": message, "finish_reason": outcome.output["finish_reason"], "logprobs": None}
+    return {
+        "id": f"chatcmpl-{outcome.event_id}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": outcome.resolved.slug,
+        "choices": [choice],
+        "usage": _usage(outcome, None),
+    }
+
+
+def chunks(stream: Stream, request_id: str, wants_usage: bool) -> Iterator[bytes]:
+    """The stream as ChatCompletionChunks, `[DONE]` last; an error in the middle is an event of its own."""
+    frame = {
+        "id": f"chatcmpl-{request_id}",
+        "object": "chat.completion.chunk",
+        "created": int(time.time()),
+        "model": stream.resolved.slug,
+    }
+    usage = {"usage": None} if wants_usage else {}
+    first = True
+    try:
+        for piece in stream:
+            if piece.native is not None:
+                yield streaming.data({**piece.native, "model": stream.resolved.slug, **usage})
+            elif piece.text or not piece.finish:
+                yield streaming.data({**frame, "choices": [_choice(piece, first)], **usage})
+            first = False
+            if piece.finish and piece.text:
+                yield streaming.data({**frame, "choices": [_choice(Piece("", {}, None, piece.finish), False)], **usage})
+        assert stream.outcome is not None, "a stream that ended was settled"
+        if wants_usage:
+            yield streaming.data({**frame, "choices": [], "usage": _usage(stream.outcome, None)})
+        yield streaming.DONE
+    except Exception as error:
+        broken = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
+        yield streaming.data({**frame, **problems.body(problems.as_problem(error)), "choices": [broken]})
+
+
+def _choice(piece: Piece, first: bool) -> dict[str, Any]:
+    delta: dict[str, Any] = {"role": "assistant"} if first else {}
+    if piece.text:
+        delta["content"] = piece.text
+    finish = None if piece.text else piece.finish
+    return {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+
+
+def _usage(outcome: Outcome, upstream: Mapping[str, Any] | None) -> dict[str, Any]:
+    read, written = outcome.units.get("input_token", 0), outcome.units.get("output_token", 0)
+    counted = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+    return {**(upstream or counted), "cost": money.decimal(outcome.cost_nanos)}

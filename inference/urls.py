@@ -1,0 +1,32 @@
+"""The programming interface, and the fragments of pages that show live figures."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, path
+
+from inference.api.oip import infer as oip
+from inference.api.openai.chat import ChatCompletions
+from inference.api.openai.models import Models, OneModel
+from inference.api.predictions.predictions import Predictions
+from inference.playground import pages as playground
+from inference.routing import pages as routing
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("v1/models", Models.as_view(), name="api_models"),
+    path("v1/models/<str:publisher>/<str:name>", OneModel.as_view(), name="api_model"),
+    path("v1/models/<str:publisher>/<str:name>/predictions", Predictions.as_view(), name="api_predictions"),
+    path("v1/chat/completions", ChatCompletions.as_view(), name="api_chat_completions"),
+    path("v2", oip.server, name="oip_server"),
+    path("v2/health/live", oip.live, name="oip_live"),
+    path("v2/health/ready", oip.ready, name="oip_ready"),
+    path("v2/models/<str:publisher>/<str:name>", oip.Metadata.as_view(), name="oip_metadata"),
+    path("v2/models/<str:publisher>/<str:name>/ready", oip.Ready.as_view(), name="oip_model_ready"),
+    path("v2/models/<str:publisher>/<str:name>/infer", oip.Infer.as_view(), name="oip_infer"),
+    path(
+        "v2/models/<str:publisher>/<str:name>/versions/<str:version>/infer",
+        oip.Infer.as_view(),
+        name="oip_version_infer",
+    ),
+    path("playground/token", playground.token, name="playground_token"),
+    path("models/<str:publisher>/<str:name>/health", routing.model_health, name="model_health"),
+]
