@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.i18n import JavaScriptCatalog, set_language
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("inference.urls")),
+    path("", include("marketplace.urls")),
+    path("", include("billing.urls")),
+    path("", include("portal.accounts.urls")),
+    path("", include("portal.pages.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("i18n/setlang/", set_language, name="set_language"),
+    path("i18n/strings.js", JavaScriptCatalog.as_view(), name="javascript_catalog"),
+    path("admin/", admin.site.urls),
+]

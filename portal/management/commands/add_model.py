@@ -1,0 +1,67 @@
+"""`manage.py add_model PUBLISHER/NAME …`: a version from a SavedModel or an upstream."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from billing import money
+from billing.prices import book
+from inference.routing.models import Replica
+from marketplace.publishing.importing import import_model
+from portal.accounts.models import Workspace
+from portal.kit.errors import Problem
+
+
+class Command(BaseCommand):
+    help = "Add a model, or the next version of one, to the catalog; prints the version's id."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("model", metavar="PUBLISHER/NAME")
+        parser.add_argument("--task", required=True)
+        parser.add_argument("--engine", required=True, help="tensorflow or openai")
+        parser.add_argument("--source", required=True, help="a SavedModel's folder, or an upstream's address")
+        parser.add_argument("--upstream-model", help="what the upstream calls the model")
+        parser.add_argument("--upstream-key-env", metavar="VAR", help="the variable that holds the upstream's key")
+        parser.add_argument("--price-request", metavar="USD")
+        parser.add_argument("--price-input", metavar="USD", help="a million input tokens")
+        parser.add_argument("--price-output", metavar="USD", help="a million output tokens")
+        parser.add_argument(
+            "--replica", metavar="URL", action="append", default=[], help="an upstream; may be repeated"
+        )
+
+    def handle(self, *args: Any, **given: Any) -> None:
+        slug, _, name = given["model"].partition("/")
+        try:
+            if not slug or not name:
+                raise Problem(f"{given['model']!r} is not of the form PUBLISHER/NAME.")
+            rates = {
+                unit: book.rate(unit, money.parse(given[option]))
+                for unit, option in (
+                    ("request", "price_request"),
+                    ("input_token", "price_input"),
+                    ("output_token", "price_output"),
+                )
+                if given[option] is not None
+            }
+            options = {key: given[key] for key in ("upstream_model", "upstream_key_env") if given[key]}
+            with transaction.atomic():
+                publisher = Workspace.objects.filter(slug=slug).first()
+                if publisher is None:
+                    publisher = Workspace(slug=slug, name=slug)
+                    publisher.full_clean()
+                    publisher.save()
+                version = import_model(
+                    publisher, name, given["task"], given["engine"], given["source"], rates=rates, options=options
+                )
+                for target in dict.fromkeys(given["replica"]):
+                    Replica.objects.create(version=version, target=target.rstrip("/"))
+        except Problem as error:
+            raise CommandError(error.message, returncode=2) from error
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages), returncode=2) from error
+        self.stdout.write(version.pk)
