@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from billing.gate import leases
 from billing.metering import rollups
+from billing.stripe import inbox, reports
 
 
 @shared_task
@@ -19,3 +20,25 @@ def settle_leases() -> None:
 def roll_up_usage() -> None:
     """Usage of the open hours: into rollups."""
     rollups.roll_up(timezone.now())
+
+
+@shared_task
+def report_usage() -> None:
+    """Metered usage: to Stripe's meter."""
+    now = timezone.now()
+    rollups.roll_up(now)
+    reports.make(now)
+    reports.send_due(now)
+
+
+@shared_task
+def handle_stripe_event(event_id: str) -> None:
+    """What Stripe told: done. One that fails stays for the next round."""
+    inbox.handle(event_id)
+
+
+@shared_task
+def handle_stripe_events() -> None:
+    """Events whose message was lost or that failed: again."""
+    for event_id in inbox.stuck(timezone.now()):
+        handle_stripe_event.delay(event_id)

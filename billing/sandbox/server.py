@@ -1,0 +1,195 @@
+"""The HTTP side: keys, idempotency, paging, faults, hosted pages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+from billing.sandbox import pages
+from billing.sandbox.deliveries import Courier
+from billing.sandbox.errors import StripeError
+from billing.sandbox.params import Params, decode, whole
+from billing.sandbox.resources import subscriptions
+from billing.sandbox.routes import BASED, ROUTES
+from billing.sandbox.store import Store
+
+MOST_BYTES = 1024 * 1024
+
+
+class Sandbox(ThreadingHTTPServer):
+    """The server, its store, and the threads that deliver events and turn periods."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, host: str, port: int, store: Store, courier: Courier) -> None:
+        super().__init__((host, port), Handler)
+        self.store, self.courier = store, courier
+        self.base = f"http://{host}:{self.server_port}"
+        self.faults: list[dict[str, Any]] = []
+        self.busy: set[str] = set()
+        self.guard = threading.Lock()
+        threading.Thread(target=self._turn_forever, name="periods", daemon=True).start()
+
+    def turn(self) -> None:
+        """Ends the periods that are over."""
+        with self.store.transaction():
+            subscriptions.turn(self.store)
+        self.courier.wake()
+
+    def _turn_forever(self) -> None:
+        while True:
+            time.sleep(1)
+            self.turn()
+
+    def fault_for(self, path: str) -> str:
+        """The kind of fault that this request suffers; each injected one happens `count` times."""
+        with self.guard:
+            for fault in self.faults:
+                if fault["count"] > 0 and path.startswith(fault["path"]):
+                    fault["count"] -= 1
+                    return str(fault["kind"])
+        return ""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    server: Sandbox
+
+    def do_GET(self) -> None:
+        self._answer("GET")
+
+    def do_POST(self) -> None:
+        self._answer("POST")
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet: the portal's log is where one looks."""
+
+    def _answer(self, method: str) -> None:
+        url = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > MOST_BYTES:
+            self.close_connection = True
+            return self._send(413, b"{}")
+        body = self.rfile.read(length).decode("utf-8", "replace")
+        try:
+            if url.path.startswith(("/c/pay/", "/p/session/")):
+                with self.server.store.transaction():
+                    page = pages.serve(self.server.store, method, url.path, decode(body))
+                self.server.courier.wake()
+                return self._send(page.status, page.body, "text/html; charset=utf-8", page.location)
+            if url.path.startswith("/sandbox/"):
+                return self._send(200, json.dumps(self._control(url.path, json.loads(body or "{}"))).encode())
+            fault = self.server.fault_for(url.path)
+            if fault == "rate_limit":
+                raise StripeError("Too many requests.", "rate_limit", status=429)
+            if fault == "server_error":
+                raise StripeError("Something went wrong.", status=500, kind="api_error")
+            status, answer = self._api(method, url.path, decode(body if method == "POST" else url.query or body))
+            self.server.courier.wake()
+            if fault == "lose_reply":
+                self.close_connection = True
+                return None
+            self._send(status, answer)
+        except StripeError as error:
+            self._send(error.status, json.dumps(error.body).encode())
+
+    def _control(self, path: str, given: dict[str, Any]) -> dict[str, Any]:
+        """What tests and drills steer: the clock, faults, and a look at the deliveries."""
+        store = self.server.store
+        if path == "/sandbox/clock":
+            with store.transaction():
+                store.set("clock_offset", str(int(store.setting("clock_offset", "0")) + int(given["advance_s"])))
+            self.server.turn()
+            return {"now": store.now()}
+        if path == "/sandbox/faults":
+            with self.server.guard:
+                self.server.faults.append(
+                    {"kind": given["kind"], "path": given["path"], "count": given.get("count", 1)}
+                )
+            return {}
+        if path == "/sandbox/redeliver":
+            store.sql("UPDATE deliveries SET delivered_at = NULL, next_at = 0")
+            self.server.courier.wake()
+            return {}
+        rows = store.sql("SELECT event, attempts, delivered_at, status FROM deliveries ORDER BY id")
+        return {
+            "deliveries": [dict(zip(("event", "attempts", "delivered_at", "status"), row, strict=True)) for row in rows]
+        }
+
+    def _api(self, method: str, path: str, given: Params) -> tuple[int, bytes]:
+        key = self.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+        if not key.startswith("sk_test_"):
+            raise StripeError("Invalid API Key provided.", status=401)
+        routed = [(act, pattern.match(path)) for verb, pattern, act in ROUTES if verb == method and pattern.match(path)]
+        if not routed or routed[0][1] is None:
+            raise StripeError(f"Unrecognized request URL ({method}: {path}).", status=404)
+        act, found = routed[0][0], routed[0][1].groups()
+        extra = {"base": self.server.base} if act in BASED else {}
+        idempotency = self.headers.get("Idempotency-Key", "") if method == "POST" else ""
+        if idempotency:
+            return self._once(idempotency, path, given, lambda: act(self.server.store, dict(given), *found, **extra))
+        with self.server.store.transaction():
+            return 200, self._shown(path, given, act(self.server.store, dict(given), *found, **extra))
+
+    def _once(self, key: str, path: str, given: Params, act: Any) -> tuple[int, bytes]:
+        """Stripe's idempotency: the first result is kept with its key; other parameters under it are an error."""
+        store = self.server.store
+        request = hashlib.sha256(json.dumps([path, given], sort_keys=True).encode()).hexdigest()
+        with self.server.guard:
+            if key in self.server.busy:
+                raise StripeError(
+                    "A request with this key is under way.",
+                    "idempotency_key_in_use",
+                    status=409,
+                    kind="idempotency_error",
+                )
+            self.server.busy.add(key)
+        try:
+            with store.transaction():
+                kept = store.sql("SELECT request, status, body FROM idempotency WHERE key = ?", key)
+                if kept:
+                    if kept[0][0] != request:
+                        raise StripeError(
+                            "Keys for idempotent requests can only be used with the same parameters they were first used with.",
+                            kind="idempotency_error",
+                        )
+                    return int(kept[0][1]), kept[0][2].encode()
+                body = self._shown(path, given, act())
+                store.sql("INSERT INTO idempotency VALUES (?, ?, 200, ?)", key, request, body.decode())
+                return 200, body
+        finally:
+            with self.server.guard:
+                self.server.busy.discard(key)
+
+    def _shown(self, path: str, given: Params, result: Any) -> bytes:
+        if not isinstance(result, list):
+            return json.dumps(result).encode()
+        limit = min(max(whole(given, "limit", 10), 1), 100)
+        after = given.get("starting_after")
+        ids = [one["id"] for one in result]
+        begin = ids.index(after) + 1 if after in ids else 0
+        page = result[begin : begin + limit]
+        more = len(result) > begin + limit
+        return json.dumps({"object": "list", "url": path, "has_more": more, "data": page}).encode()
+
+    def _send(self, status: int, body: bytes, kind: str = "application/json", location: str = "") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Request-Id", f"req_{secrets.token_hex(7)}")
+        if location:
+            self.send_header("Location", location)
+        self.end_headers()
+        self.wfile.write(body)

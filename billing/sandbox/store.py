@@ -1,0 +1,145 @@
+"""All state, in one SQLite file. A request, and the events that it causes, are one transaction."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from billing.sandbox.errors import missing
+
+API_VERSION = "2026-10-28.endive"
+Object = dict[str, Any]
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS objects (
+  seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, customer TEXT, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS by_kind ON objects (kind, customer, seq);
+CREATE TABLE IF NOT EXISTS meter_events (
+  identifier TEXT PRIMARY KEY, event_name TEXT NOT NULL, customer TEXT NOT NULL, value INTEGER NOT NULL, ts INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS by_customer ON meter_events (customer, event_name, ts);
+CREATE TABLE IF NOT EXISTS idempotency (key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS deliveries (
+  id INTEGER PRIMARY KEY, event TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL,
+  delivered_at REAL, status INTEGER);
+CREATE INDEX IF NOT EXISTS due ON deliveries (next_at) WHERE delivered_at IS NULL;
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+class Store:
+    """One connection, used under one lock."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(
+            folder / "stripe-sandbox.sqlite3", isolation_level=None, check_same_thread=False, timeout=20
+        )
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_SCHEMA)
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, one at a time; inside another it is part of that one."""
+        with self._lock:
+            if self._db.in_transaction:
+                yield
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows that a statement gives."""
+        with self._lock:
+            return self._db.execute(statement, values).fetchall()
+
+    def now(self) -> int:
+        """The sandbox's time, in seconds: the machine's, moved by what /sandbox/clock advanced."""
+        return int(time.time()) + int(self.setting("clock_offset", "0"))
+
+    def setting(self, name: str, default: str = "") -> str:
+        """A kept word."""
+        rows = self.sql("SELECT value FROM settings WHERE name = ?", name)
+        return str(rows[0][0]) if rows else default
+
+    def set(self, name: str, value: str) -> None:
+        """Keeps a word."""
+        self.sql(
+            "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value
+        )
+
+    def create(self, kind: str, prefix: str, body: Object) -> Object:
+        """A new object with an id, `object`, `created` and `livemode`."""
+        made = {
+            "id": f"{prefix}_{secrets.token_hex(12)}",
+            "object": kind,
+            "created": self.now(),
+            "livemode": False,
+            **body,
+        }
+        self.sql(
+            "INSERT INTO objects (id, kind, customer, body) VALUES (?, ?, ?, ?)",
+            made["id"],
+            kind,
+            made.get("customer"),
+            json.dumps(made),
+        )
+        return made
+
+    def save(self, thing: Object) -> Object:
+        """Keeps a changed object."""
+        self.sql("UPDATE objects SET body = ? WHERE id = ?", json.dumps(thing), thing["id"])
+        return thing
+
+    def find(self, kind: str, id: str) -> Object | None:
+        """The object, if there is one."""
+        rows = self.sql("SELECT body FROM objects WHERE id = ? AND kind = ?", id, kind)
+        return json.loads(rows[0][0]) if rows else None
+
+    def get(self, kind: str, id: str, status: int = 404, param: str = "id") -> Object:
+        """The object. Raises StripeError resource_missing."""
+        found = self.find(kind, id)
+        if found is None:
+            raise missing(kind.rpartition(".")[2], id, status, param)
+        return found
+
+    def all(self, kind: str, customer: str | None = None) -> list[Object]:
+        """Objects of a kind, the newest first."""
+        rows = self.sql(
+            "SELECT body FROM objects WHERE kind = ? AND (? IS NULL OR customer = ?) ORDER BY seq DESC",
+            kind,
+            customer,
+            customer,
+        )
+        return [json.loads(row[0]) for row in rows]
+
+    def emit(self, type: str, thing: Object) -> None:
+        """An event about the object as it is now, to be delivered to the webhook."""
+        event = self.create(
+            "event",
+            "evt",
+            {
+                "api_version": API_VERSION,
+                "type": type,
+                "data": {"object": thing},
+                "pending_webhooks": 1,
+                "request": {"id": None, "idempotency_key": None},
+            },
+        )
+        self.sql("INSERT INTO deliveries (event, next_at) VALUES (?, ?)", event["id"], time.time())
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()

@@ -1,0 +1,29 @@
+"""What the platform earned, for operators."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Sum
+from django.db.models.functions import TruncDate
+
+from billing.metering.models import Rollup
+
+
+def revenue_by_day(now: datetime, days: int = 30) -> list[tuple[str, int, int]]:
+    """(day, nano-dollars, requests) of the last days, the oldest first; days without usage are zeros."""
+    first = (now - timedelta(days=days - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = Rollup.objects.filter(hour__gte=first).annotate(day=TruncDate("hour")).values("day")
+    sums = {
+        row["day"].isoformat(): (row["nanos"], row["n"])
+        for row in rows.annotate(nanos=Sum("cost_nanos"), n=Sum("requests"))
+    }
+    all_days = [(first + timedelta(days=at)).date().isoformat() for at in range(days)]
+    return [(day, *sums.get(day, (0, 0))) for day in all_days]
+
+
+def top_workspaces(now: datetime, days: int = 30, most: int = 8) -> list[tuple[str, int, int]]:
+    """(workspace id, nano-dollars, requests) of those that used the most."""
+    rows = Rollup.objects.filter(hour__gte=now - timedelta(days=days)).values("workspace_id")
+    sums = rows.annotate(nanos=Sum("cost_nanos"), n=Sum("requests")).order_by("-nanos", "-n")[:most]
+    return [(row["workspace_id"], row["nanos"], row["n"]) for row in sums]

@@ -1,0 +1,74 @@
+"""The one configured client: Stripe, or its stand-in. `stripe` is imported in this folder only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import stripe
+from django.conf import settings
+
+from billing.errors import StripeUnavailable
+from billing.stripe.models import StripeLink
+
+stripe.enable_telemetry = False  # it would write an id to the home folder
+
+
+@cache
+def client() -> stripe.StripeClient:
+    """The client. All four addresses are set where one is, or one call would escape to the real host."""
+    addresses: Any = {}
+    if settings.STRIPE_API_BASE:
+        addresses = dict.fromkeys(("api", "files", "connect", "meter_events"), settings.STRIPE_API_BASE)
+    return stripe.StripeClient(
+        settings.STRIPE_API_KEY,
+        max_network_retries=2,
+        http_client=stripe.RequestsClient(timeout=(3.05, 20)),  # type: ignore[arg-type] # seconds: connect, read
+        base_addresses=addresses,
+    )
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """Turns Stripe's failures into StripeUnavailable (503)."""
+    try:
+        yield
+    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.AuthenticationError, stripe.APIError) as error:
+        raise StripeUnavailable(
+            "The payment service does not answer: nothing was changed. Try again shortly.", retry_after_s=5
+        ) from error
+
+
+_account = ""
+
+
+def account() -> str:
+    """Whose objects the ids are: the sandbox's must not be taken for the real account's."""
+    global _account
+    if not _account:
+        _account = str(client().v1.accounts.retrieve_current().id)
+    return _account
+
+
+def linked(kind: str, key: str) -> str | None:
+    """Stripe's id of our thing, if we know one."""
+    return StripeLink.objects.filter(account=account(), kind=kind, key=key).values_list("stripe_id", flat=True).first()
+
+
+def link(kind: str, key: str, stripe_id: str) -> str:
+    """Remembers Stripe's id; two at once keep the first."""
+    found, _ = StripeLink.objects.get_or_create(
+        account=account(), kind=kind, key=key, defaults={"stripe_id": stripe_id}
+    )
+    return found.stripe_id
+
+
+def key_of(kind: str, stripe_id: str) -> str | None:
+    """Our key of Stripe's thing."""
+    return (
+        StripeLink.objects.filter(account=account(), kind=kind, stripe_id=stripe_id)
+        .values_list("key", flat=True)
+        .first()
+    )

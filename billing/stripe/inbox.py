@@ -1,0 +1,84 @@
+"""What Stripe tells us: verified, stored once, answered at once, handled once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import stripe
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from billing.stripe.client import client
+from billing.stripe.handlers import HANDLERS
+from billing.stripe.models import StripeEvent
+from portal.kit.errors import Problem
+
+MOST_BYTES = 256 * 1024
+TOLERANCE_S = 300
+STUCK_AFTER = timedelta(seconds=30)
+MOST_ATTEMPTS = 20
+
+
+class WebhookRefused(Problem):
+    """Not signed by Stripe, too old, or not an event."""
+
+    status = 400
+    code = "webhook_refused"
+
+
+def receive(body: bytes, signature: str) -> str | None:
+    """Stores a delivery under its event's id; the id to handle, or None for one that we have or do not need.
+
+    Raises WebhookRefused; then nothing has changed.
+    """
+    if not settings.STRIPE_WEBHOOK_SECRET:
+        raise RuntimeError("STRIPE_WEBHOOK_SECRET is empty: no webhook can be trusted")
+    if len(body) > MOST_BYTES:
+        raise WebhookRefused("The event is too large.", status=413)
+    try:
+        event = client().construct_event(body, signature, settings.STRIPE_WEBHOOK_SECRET, tolerance=TOLERANCE_S)
+    except (ValueError, stripe.SignatureVerificationError) as error:
+        raise WebhookRefused("The signature does not fit the body, or is too old.") from error
+    if event.type not in HANDLERS:
+        return None
+    thing = event.data.object
+    _, new = StripeEvent.objects.get_or_create(
+        id=event.id,
+        defaults={
+            "type": event.type,
+            "object_id": thing["id"] if "id" in thing else "",
+            "created_at": datetime.fromtimestamp(event.created, UTC),
+        },
+    )
+    return event.id if new else None
+
+
+def handle(event_id: str) -> bool:
+    """Does what the event means, in one transaction with marking it done. False if it was done before.
+
+    Holds the event's row, so that two workers with the same event do it once. Raises what the handler raises, after
+    counting the attempt.
+    """
+    try:
+        with transaction.atomic():
+            event = StripeEvent.objects.select_for_update().filter(pk=event_id, handled_at=None).first()
+            if event is None:
+                return False
+            HANDLERS[event.type](event.object_id)
+            event.handled_at = timezone.now()
+            event.error = ""
+            event.save(update_fields=["handled_at", "error"])
+    except Exception as error:
+        StripeEvent.objects.filter(pk=event_id).update(
+            attempts=F("attempts") + 1, error=f"{type(error).__name__}: {error}"[:300]
+        )
+        raise
+    return True
+
+
+def stuck(now: datetime) -> list[str]:
+    """Events that nobody handled: their message was lost, or Stripe did not answer."""
+    waiting = StripeEvent.objects.filter(handled_at=None, received_at__lt=now - STUCK_AFTER, attempts__lt=MOST_ATTEMPTS)
+    return list(waiting.order_by("received_at").values_list("pk", flat=True)[:500])
