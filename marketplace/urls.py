@@ -1,7 +1,14 @@
-"""Pages of this room."""
+"""The catalog's pages."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from marketplace.catalog import pages
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("models", pages.catalog, name="catalog"),
+    path("models/<str:publisher>/<str:name>", pages.model, name="model"),
+    path("models/<str:publisher>/<str:name>/state", pages.model_state, name="model_state"),
+    path("models/<str:publisher>/<str:name>/card", pages.model_row, name="model_card"),
+]

@@ -1,4 +1,4 @@
-"""What the platform earned, for operators."""
+"""What was used and earned by day, of a workspace or of all."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from django.db.models.functions import TruncDate
 from billing.metering.models import Rollup
 
 
-def revenue_by_day(now: datetime, days: int = 30) -> list[tuple[str, int, int]]:
+def by_day(now: datetime, workspace_id: str = "", days: int = 30) -> list[tuple[str, int, int]]:
     """(day, nano-dollars, requests) of the last days, the oldest first; days without usage are zeros."""
     first = (now - timedelta(days=days - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = Rollup.objects.filter(hour__gte=first).annotate(day=TruncDate("hour")).values("day")
+    rows = Rollup.objects.filter(hour__gte=first)
+    if workspace_id:
+        rows = rows.filter(workspace_id=workspace_id)
+    daily = rows.annotate(day=TruncDate("hour")).values("day")
     sums = {
-        row["day"].isoformat(): (row["nanos"], row["n"])
-        for row in rows.annotate(nanos=Sum("cost_nanos"), n=Sum("requests"))
+        r["day"].isoformat(): (r["nanos"], r["n"]) for r in daily.annotate(nanos=Sum("cost_nanos"), n=Sum("requests"))
     }
     all_days = [(first + timedelta(days=at)).date().isoformat() for at in range(days)]
     return [(day, *sums.get(day, (0, 0))) for day in all_days]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
@@ -50,8 +51,10 @@ def require_role(request: HttpRequest, workspace: Workspace, least: Role) -> Non
         raise Forbidden(f"Ask an owner of {workspace.name}: this needs the role {least.label}.")
 
 
-def workspace_context(request: HttpRequest) -> dict[str, Workspace | None]:
-    """Template context: the current workspace."""
-    if not getattr(request, "user", None) or not request.user.is_authenticated:
-        return {"workspace": None}
-    return {"workspace": workspace_of(request)}
+def page_context(request: HttpRequest) -> dict[str, Any]:
+    """Template context: the current workspace, and whether mail is kept here to be read."""
+    known = bool(getattr(request, "user", None)) and request.user.is_authenticated
+    return {
+        "workspace": workspace_of(request) if known else None,
+        "mailbox_enabled": settings.MAILBOX_DIR is not None,
+    }

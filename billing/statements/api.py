@@ -1,0 +1,81 @@
+"""GET /v1/usage"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Sum
+from django.http import HttpResponse
+from django.utils.dateparse import parse_datetime
+from rest_framework.request import Request
+
+from billing import money
+from billing.metering.models import UsageEvent
+from billing.statements import usage
+from portal.accounts.wire.view import KeyedView, json_answer
+from portal.kit.errors import Problem
+
+
+class UsageInvalid(Problem):
+    """A parameter that does not fit."""
+
+    status = 422
+    code = "input_invalid"
+
+
+class UsageList(KeyedView):
+    """The workspace's usage events, the newest first: ?since=&model=&limit=&cursor="""
+
+    def get(self, request: Request) -> HttpResponse:
+        given = request.query_params
+        found = usage.events(
+            self.caller.workspace_id, model=given.get("model", ""), since=_since(given.get("since", ""))
+        )
+        page = usage.page(found, given.get("cursor", ""), _limit(given.get("limit", "")))
+        total = found.aggregate(nanos=Sum("cost_nanos", default=0))["nanos"]
+        return json_answer(
+            {
+                "object": "list",
+                "data": [_shown(event) for event in page.events],
+                "has_more": bool(page.next_cursor),
+                "next_cursor": page.next_cursor or None,
+                "total_nanos": total,
+                "total_cost": money.decimal(total),
+            },
+            headers={"x-mercato-cost": "0.00"},
+        )
+
+
+def _shown(event: UsageEvent) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "object": "usage_event",
+        "request_id": event.request_id,
+        "created_at": event.recorded_at.isoformat(),
+        "model": event.model,
+        "key": event.key_id or None,
+        "protocol": event.protocol,
+        "units": event.units,
+        "price": event.price_id or None,
+        "cost_nanos": event.cost_nanos,
+        "cost": money.decimal(event.cost_nanos),
+        "latency_ms": event.latency_ms,
+    }
+
+
+def _since(text: str) -> Any:
+    try:
+        moment = parse_datetime(text.replace(" ", "+")) if text else None
+    except ValueError:
+        moment = None
+    if text and (moment is None or moment.tzinfo is None):
+        raise UsageInvalid("since must be a time with its zone, like 2026-01-31T12:00:00Z.", param="since")
+    return moment
+
+
+def _limit(text: str) -> int:
+    if not text:
+        return usage.PAGE
+    if not text.isdecimal() or not 1 <= int(text) <= usage.MOST_A_PAGE:
+        raise UsageInvalid(f"limit must be 1 to {usage.MOST_A_PAGE}.", param="limit")
+    return int(text)

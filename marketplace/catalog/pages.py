@@ -1,0 +1,144 @@
+"""/models and a model's own page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from billing import money
+from billing.prices import book
+from billing.prices.quote import PER
+from billing.prices.units import UNITS
+from marketplace.catalog import search, snippets
+from marketplace.catalog.cards import html_of
+from marketplace.catalog.models import Model
+from marketplace.catalog.state import ModelState, state_of
+from marketplace.tasks import registry
+from marketplace.tasks.task import ModelSpec
+from portal.accounts.access import workspace_of
+
+
+def catalog(request: HttpRequest) -> HttpResponse:
+    """The models that the visitor may see, searched and filtered."""
+    words, task, sort = (request.GET.get(name, "") for name in ("q", "task", "sort"))
+    try:
+        number = max(int(request.GET.get("page", 1)), 1)
+    except ValueError:
+        number = 1
+    begin = (number - 1) * search.PAGE
+    found = search.search(search.visible(_workspace_id(request)), words, task, sort or "name")
+    rows = list(found[begin : begin + search.PAGE + 1])
+    context = {
+        "models": [shown(model) for model in rows[: search.PAGE]],
+        "next_page": number + 1 if len(rows) > search.PAGE else None,
+        "words": words,
+        "task": task,
+        "sort": sort,
+        "tasks": [registry.get(name) for name in registry.TASKS],
+        "sorts": search.SORTS,
+    }
+    whole = not request.headers.get("HX-Request")
+    return render(
+        request, "marketplace/catalog/catalog.html" if whole else "marketplace/catalog/_results.html", context
+    )
+
+
+def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
+    """One model: its state, its panel to try it, its interface, its card and versions."""
+    found = _visible_or_404(request, publisher, name)
+    task = registry.get(found.task)
+    spec = ModelSpec.from_json(found.live_version.spec) if found.live_version else ModelSpec()
+    rates = found.price.rates if found.price else {}
+    context = {
+        "model": shown(found),
+        "task": task,
+        "spec": spec,
+        "example": task.example(spec),
+        "examples": list(spec.examples or task.examples),
+        "card": html_of(found.card),
+        "metrics": [
+            (metric.label, metric.show(found.live_version.metrics[metric.name]))
+            for metric in task.metrics
+            if found.live_version and metric.name in found.live_version.metrics
+        ],
+        "rates": [(UNITS[u].label, money.show(rate * UNITS[u].per // PER)) for u, rate in rates.items() if u in UNITS],
+        "versions": found.versions.order_by("-number")[:20],
+        "snippets": snippets.of(found.slug, task, task.example(spec), settings.SITE_URL),
+        "schema": task.codec.input_schema(spec),
+        **_run(found),
+    }
+    return render(request, "marketplace/catalog/model.html", context)
+
+
+def model_state(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
+    """The state as it is now; asks for itself again until the model is live."""
+    found = _visible_or_404(request, publisher, name)
+    context = {"model": shown(found), **_run(found)}
+    response = render(request, "marketplace/catalog/_state.html", context)
+    if context["model"]["state"] == ModelState.LIVE:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def model_row(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
+    """The model's card in the catalog, which asks for itself again until the model is live."""
+    return render(
+        request, "marketplace/catalog/_card.html", {"model": shown(_visible_or_404(request, publisher, name))}
+    )
+
+
+def shown(found: Model) -> dict[str, Any]:
+    """What cards and headers show of a model from `search.visible`."""
+    task = registry.get(found.task)
+    state = state_of(found.live_version is not None, getattr(found, "run_state", None))
+    metrics = found.live_version.metrics if found.live_version else {}
+    first = next((m for m in task.metrics if m.name in metrics), None)
+    return {
+        "slug": found.slug,
+        "publisher": found.publisher.slug,
+        "name": found.name,
+        "title": found.title,
+        "summary": found.summary,
+        "task": task,
+        "licence": found.licence,
+        "state": state.value,
+        "state_label": state.label,
+        "live": state == ModelState.LIVE,
+        "waiting": state in (ModelState.QUEUED, ModelState.TRAINING),
+        "version": found.live_version.number if found.live_version else None,
+        "price": book.label(found.price.rates if found.price else {}),
+        "metric": (first.label, first.show(metrics[first.name])) if first else None,
+    }
+
+
+def _run(found: Model) -> dict[str, Any]:
+    run = found.runs.order_by("-created_at").first()
+    if run is None:
+        return {"run": None}
+    progress = run.progress
+    done = progress.get("epoch", 0) - (0 if progress.get("epoch_ended") else 1)
+    epochs = progress.get("epochs") or 0
+    percent = round(100 * max(done, 0) / epochs) if epochs and progress.get("phase") == "training" else None
+    points = run.curve
+    chart = {
+        "x": [p["epoch"] for p in points],
+        "series": [
+            {"label": "loss", "values": [p["loss"] for p in points]},
+            {"label": progress.get("metric_name") or "validation", "values": [p["metric"] for p in points]},
+        ],
+    }
+    return {"run": run, "percent": percent, "curve": points, "chart": chart if len(points) > 1 else None}
+
+
+def _visible_or_404(request: HttpRequest, publisher: str, name: str) -> Model:
+    found = search.visible(_workspace_id(request)).filter(publisher__slug=publisher, name=name).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _workspace_id(request: HttpRequest) -> str | None:
+    return workspace_of(request).pk if request.user.is_authenticated else None

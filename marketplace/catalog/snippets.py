@@ -1,0 +1,51 @@
+"""Calls as code that works when pasted."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from marketplace.tasks.task import Task
+
+
+def of(slug: str, task: Task, example: Any, site: str, key: str = "") -> list[dict[str, str]]:
+    """Tabs with a title, a language and the code. Without a key the code reads MERCATO_API_KEY."""
+    if task.name == "chat":
+        return [_curl(f"{site}/v1/chat/completions", {"model": slug, **example}, key), _openai(slug, site, key)]
+    tabs = [
+        _curl(f"{site}/v1/models/{slug}/predictions", {"input": example}, key),
+        _python(f"{site}/v1/models/{slug}/predictions", {"input": example}, key),
+    ]
+    if "openai" in task.protocols:
+        tabs.append(_openai(slug, site, key))
+    return tabs
+
+
+def _curl(url: str, body: Any, key: str) -> dict[str, str]:
+    shown = f'"Authorization: Bearer {key or "$MERCATO_API_KEY"}"'
+    code = f"curl {url} \\\n  -H {shown} \\\n  -H 'Content-Type: application/json' \\\n  -d {shlex.quote(json.dumps(body))}"
+    return {"title": "curl", "language": "sh", "code": code}
+
+
+def _python(url: str, body: Any, key: str) -> dict[str, str]:
+    where = f'"{key}"' if key else 'os.environ["MERCATO_API_KEY"]'
+    code = (
+        f"import json, os, urllib.request\n\nrequest = urllib.request.Request(\n    {url!r},\n"
+        f"    json.dumps({body!r}).encode(),\n"
+        f'    {{"Authorization": "Bearer " + {where}, "Content-Type": "application/json"}},\n)\n'
+        f"print(json.load(urllib.request.urlopen(request)))"
+    )
+    return {"title": "Python", "language": "python", "code": code}
+
+
+def _openai(slug: str, site: str, key: str) -> dict[str, str]:
+    where = f'"{key}"' if key else 'os.environ["MERCATO_API_KEY"]'
+    code = (
+        f"import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url={f'{site}/v1'!r}, api_key={where})\n"
+        f"stream = client.chat.completions.create(\n    model={slug!r},\n"
+        f'    messages=[{{"role": "user", "content": "The function "}}],\n    max_tokens=120,\n    stream=True,\n)\n'
+        f"for chunk in stream:\n    if chunk.choices:\n        "
+        f'print(chunk.choices[0].delta.content or "", end="", flush=True)'
+    )
+    return {"title": "Python (OpenAI SDK)", "language": "python", "code": code}

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django import forms
+from django.conf import settings
+
+from portal.accounts.models import User
+
+
+class ProfileForm(forms.ModelForm[User]):
+    """What people may change about themselves."""
+
+    language = forms.ChoiceField(choices=[("", "–"), *settings.LANGUAGES], required=False)
+
+    class Meta:
+        model = User
+        fields: ClassVar[list[str]] = ["name", "language"]

@@ -1,0 +1,38 @@
+"""Filters for templates: money, numbers, pieces of JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from billing import money
+
+register = template.Library()
+
+
+@register.filter
+def usd(nanos: int) -> str:
+    """Nano-dollars for people."""
+    return money.show(nanos)
+
+
+@register.filter
+def json_attribute(value: Any) -> str:
+    """A value as JSON, for a data attribute; Django escapes it."""
+    return orjson.dumps(value).decode()
+
+
+@register.filter
+def units(counted: dict[str, int]) -> str:
+    """Units of a usage event: "1 request · 30 tokens"."""
+    return " · ".join(f"{n} {name.replace('_', ' ')}{'s' if n != 1 else ''}" for name, n in counted.items())
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A picture from static/img/icons.svg, hidden from screen readers."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="/static/img/icons.svg#{}"></use></svg>', name)
