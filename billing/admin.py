@@ -7,11 +7,22 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 
 from billing import money
 from billing.models import (
-    Account, Entry, Invoice, Lease, Plan, Price, Report, Rollup, StripeEvent, Subscription, Transaction, UsageEvent,
+    Account,
+    Entry,
+    Invoice,
+    Lease,
+    Plan,
+    Price,
+    Report,
+    Rollup,
+    StripeEvent,
+    Subscription,
+    Transaction,
+    UsageEvent,
 )  # fmt: skip
 from billing.prices import book
 
@@ -83,7 +94,7 @@ class AccountAdmin(RecordAdmin):
         return money.show(row.balance_nanos)
 
 
-class EntryInline(admin.TabularInline[Entry, Transaction]):
+class EntryInline(TabularInline):  # type: ignore[misc] # as above
     model = Entry
     fields = ("debit", "credit", "amount_nanos")
 

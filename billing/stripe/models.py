@@ -6,6 +6,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from billing.money import NANOS_IN_CENT
+
 
 class StripeLink(models.Model):
     """Our thing ↔ Stripe's id of it, in one Stripe account (the sandbox's are not the real one's)."""
@@ -105,3 +107,8 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.number or self.stripe_id
+
+    @property
+    def total_nanos(self) -> int:
+        """The total in nano-dollars."""
+        return self.total_cents * NANOS_IN_CENT

@@ -63,6 +63,6 @@ TENSOR = Task(
     summary="Takes and gives arrays of numbers.",
     modality="any",
     codec=Raw(),
-    widget="tensor",
+    widget="json",
     protocols=("oip", "predictions"),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -11,8 +10,6 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from portal.accounts.keys.issuing import revoke
 from portal.accounts.models import Key, Membership, User, Workspace
-
-admin.site.unregister(Group)
 
 
 class MembershipInline(TabularInline):  # type: ignore[misc] # unfold publishes no types
