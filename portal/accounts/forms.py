@@ -8,7 +8,7 @@ from django.conf import settings
 from portal.accounts.models import User
 
 
-class ProfileForm(forms.ModelForm[User]):
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg] # generic for the type checker only
     """What people may change about themselves."""
 
     language = forms.ChoiceField(choices=[("", "–"), *settings.LANGUAGES], required=False)
