@@ -10,7 +10,7 @@ class ModelState(models.TextChoices):
     """Live once any version is; else where its latest run is."""
 
     LIVE = "live", _("live")
-    QUEUED = "queued", _("waiting to be trained")
+    QUEUED = "queued", _("queued")
     TRAINING = "training", _("training")
     FAILED = "failed", _("training failed")
     EMPTY = "empty", _("no version yet")

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.conf import settings
 from django.http import HttpRequest
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth publishes no types
-    """Sign-up by e-mail address is open; a newcomer lands on the catalog."""
+    """Sign-up by e-mail address is open."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return True
-
-    def get_signup_redirect_url(self, request: HttpRequest) -> str:
-        return str(settings.LOGIN_REDIRECT_URL)

@@ -69,7 +69,7 @@ def _processes(port: int, sandbox_port: int) -> dict[str, str]:
     parts = {
         "web": f"{python} manage.py serve --port {port}",
         # Threads: TensorFlow does not survive a fork, and trainings run in processes of their own.
-        "jobs": f"{python} -m celery -A portal.celery worker --beat --pool threads --concurrency 4 --loglevel WARNING --quiet "
+        "jobs": f"{python} -m celery -q -A portal.celery worker --beat --pool threads --concurrency 4 --loglevel WARNING "
         "--without-gossip --without-mingle --without-heartbeat",
     }
     if settings.STRIPE_IS_SANDBOX:
