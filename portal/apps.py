@@ -8,4 +8,4 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         # Here and not in portal/__init__.py, so that importing portal.kit loads no Celery.
-        from portal import celery  # noqa: F401 – makes it the current app for @shared_task
+        from portal import celery, checks  # noqa: F401 – the current Celery app for @shared_task; the checks register

@@ -23,14 +23,14 @@ class Handler(WSGIHandler):
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async)
-        self._direct = convert_exception_to_response(self._get_response)
+        self._direct = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined] # Django's own name for it
 
-    def get_response(self, request: HttpRequest) -> HttpResponseBase:  # type: ignore[override] # as Django's own, wider
+    def get_response(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(DIRECT):
             return super().get_response(request)
         set_urlconf(None)
-        response = self._direct(request)
-        response._resource_closers.append(request.close)
+        response: HttpResponseBase = self._direct(request)  # type: ignore[assignment] # this one is not async
+        response._resource_closers.append(request.close)  # type: ignore[attr-defined] # as Django's get_response does
         return response
 
 

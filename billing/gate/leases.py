@@ -16,7 +16,7 @@ from billing.errors import NoBudget
 from billing.gate.models import Cap, Lease
 from billing.ledger import postings
 from billing.ledger.balances import lock_fundings
-from billing.ledger.models import AccountKind
+from billing.ledger.kinds import AccountKind
 from billing.metering.models import UsageEvent
 from billing.plans.allowances import open_workspace, postpaid_limit
 from portal.accounts.models import Workspace

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db.models import Sum
 
-from billing.ledger.models import Account, AccountKind, Entry
+from billing.ledger.kinds import AccountKind
+from billing.ledger.models import Account, Entry
 
 
 def differences() -> list[str]:

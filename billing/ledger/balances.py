@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing.ledger.models import Account, AccountKind
+from billing.ledger.kinds import AccountKind
+from billing.ledger.models import Account
 
 
 @dataclass(frozen=True, slots=True)

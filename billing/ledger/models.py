@@ -7,20 +7,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from billing.ledger.kinds import AccountKind
 from portal.kit import ids
-
-
-class AccountKind(models.TextChoices):
-    """What an account holds. A workspace's first four; the platform has one of each of the rest."""
-
-    PROMO = "promo", _("promotional credit")
-    CREDIT = "credit", _("credit")
-    RECEIVABLE = "receivable", _("receivable")
-    HOLDS = "holds", _("holds")
-    REVENUE = "revenue", _("revenue")
-    MARKETING = "marketing", _("promotions given")
-    CLEARING = "clearing", _("Stripe clearing")
-    ADJUSTMENTS = "adjustments", _("adjustments")
 
 
 class Account(models.Model):

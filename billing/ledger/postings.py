@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import F
 
-from billing.ledger.models import Account, AccountKind, Entry, Transaction
+from billing.ledger.kinds import AccountKind
+from billing.ledger.models import Account, Entry, Transaction
 from billing.money import NANOS_IN_CENT
 
 Move = tuple[str, str, int]  # account kind to debit, to credit, nano-dollars

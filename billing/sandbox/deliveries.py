@@ -27,7 +27,7 @@ class Courier:
 
     def __init__(self, store: Store, url: str, secret: str) -> None:
         self._store, self._url, self._secret = store, url, secret
-        self._wake, self._stop = threading.Event(), False
+        self._wake, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
 
     def start(self) -> None:
@@ -40,12 +40,12 @@ class Courier:
 
     def stop(self) -> None:
         """Ends after the delivery under way."""
-        self._stop = True
+        self._stop.set()
         self._wake.set()
         self._thread.join(5)
 
     def _run(self) -> None:
-        while not self._stop:
+        while True:
             self._wake.wait(0.2)
             self._wake.clear()
             due = self._store.sql(
@@ -53,9 +53,11 @@ class Courier:
                 time.time(),
             )
             for delivery, event, attempts in due:
-                if self._stop:
-                    return
+                if self._stop.is_set():
+                    break
                 self._deliver(delivery, event, attempts)
+            if self._stop.is_set():
+                return
 
     def _deliver(self, delivery: int, event: str, attempts: int) -> None:
         body = self._store.find("event", event)

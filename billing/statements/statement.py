@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Q, Sum
 
 from billing import money
-from billing.ledger.models import AccountKind
+from billing.ledger.kinds import AccountKind
 from billing.metering.models import Rollup
 from billing.money import NANOS_IN_MICRO
 from billing.stripe.models import Report

@@ -25,7 +25,7 @@ def client() -> stripe.StripeClient:
     return stripe.StripeClient(
         settings.STRIPE_API_KEY,
         max_network_retries=2,
-        http_client=stripe.RequestsClient(timeout=(3.05, 20)),  # type: ignore[arg-type] # seconds: connect, read
+        http_client=stripe.RequestsClient(timeout=(3.05, 20)),  # seconds: connect, read
         base_addresses=addresses,
     )
 

@@ -28,7 +28,7 @@ def subscription_changed(id: str) -> None:
     if workspace_id is None:
         return  # another system's customer in the same Stripe account
     item = found["items"].data[0]
-    metadata = found.metadata.to_dict() if found.metadata else {}
+    metadata = found.metadata.to_dict()
     code = metadata.get("plan", PAY_AS_YOU_GO)
     if not Plan.objects.filter(pk=code).exists():
         return

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, Max, Q, Sum
 from django.utils import timezone
 
-from billing.ledger.models import AccountKind
+from billing.ledger.kinds import AccountKind
 from billing.metering.models import Rollup
 from billing.money import NANOS_IN_MICRO
 from billing.plans import subscribing

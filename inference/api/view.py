@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
 from billing import money
@@ -37,9 +36,7 @@ class PredictionView(KeyedView):
         self.allowance = limits.take(self.caller)
         limits.refuse(self.allowance)
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         for name, value in self.allowance.headers().items():
             response[name] = value

@@ -32,14 +32,15 @@ class Check:
         for part in error.schema_path[:-1]:
             around = around[part]
         keyword = str(error.schema_path[-1])
+        instance: Any = error.instance
         wanted: Any = around[keyword] if isinstance(around, Mapping) and keyword in around else None
         match keyword:
             case "required":
-                missing = [name for name in wanted if name not in error.instance]
+                missing = [name for name in wanted if name not in instance]
                 return f"Add the missing field{'s' if len(missing) > 1 else ''} {', '.join(missing[:5])}."
             case "additionalProperties":
                 known = around.get("properties", {})
-                extra = [name for name in error.instance if name not in known]
+                extra = [name for name in instance if name not in known]
                 return f"Remove the unknown field {extra[0][:60]!r}; known are {', '.join(sorted(known)[:40])}."
             case "type":
                 return f"This must be of type {wanted if isinstance(wanted, str) else ' or '.join(wanted)}."

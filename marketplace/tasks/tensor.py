@@ -23,8 +23,8 @@ def as_array(tensor: Tensor, data: Any, shape: list[int] | None, pointer: str) -
         want is None or want == have for want, have in zip(tensor.shape, array.shape, strict=True)
     )
     if not fits or not array.shape or array.shape[0] == 0:
-        wanted = [-1 if size is None else size for size in tensor.shape]
-        raise InputInvalid(f"{tensor.name} must have the shape {wanted}, not {list(array.shape)}.", param=pointer)
+        sizes = [-1 if size is None else size for size in tensor.shape]
+        raise InputInvalid(f"{tensor.name} must have the shape {sizes}, not {list(array.shape)}.", param=pointer)
     return array
 
 

@@ -59,7 +59,7 @@ def pixels(image: Image.Image, height: int, width: int, channels: int) -> NDArra
     picture = image.convert("L") if channels == 1 else image
     border = picture.resize((1, 1), box=(0, 0, 1, 1)).getpixel((0, 0))
     fitted = ImageOps.pad(picture, (width, height), Image.Resampling.BICUBIC, color=border)  # type: ignore[arg-type] # an int for L
-    return np.asarray(fitted, np.float32).reshape(height, width, channels) / 255
+    return np.asarray(fitted, np.float32).reshape(height, width, channels) / np.float32(255)
 
 
 class Classification:

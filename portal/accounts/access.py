@@ -46,7 +46,8 @@ def thing_of(workspace: Workspace, things: QuerySet[M], **which: Any) -> M:
 
 def require_role(request: HttpRequest, workspace: Workspace, least: Role) -> None:
     """Raises Forbidden unless the person's role in the workspace is at least `least`."""
-    membership = Membership.objects.filter(user_id=request.user.pk, workspace=workspace).first()
+    assert isinstance(request.user, User), "guard the view with login_required"
+    membership = Membership.objects.filter(user=request.user, workspace=workspace).first()
     if membership is None or _RANK[Role(membership.role)] < _RANK[least]:
         raise Forbidden(f"Ask an owner of {workspace.name}: this needs the role {least.label}.")
 

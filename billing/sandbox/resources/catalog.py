@@ -39,7 +39,7 @@ def create_price(store: Store, given: Params) -> Object:
     if given.get("lookup_key") and any(p["lookup_key"] == given["lookup_key"] for p in store.all("price")):
         raise StripeError(f"A price already uses the lookup key {given['lookup_key']}.", param="lookup_key")
     try:
-        amount = Decimal(given.get("unit_amount_decimal", given.get("unit_amount", "")))
+        amount = Decimal(str(given.get("unit_amount_decimal", given.get("unit_amount", ""))))
     except InvalidOperation:
         raise StripeError("Invalid decimal.", "parameter_invalid", "unit_amount_decimal") from None
     if amount < 0 or amount != round(amount, 12):

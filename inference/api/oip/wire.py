@@ -63,8 +63,9 @@ def _array(one: dict[str, Any], tensors: dict[str, Tensor], at: int) -> Any:
     return as_array(tensor, one["data"], shape, f"/inputs/{at}/data")
 
 
-def response(outcome: Outcome, given: dict[str, Any]) -> bytes:
+def response(outcome: Outcome, body: Any) -> bytes:
     """The inference response; echoes the caller's `id`, and gives only the outputs asked for."""
+    given = fields(body)
     asked = {one["name"] for one in given.get("outputs") or [] if isinstance(one, dict) and "name" in one}
     outputs = []
     for name, array in outcome.output.items():

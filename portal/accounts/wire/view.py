@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -48,10 +47,8 @@ class KeyedView(APIView):
         self.request_id = ids.make("req")
         return super().initialize_request(request, *args, **kwargs)
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[type-var] # stubs want Response
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
         response["x-request-id"] = self.request_id
         return response
 

@@ -1,0 +1,19 @@
+"""The kinds of accounts in the book."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class AccountKind(models.TextChoices):
+    """What an account holds. A workspace's first four; the platform has one of each of the rest."""
+
+    PROMO = "promo", _("promotional credit")
+    CREDIT = "credit", _("credit")
+    RECEIVABLE = "receivable", _("receivable")
+    HOLDS = "holds", _("holds")
+    REVENUE = "revenue", _("revenue")
+    MARKETING = "marketing", _("promotions given")
+    CLEARING = "clearing", _("Stripe clearing")
+    ADJUSTMENTS = "adjustments", _("adjustments")

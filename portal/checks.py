@@ -1,0 +1,41 @@
+"""Combinations of settings that cannot work or are unsafe, as Django checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+
+@register()
+def payments(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Stripe's settings fit together."""
+    found: list[CheckMessage] = []
+    if not settings.STRIPE_WEBHOOK_SECRET:
+        found.append(
+            Error("STRIPE_WEBHOOK_SECRET is empty: no webhook can be trusted.", hint="whsec_…", id="mercato.E001")
+        )
+    if settings.STRIPE_API_KEY.startswith("sk_live_") and settings.STRIPE_API_BASE:
+        found.append(
+            Error(
+                "A live Stripe key would be sent to STRIPE_API_BASE.",
+                hint="Unset STRIPE_API_BASE, or use a key that begins with sk_test_.",
+                id="mercato.E002",
+            )
+        )
+    return found
+
+
+@register(deploy=True)
+def deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """What a public installation needs."""
+    if settings.SITE_URL.startswith("https://"):
+        return []
+    return [
+        Warning(
+            "SITE_URL is not https://…: cookies and keys travel in the clear.",
+            hint="Set SITE_URL to the address behind your TLS proxy.",
+            id="mercato.W001",
+        )
+    ]
