@@ -34,7 +34,8 @@ def call_of(body: Any, model: str, caller: Caller, request_id: str) -> Call:
         raise FieldInvalid("Add inputs, a list of tensors.", param="/inputs")
     arrays = {}
     for at, one in enumerate(inputs):
-        arrays[_name(one, tensors, at)] = _array(one, tensors, at)
+        name = _name(one, tensors, at)
+        arrays[name] = _array(one, tensors[name], at)
     missing = [name for name in tensors if name not in arrays]
     if missing:
         raise FieldInvalid(f"Add the missing input {missing[0]}.", param="/inputs")
@@ -51,8 +52,7 @@ def _name(one: Any, tensors: dict[str, Tensor], at: int) -> str:
     return str(name)
 
 
-def _array(one: dict[str, Any], tensors: dict[str, Tensor], at: int) -> Any:
-    tensor = tensors[one["name"]]
+def _array(one: dict[str, Any], tensor: Tensor, at: int) -> Any:
     datatype, shape = one.get("datatype"), one.get("shape")
     if _NUMPY.get(str(datatype)) != tensor.dtype:
         raise FieldInvalid(f"{tensor.name} is of datatype {_WIRE[tensor.dtype]}.", param=f"/inputs/{at}/datatype")
