@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from billing.metering.models import Rollup, UsageEvent
+from billing.metering.rollups import hour_of
 from portal.kit.errors import Problem
 
 PAGE = 50
@@ -70,7 +72,10 @@ class Totals:
 
 
 def totals(workspace_id: str, since: datetime) -> Totals:
-    """Of the rollups since then, which lag seconds behind the events."""
-    rows = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=since)
-    sums = rows.aggregate(n=Sum("requests", default=0), nanos=Sum("cost_nanos", default=0))
-    return Totals(sums["n"], sums["nanos"])
+    """Since the start of an hour: rollups of the hours that are over, and the events of this one."""
+    hour = hour_of(timezone.now())
+    over = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=since, hour__lt=hour)
+    sums = over.aggregate(n=Sum("requests", default=0), nanos=Sum("cost_nanos", default=0))
+    fresh = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__gte=max(since, hour))
+    now = fresh.aggregate(n=Count("id"), nanos=Sum("cost_nanos", default=0))
+    return Totals(sums["n"] + now["n"], sums["nanos"] + now["nanos"])

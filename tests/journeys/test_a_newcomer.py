@@ -69,7 +69,7 @@ def test_a_newcomer_signs_up_tries_calls_subscribes_and_the_operator_sees_it(pag
     picture(page, "01-home")
     page.goto("/models/mercato/digits")
     expect(page.get_by_text(re.compile("Being trained|Waiting to be trained|Live|Try it")).first).to_be_visible()
-    expect(page.get_by_text("epoch").first).to_be_visible(timeout=TRAINED_S * 1000)
+    expect(page.locator("#state")).to_contain_text("loss", timeout=TRAINED_S * 1000)
     picture(page, "02-training")
 
     # Sign up and confirm.
