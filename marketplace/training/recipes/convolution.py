@@ -1,7 +1,8 @@
 """CNN: convolutions over an image of one thing on a plain ground, such as a digit on paper.
 
 In the exported graph, before the network: dark ink on light paper is inverted, the ink's bounding box is cut out with its
-proportions kept, and scaled to one size. So a drawing, a scan and an 8×8 thumbnail look alike to the network.
+proportions kept, blurred like a coarse scan and scaled to one size. So a drawing, a photo and an 8×8 thumbnail look alike
+to the network. While training, the scans are redrawn at random as other hands and pens would have drawn them.
 Parameters: epochs, learning_rate, seed.
 """
 
@@ -22,13 +23,14 @@ from marketplace.training.recipes import datasets, fitting
 from marketplace.training.recipes.recipe import Outcome, Progress, Report
 
 SIDE = 64  # of the image that the signature takes
-INNER = 20  # of the square that the network sees
+FINE = 48  # of the square that is cut out around the ink
+INNER = 16  # of the square that the network sees
 
 
 def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) -> Outcome:
     """See recipe.Recipe."""
     started = time.monotonic()
-    seed, epochs = int(params.get("seed", 1)), int(params.get("epochs", 20))
+    seed, epochs = int(params.get("seed", 1)), int(params.get("epochs", 16))
     report(Progress("loading data", 0, epochs))
     if dataset != "digits":
         raise ValueError(f"{dataset!r} are not images that this recipe knows: use digits")
@@ -38,15 +40,11 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     import tensorflow as tf
 
     fitting.begin(seed)
+    images = [_enlarge(part.x) for part in (table.train, table.validation, table.test)]
     focus = _focus_layer()
-    parts = [focus(_enlarge(part.x)) for part in (table.train, table.validation)]
     network = keras.Sequential(
         [
             keras.Input((INNER, INNER, 1)),
-            keras.layers.RandomRotation(0.03, fill_mode="constant"),
-            keras.layers.RandomZoom((-0.1, 0.1), (-0.15, 0.15), fill_mode="constant"),
-            keras.layers.RandomTranslation(0.05, 0.05, fill_mode="constant"),
-            _pen_layer(),
             keras.layers.Conv2D(24, 3, padding="same", activation="relu"),
             keras.layers.MaxPooling2D(),
             keras.layers.Conv2D(48, 3, padding="same", activation="relu"),
@@ -58,33 +56,33 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
             keras.layers.Dense(len(table.labels), "softmax"),
         ]
     )
+    model = keras.Sequential([keras.Input((SIDE, SIDE, 1)), _redraw_layer(), focus, network])
     batch = 32
     rate = keras.optimizers.schedules.CosineDecay(
         float(params.get("learning_rate", 0.004)), epochs * (len(table.train.y) // batch + 1)
     )
-    network.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    network.fit(
-        parts[0],
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(
+        images[0],
         table.train.y,
-        validation_data=(parts[1], table.validation.y),
+        validation_data=(images[1], table.validation.y),
         epochs=epochs,
         batch_size=batch,
         verbose=0,
         callbacks=[fitting.progress_callback(report, epochs, "accuracy")],
     )
     report(Progress("exporting", epochs, epochs))
-    model = keras.Sequential([keras.Input((SIDE, SIDE, 1)), focus, network])
-    serve = fitting.export(model, "image", (None, SIDE, SIDE, 1), out)
+    served = keras.Sequential([keras.Input((SIDE, SIDE, 1)), focus, network])
+    serve = fitting.export(served, "image", (None, SIDE, SIDE, 1), out)
     report(Progress("evaluating", epochs, epochs))
-    enlarged = _enlarge(table.test.x)
-    metrics = fitting.judge(serve(enlarged)["probabilities"].numpy(), table.test.y)
+    metrics = fitting.judge(serve(images[2])["probabilities"].numpy(), table.test.y)
     tf.keras.backend.clear_session()
     return Outcome(
         ModelSpec(
             (Tensor("image", "float32", (None, SIDE, SIDE, 1)),),
             fitting.probabilities_of(table.labels),
             table.labels,
-            examples=tuple({"image": _png(image)} for image in enlarged[:4]),
+            examples=tuple({"image": _png(image)} for image in images[2][:4]),
         ),
         metrics,
         fitting.majority(table.train.y, table.test.y),
@@ -123,11 +121,14 @@ def _focus_layer() -> Any:
     @keras.saving.register_keras_serializable("mercato")
     class Focus(keras.layers.Layer):  # type: ignore[misc] # keras publishes no types
         def call(self, image: Any) -> Any:
-            edge = tf.concat([image[:, :2], image[:, -2:]], 1)
-            paper = tf.reduce_mean(edge, [1, 2, 3], keepdims=True)
-            ink = tf.abs(image - paper)
-            ink /= tf.reduce_max(ink, [1, 2, 3], keepdims=True) + 1e-6
-            there = tf.cast(ink[..., 0] > 0.25, tf.float32)
+            # Paper is what most of the border shows, even where the ink touches it.
+            border = tf.concat([image[:, 0, :, 0], image[:, -1, :, 0], image[:, :, 0, 0], image[:, :, -1, 0]], 1)
+            paper = tf.sort(border, axis=1)[:, 2 * SIDE, None, None, None]
+            light, dark = tf.nn.relu(image - paper), tf.nn.relu(paper - image)
+            ink = tf.where(_sum(light**2) > _sum(dark**2), light, dark)
+            # Specks smaller than a stroke do not widen the box.
+            smooth = tf.nn.avg_pool2d(ink, 3, 1, "SAME")[..., 0]
+            there = tf.cast(smooth > 0.25 * tf.reduce_max(smooth, [1, 2], keepdims=True) + 1e-4, tf.float32)
             steps = tf.range(SIDE, dtype=tf.float32)
 
             def span(axis: int) -> tuple[Any, Any]:
@@ -137,33 +138,62 @@ def _focus_layer() -> Any:
                 return tf.minimum(first, last), last
 
             (top, bottom), (left, right) = span(2), span(1)
-            half = tf.maximum(tf.maximum(bottom - top, right - left), 4.0) / 2 * 1.15
+            half = tf.maximum(tf.maximum(bottom - top, right - left), 4.0) / 2 * 1.1
             y, x = (top + bottom) / 2, (left + right) / 2
             boxes = (tf.stack([y - half, x - half, y + half, x + half], 1) - 0.5) / (SIDE - 1)
-            return tf.image.crop_and_resize(ink, boxes, tf.range(tf.shape(image)[0]), (INNER, INNER))
+            cut = tf.image.crop_and_resize(ink, boxes, tf.range(tf.shape(image)[0]), (FINE, FINE))
+            # Blurred and scaled to its brightest, a thin stroke looks like a thick one.
+            cut = tf.nn.avg_pool2d(tf.nn.avg_pool2d(cut, 4, 1, "SAME"), FINE // INNER, FINE // INNER, "VALID")
+            return tf.minimum(cut / (0.8 * tf.reduce_max(cut, [1, 2, 3], keepdims=True) + 1e-6), 1.0)
 
         def compute_output_shape(self, shape: Any) -> Any:
             return (shape[0], INNER, INNER, 1)
 
+    def _sum(image: Any) -> Any:
+        return tf.reduce_sum(image, [1, 2, 3], keepdims=True)
+
     return Focus()
 
 
-def _pen_layer() -> Any:
-    """A layer for training: pens differ in thickness, so ink is spread or thinned, and its edge hardened, at random."""
+def _redraw_layer() -> Any:
+    """A layer for training: turned, slanted, stretched, wavering, and with the crisp edge of a pen of any thickness."""
     import keras
     import tensorflow as tf
 
     @keras.saving.register_keras_serializable("mercato")
-    class Pen(keras.layers.Layer):  # type: ignore[misc] # keras publishes no types
+    class Redraw(keras.layers.Layer):  # type: ignore[misc] # keras publishes no types
         def call(self, image: Any, training: bool = False) -> Any:
             if not training:
                 return image
-            thick = tf.nn.max_pool2d(image, 3, 1, "SAME")
-            thin = -tf.nn.max_pool2d(-image, 2, 1, "SAME")
             n = tf.shape(image)[0]
-            pick = tf.random.uniform([n, 1, 1, 1])
-            image = tf.where(pick < 0.25, (image + thick) / 2, tf.where(pick > 0.75, (image + thin) / 2, image))
-            hard = tf.sigmoid((image - 0.45) * tf.random.uniform([n, 1, 1, 1], 4.0, 16.0))
-            return tf.where(tf.random.uniform([n, 1, 1, 1]) < 0.5, hard, image)
 
-    return Pen()
+            def each(low: float, high: float) -> Any:
+                return tf.random.uniform([n], low, high)
+
+            angle, slant = each(-0.2, 0.2), each(-0.25, 0.25)
+            wide, tall = tf.exp(each(-0.25, 0.25)), tf.exp(each(-0.1, 0.1))
+            centre, zero = (SIDE - 1) / 2, tf.zeros([n])
+            a, b = wide * tf.cos(angle), wide * (slant * tf.cos(angle) - tf.sin(angle))
+            c, d = tall * tf.sin(angle), tall * (slant * tf.sin(angle) + tf.cos(angle))
+            image = tf.raw_ops.ImageProjectiveTransformV3(
+                images=image,
+                transforms=tf.stack([a, b, centre * (1 - a - b), c, d, centre * (1 - c - d), zero, zero], 1),
+                output_shape=[SIDE, SIDE],
+                interpolation="BILINEAR",
+                fill_mode="CONSTANT",
+                fill_value=0.0,
+            )
+            waver = tf.image.resize(tf.random.normal([n, 4, 4, 2], stddev=2.2), (SIDE, SIDE), "bicubic")
+            grid = tf.stack(tf.meshgrid(tf.range(SIDE), tf.range(SIDE), indexing="ij"), -1)
+            there = tf.clip_by_value(grid + tf.cast(tf.round(waver), tf.int32), 0, SIDE - 1)
+            image = tf.gather_nd(image, there, batch_dims=1)
+            image /= tf.reduce_max(image, [1, 2, 3], keepdims=True) + 1e-6
+
+            def every(low: float, high: float) -> Any:
+                return each(low, high)[:, None, None, None]
+
+            crisp = tf.sigmoid((image - every(0.35, 0.75)) * every(8.0, 30.0))
+            crisp = tf.where(every(0, 1) < 0.4, -tf.nn.max_pool2d(-crisp, 3, 1, "SAME"), crisp)
+            return tf.where(every(0, 1) < 0.2, image, crisp)
+
+    return Redraw()
