@@ -41,6 +41,8 @@ def receive(body: bytes, signature: str) -> str | None:
         event = client().construct_event(body, signature, settings.STRIPE_WEBHOOK_SECRET, tolerance=TOLERANCE_S)
     except (ValueError, stripe.SignatureVerificationError) as error:
         raise WebhookRefused("The signature does not fit the body, or is too old.") from error
+    if "id" not in event or "type" not in event or "data" not in event:
+        raise WebhookRefused("The body is not an event.")
     if event.type not in HANDLERS:
         return None
     thing = event.data.object

@@ -44,6 +44,22 @@ class Conversation:
             "required": ["messages"],
         }
 
+    def output_schema(self, spec: ModelSpec) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": {
+                "choices": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {"message": {"type": "object"}, "finish_reason": {"type": ["string", "null"]}},
+                        "required": ["message"],
+                    },
+                }
+            },
+            "required": ["choices"],
+        }
+
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
         raise InputInvalid("This model is reached through an upstream only.")
 

@@ -43,19 +43,29 @@ class Check:
                 extra = [name for name in instance if name not in known]
                 return f"Remove the unknown field {extra[0][:60]!r}; known are {', '.join(sorted(known)[:40])}."
             case "type":
-                return f"This must be of type {wanted if isinstance(wanted, str) else ' or '.join(wanted)}."
+                types = wanted if isinstance(wanted, str) else " or ".join(wanted)
+                return f"This must be of type {types}, not {_type(instance)}."
             case "minimum":
                 return f"This must be at least {wanted}."
             case "maximum":
                 return f"This must be at most {wanted}."
-            case "maxLength" | "maxItems" | "maxProperties":
-                return f"This is too long: at most {wanted} allowed."
-            case "minLength" | "minItems" | "minProperties":
-                return f"This is too short: at least {wanted} needed."
+            case "maxProperties" | "minProperties":
+                few = "at most" if keyword == "maxProperties" else "at least"
+                return f"Give {few} {wanted} of the fields {', '.join(list(around.get('properties', {}))[:40])}."
+            case "maxItems" | "maxLength":
+                return f"This is too long: at most {wanted:,} {'items' if keyword == 'maxItems' else 'characters'}."
+            case "minItems" | "minLength":
+                return f"This is too short: at least {wanted:,} {'items' if keyword == 'minItems' else 'characters'}."
             case "enum":
                 return f"This must be one of {', '.join(map(str, wanted))}."
             case _:
                 return f"This does not fit the schema's {keyword}."
+
+
+def _type(value: object) -> str:
+    """The name that JSON Schema has for the type of `value`."""
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+    return names.get(type(value), "null")
 
 
 def _escape(part: object) -> str:

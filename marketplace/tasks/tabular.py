@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from marketplace.tasks.scores import ranked, scored
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
 
 MOST_ROWS = 1_000
+MOST = 1e12  # what float32 arithmetic takes without overflow
 
 
 class Classification:
@@ -18,7 +20,12 @@ class Classification:
         row = {
             "type": "object",
             "properties": {
-                f.name: {"type": "number", "description": f"{f.low:g} to {f.high:g} in the training data"}
+                f.name: {
+                    "type": "number",
+                    "minimum": -MOST,
+                    "maximum": MOST,
+                    "description": f"{f.low:g} to {f.high:g} in the training data",
+                }
                 for f in spec.features
             },
             # What is left out is taken to be typical.
@@ -36,17 +43,23 @@ class Classification:
             "additionalProperties": False,
         }
 
+    def output_schema(self, spec: ModelSpec) -> dict[str, Any]:
+        answer = scored(spec.labels)
+        rows = {
+            "type": "object",
+            "properties": {"rows": {"type": "array", "items": answer, "minItems": 1}},
+            "required": ["rows"],
+            "additionalProperties": False,
+        }
+        return {"oneOf": [answer, rows]}
+
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
         rows = given["rows"] if "rows" in given else [given["features"]]
         table = [[float(row.get(f.name, f.typical)) for f in spec.features] for row in rows]
         return {spec.inputs[0].name: np.asarray(table, spec.inputs[0].dtype)}
 
     def present(self, given: Json, outputs: Arrays, spec: ModelSpec) -> Json:
-        answers = []
-        for row in next(iter(outputs.values())):
-            order = np.argsort(row)[::-1]
-            scores = [{"label": spec.labels[i], "score": round(float(row[i]), 6)} for i in order]
-            answers.append({**scores[0], "scores": scores})
+        answers = [ranked(row, spec.labels) for row in next(iter(outputs.values()))]
         return {"rows": answers} if "rows" in given else answers[0]
 
     def units(self, given: Json) -> dict[str, int]:

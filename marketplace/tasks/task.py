@@ -80,6 +80,10 @@ class Codec(Protocol):
         """JSON Schema (2020-12) of the input."""
         ...
 
+    def output_schema(self, spec: ModelSpec) -> dict[str, Any]:
+        """JSON Schema (2020-12) of the output."""
+        ...
+
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
         """The arrays for the model of an input that fits the schema. Raises InputInvalid."""
         ...
@@ -95,7 +99,10 @@ class Codec(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The declaration. `protocols` carry it, `widget` tries it in the browser, `metrics` judge it, the first most."""
+    """The declaration. `protocols` carry it, `widget` tries it in the browser, `metrics` judge it, the first most.
+
+    `row_unit` is what a row bills that comes as raw tensors, so that no protocol is cheaper than another.
+    """
 
     name: str
     title: str
@@ -106,6 +113,7 @@ class Task:
     metrics: tuple[Metric, ...] = ()
     protocols: tuple[str, ...] = ("predictions",)
     streams: bool = False
+    row_unit: str = "row"
     examples: tuple[Json, ...] = field(default=())
 
     def example(self, spec: ModelSpec) -> Json:

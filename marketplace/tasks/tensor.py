@@ -5,26 +5,51 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marketplace.errors import InputInvalid
 from marketplace.tasks.task import Arrays, Json, ModelSpec, Task, Tensor
 
 
-def as_array(tensor: Tensor, data: Any, shape: list[int] | None, pointer: str) -> np.ndarray[Any, Any]:
-    """`data` (flat or nested) as the tensor's dtype and, where given, `shape`. Raises InputInvalid."""
+def as_array(tensor: Tensor, data: Any, shape: list[int] | None, pointer: str) -> NDArray[Any]:
+    """`data` (flat or nested) as the tensor's dtype and, where given, `shape`. Raises InputInvalid.
+
+    Nothing is cast that would lose its value: no text to number, no fraction to whole number, no overflow.
+    """
     try:
-        array = np.asarray(data, object if tensor.dtype == "str" else tensor.dtype)
+        array = _exact(data, tensor.dtype)
         if shape is not None:
             array = array.reshape(shape)
     except (ValueError, TypeError, OverflowError) as error:
+        kind = "strings" if tensor.dtype == "str" else f"values of type {tensor.dtype}"
         wanted = f" in the shape {shape}" if shape else ""
-        raise InputInvalid(f"{tensor.name} must be numbers of type {tensor.dtype}{wanted}.", param=pointer) from error
+        raise InputInvalid(f"{tensor.name} must be {kind}{wanted}.", param=pointer) from error
     fits = len(array.shape) == len(tensor.shape) and all(
         want is None or want == have for want, have in zip(tensor.shape, array.shape, strict=True)
     )
     if not fits or not array.shape or array.shape[0] == 0:
         sizes = [-1 if size is None else size for size in tensor.shape]
         raise InputInvalid(f"{tensor.name} must have the shape {sizes}, not {list(array.shape)}.", param=pointer)
+    return array
+
+
+def _exact(data: Any, dtype: str) -> NDArray[Any]:
+    """Raises ValueError for what `dtype` does not hold."""
+    if dtype == "str":
+        texts = np.asarray(data, object)
+        if not all(isinstance(text, str) for text in texts.flat):
+            raise ValueError
+        return texts
+    found = np.asarray(data)
+    kind = np.dtype(dtype).kind
+    if found.dtype.kind not in ("b" if kind == "b" else "iuf"):
+        raise ValueError
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = found.astype(dtype, copy=False)
+    if kind in "iu" and (array != found).any():
+        raise ValueError
+    if kind == "f" and not np.isfinite(array).all():
+        raise ValueError
     return array
 
 
@@ -47,14 +72,32 @@ class Raw:
             "additionalProperties": False,
         }
 
+    def output_schema(self, spec: ModelSpec) -> dict[str, Any]:
+        names = [tensor.name for tensor in spec.outputs]
+        return {
+            "type": "object",
+            "properties": {
+                "outputs": {
+                    "type": "object",
+                    "properties": {name: {"type": "array"} for name in names},
+                    "required": names,
+                }
+            },
+            "required": ["outputs"],
+            "additionalProperties": False,
+        }
+
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
-        return {t.name: as_array(t, given["inputs"][t.name], None, f"/input/inputs/{t.name}") for t in spec.inputs}
+        arrays = {t.name: as_array(t, given["inputs"][t.name], None, f"/input/inputs/{t.name}") for t in spec.inputs}
+        if len({len(array) for array in arrays.values()}) > 1:
+            raise InputInvalid("All inputs must have as many rows.", param="/input/inputs")
+        return arrays
 
     def present(self, given: Json, outputs: Arrays, spec: ModelSpec) -> Json:
         return {"outputs": {name: array.tolist() for name, array in outputs.items()}}
 
     def units(self, given: Json) -> dict[str, int]:
-        return {}
+        return {"row": max(map(len, given["inputs"].values()), default=0)}
 
 
 TENSOR = Task(

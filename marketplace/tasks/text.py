@@ -29,6 +29,14 @@ class Generation:
             "additionalProperties": False,
         }
 
+    def output_schema(self, spec: ModelSpec) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": {"text": {"type": "string"}, "finish_reason": {"enum": ["stop", "length"]}},
+            "required": ["text", "finish_reason"],
+            "additionalProperties": False,
+        }
+
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
         return {"text": np.asarray([given["prompt"]], object)}
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from marketplace.errors import InputInvalid
+from marketplace.tasks.scores import ranked, scored
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
 
 IMAGE_MAX_BYTES = 8 * 1024 * 1024
@@ -23,7 +22,7 @@ POINTER = "/input/image"
 
 
 def decode(text: str) -> Image.Image:
-    """The picture in a data URL or base64, at most IMAGE_MAX_SIDE wide and high. Raises InputInvalid."""
+    """The picture in a data URL or base64, upright, at most IMAGE_MAX_SIDE wide and high. Raises InputInvalid."""
     if text.startswith("data:"):
         head, _, text = text.partition(",")
         if ";base64" not in head:
@@ -31,27 +30,36 @@ def decode(text: str) -> Image.Image:
     if len(text) > IMAGE_MAX_BYTES * 4 // 3 + 4:
         raise InputInvalid(f"The image is larger than {IMAGE_MAX_BYTES // 1024**2} MB.", param=POINTER)
     try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+        # `base64` in a shell breaks lines.
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except ValueError as error:
         raise InputInvalid("This is not base64: encode the image file's bytes.", param=POINTER) from error
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
-            if image.width * image.height > IMAGE_MAX_PIXELS:
-                raise InputInvalid(
-                    f"The image has more than {IMAGE_MAX_PIXELS // 10**6} million pixels.", param=POINTER
-                )
-            if image.mode in ("RGBA", "LA", "P"):
-                # What shows through is white paper.
-                rgba = image.convert("RGBA")
-                image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-            image.thumbnail((IMAGE_MAX_SIDE, IMAGE_MAX_SIDE))
-            return image.convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, OSError) as error:
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Exception as error:  # Pillow's plugins raise anything for broken files
         raise InputInvalid(f"This is not an image of a known format ({', '.join(FORMATS)}).", param=POINTER) from error
-    except (ValueError, SyntaxError) as error:  # Pillow's plugins raise these for broken files
-        raise InputInvalid("This image file is broken.", param=POINTER) from error
+    # Its header alone has been read so far.
+    if image.width * image.height > IMAGE_MAX_PIXELS:
+        raise InputInvalid(f"The image has more than {IMAGE_MAX_PIXELS // 10**6} million pixels.", param=POINTER)
+    try:
+        return _plain(image)
+    except Exception as error:  # as above
+        raise InputInvalid("This image file is broken: it cannot be read to its end.", param=POINTER) from error
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The picture in RGB, scaled down, turned as its camera was held, on a ground that contrasts with it."""
+    if image.mode.startswith("I"):  # 16 bits a pixel
+        image = image.convert("I").point(lambda value: value / 256).convert("L")
+    image.thumbnail((IMAGE_MAX_SIDE, IMAGE_MAX_SIDE))
+    image = ImageOps.exif_transpose(image)
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    rgba = image.convert("RGBA")
+    seen = np.asarray(rgba.getchannel("A"), np.float32)
+    light = np.asarray(rgba.convert("RGB").convert("L"), np.float32)
+    pale = (light * seen).sum() > 127 * seen.sum()
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "black" if pale else "white"), rgba).convert("RGB")
 
 
 def pixels(image: Image.Image, height: int, width: int, channels: int) -> NDArray[np.float32]:
@@ -79,6 +87,9 @@ class Classification:
             "additionalProperties": False,
         }
 
+    def output_schema(self, spec: ModelSpec) -> dict[str, Any]:
+        return scored(spec.labels)
+
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
         tensor = spec.inputs[0]
         _, height, width, channels = tensor.shape
@@ -87,11 +98,7 @@ class Classification:
         return {tensor.name: pixels(decode(given["image"]), height, width, channels)[None]}
 
     def present(self, given: Json, outputs: Arrays, spec: ModelSpec) -> Json:
-        row = next(iter(outputs.values()))[0]
-        labels = spec.labels or tuple(str(i) for i in range(len(row)))
-        order = np.argsort(row)[::-1][:20]
-        scores = [{"label": labels[i], "score": round(float(row[i]), 6)} for i in order]
-        return {**scores[0], "scores": scores}
+        return ranked(next(iter(outputs.values()))[0], spec.labels)
 
     def units(self, given: Json) -> dict[str, int]:
         return {"image": 1}
@@ -104,5 +111,6 @@ IMAGE_CLASSIFICATION = Task(
     modality="vision",
     codec=Classification(),
     widget="image",
+    row_unit="image",
     metrics=(Metric("accuracy", "Accuracy", percent=True), Metric("log_loss", "Log loss", higher_is_better=False)),
 )
