@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from kombu.transport import TRANSPORT_ALIASES
 
+# Messages are JSON, so a worker that runs as root cannot be made to unpickle anything.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 TRANSPORT_ALIASES["folders"] = "portal.broker:Transport"
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 

@@ -208,7 +208,8 @@ def test_a_newcomer_signs_up_tries_calls_subscribes_and_the_operator_sees_it(pag
     for path, name in (("/docs", "docs"), ("/status", "status"), ("/settings", "settings")):
         page.goto(path)
         picture(page, f"19-{name}")
-    page.locator("footer select").select_option("zh-hans")
+    with page.expect_navigation():
+        page.locator("footer select").select_option("zh-hans")
     page.goto("/models")
     expect(page.get_by_role("heading", name="模型", exact=True)).to_be_visible()
     picture(page, "20-chinese")

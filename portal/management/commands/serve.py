@@ -33,7 +33,7 @@ class Command(BaseCommand):
             workers=workers,
             blocking_threads=threads,
             backlog=2048,
-            log_level=LogLevels.warning,
+            log_level=LogLevels.error,
             log_access=False,
             respawn_failed_workers=True,
             workers_kill_timeout=10,
