@@ -34,14 +34,14 @@ class Handler(WSGIHandler):
         return response
 
 
-def get_application() -> Handler:
-    """The application, with Django set up."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-    django.setup(set_prefix=False)
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+django.setup(set_prefix=False)
+application = Handler()
+
+
+def serving() -> Handler:
+    """The application in a process that serves: its live local models are loaded before the first visitor asks."""
     from inference.routing import warmup  # Django must be set up first
 
     warmup.start()
-    return Handler()
-
-
-application = get_application()
+    return application

@@ -26,7 +26,8 @@ class Command(BaseCommand):
         if workers < 1 or threads < 1 or not 0 < port < 65536:
             raise CommandError("--workers and --threads must be at least 1, --port between 1 and 65535.", returncode=2)
         Granian(
-            "portal.wsgi:application",
+            "portal.wsgi:serving",
+            factory=True,
             address=host,
             port=port,
             interface=Interfaces.WSGI,

@@ -1,0 +1,113 @@
+"""Every address × everybody: what they may see. An address without a row fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from billing.plans.seeds import seed_plans
+from portal.accounts.keys.issuing import issue
+from portal.accounts.models import Membership, Role, User, Workspace
+from tests.fixtures.people import signed_in
+
+LOGIN = 302
+WHO = ("anonymous", "stranger", "viewer", "member", "owner")
+# Path → method, status for: anonymous, a stranger, a viewer, a member, the owner. `{key}` is a key of the owner's workspace.
+ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
+    "home": ("GET", "/", 200, 200, 200, 200, 200),
+    "catalog": ("GET", "/models", 200, 200, 200, 200, 200),
+    "model": ("GET", "/models/olga/secret", 404, 404, 200, 200, 200),
+    "model_state": ("GET", "/models/olga/secret/state", 404, 404, 200, 200, 200),
+    "model_card": ("GET", "/models/olga/secret/card", 404, 404, 200, 200, 200),
+    "model_health": ("GET", "/models/olga/secret/health", 404, 404, 200, 200, 200),
+    "playground_token": ("POST", "/playground/token", LOGIN, 400, 400, 400, 400),
+    "keys": ("POST", "/keys", LOGIN, 422, 403, 422, 422),
+    "revoke_key": ("POST", "/keys/{key}/revoke", LOGIN, 404, 403, 302, 302),
+    "usage": ("GET", "/usage", LOGIN, 200, 200, 200, 200),
+    "usage_latest": ("GET", "/usage/latest", LOGIN, 200, 200, 200, 200),
+    "billing": ("GET", "/billing", LOGIN, 200, 200, 200, 200),
+    "billing_plan": ("GET", "/billing/plan", LOGIN, 200, 200, 200, 200),
+    "billing_subscribe": ("POST", "/billing/subscribe", LOGIN, 404, 403, 403, 404),
+    "billing_portal": ("POST", "/billing/portal", LOGIN, 302, 403, 403, 302),
+    "stripe_webhook": ("POST", "/stripe/webhook", 400, 400, 400, 400, 400),
+    "settings": ("GET", "/settings", LOGIN, 200, 200, 200, 200),
+    "switch_workspace": ("POST", "/settings/workspace", LOGIN, 302, 302, 302, 302),
+    "mailbox": ("GET", "/dev/mailbox", 200, 200, 200, 200, 200),
+    "docs": ("GET", "/docs", 200, 200, 200, 200, 200),
+    "status": ("GET", "/status", 200, 200, 200, 200, 200),
+    "healthz": ("GET", "/healthz", 200, 200, 200, 200, 200),
+    "readyz": ("GET", "/readyz", 200, 200, 200, 200, 200),
+    "metrics": ("GET", "/metrics", 200, 200, 200, 200, 200),
+    "set_language": ("POST", "/i18n/setlang/", 302, 302, 302, 302, 302),
+    "javascript_catalog": ("GET", "/i18n/strings.js", 200, 200, 200, 200, 200),
+    # The programming interface knows keys only: a browser's session opens nothing.
+    "api_models": ("GET", "/v1/models", 401, 401, 401, 401, 401),
+    "api_model": ("GET", "/v1/models/olga/secret", 401, 401, 401, 401, 401),
+    "api_predictions": ("POST", "/v1/models/olga/secret/predictions", 401, 401, 401, 401, 401),
+    "api_chat_completions": ("POST", "/v1/chat/completions", 401, 401, 401, 401, 401),
+    "api_usage": ("GET", "/v1/usage", 401, 401, 401, 401, 401),
+    "oip_server": ("GET", "/v2", 200, 200, 200, 200, 200),
+    "oip_live": ("GET", "/v2/health/live", 200, 200, 200, 200, 200),
+    "oip_ready": ("GET", "/v2/health/ready", 200, 200, 200, 200, 200),
+    "oip_metadata": ("GET", "/v2/models/olga/secret", 401, 401, 401, 401, 401),
+    "oip_model_ready": ("GET", "/v2/models/olga/secret/ready", 401, 401, 401, 401, 401),
+    "oip_infer": ("POST", "/v2/models/olga/secret/infer", 401, 401, 401, 401, 401),
+    "oip_version_infer": ("POST", "/v2/models/olga/secret/versions/1/infer", 401, 401, 401, 401, 401),
+}
+
+
+def names(resolver: URLResolver | None = None) -> set[str]:
+    """Of our own addresses; allauth's and the console's have their own guards."""
+    found = set()
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLPattern):
+            found.add(str(entry.name))
+        elif not str(entry.pattern).startswith(("accounts/", "admin/")):
+            found |= names(entry)
+    return found
+
+
+@pytest.fixture
+def everybody(owner: User, workspace: Workspace, teammate: User, stranger: User) -> list[Client]:
+    from marketplace.catalog.models import Model
+    from tests.fixtures.people import person
+
+    seed_plans()
+    Model.objects.create(publisher=workspace, name="secret", task="tensor", title="Secret", visibility="workspace")
+    member = person("mia@example.com")
+    Membership.objects.create(workspace=workspace, user=member, role=Role.MEMBER)
+    clients = [Client(), signed_in(stranger), signed_in(teammate), signed_in(member), signed_in(owner)]
+    for client in clients[2:4]:
+        client.post("/settings/workspace", {"workspace": workspace.pk})
+    return clients
+
+
+def test_every_address_has_a_row() -> None:
+    assert names() == set(ROWS)
+
+
+def test_everybody_sees_what_they_may(everybody: list[Client], workspace: Workspace) -> None:
+    wrong = []
+    for name, (method, path, *expected) in ROWS.items():
+        for who, client, status in zip(WHO, everybody, expected, strict=True):
+            key, _ = issue(workspace, "a key")
+            body: dict[str, Any] = {"data": {}} if method == "POST" else {}
+            answer = getattr(client, method.lower())(path.format(key=key.pk), **body)
+            to_login = answer.headers.get("Location", "").startswith("/accounts/login/")
+            if answer.status_code != status or to_login != (
+                status == LOGIN and who == "anonymous" and name != "set_language"
+            ):
+                wrong.append(f"{name} as {who}: {answer.status_code} instead of {status}")
+            if not answer.streaming and b"Traceback" in answer.content:
+                wrong.append(f"{name} as {who} shows a traceback")
+    assert not wrong
+
+
+def test_the_console_is_for_operators(everybody: list[Client], owner: User) -> None:
+    for client in everybody:
+        assert client.get("/admin/").status_code == 302
+    User.objects.filter(pk=owner.pk).update(is_staff=True, is_superuser=True)
+    assert signed_in(owner).get("/admin/").status_code == 200
