@@ -5,7 +5,8 @@ const output = panel.querySelector("[data-output]");
 const meta = panel.querySelector("[data-meta]");
 const run = panel.querySelector("[data-run]");
 const stop = panel.querySelector("[data-stop]");
-const code = document.getElementById("live-code");
+// The first snippet follows what is tried.
+const code = document.getElementById("snippet-code-1");
 const streams = panel.dataset.streams === "true";
 const example = JSON.parse(document.getElementById("try-example").textContent);
 const examples = JSON.parse(document.getElementById("try-examples").textContent);
@@ -21,7 +22,7 @@ const widget = (await import(`/static/js/widgets/${panel.dataset.widget}.js`)).m
 });
 
 function showCode() {
-  if (!code) return;
+  if (!code?.textContent.includes("/predictions")) return;
   const body = JSON.stringify({ input: shortened(widget.input() ?? example) }).replaceAll("'", "'\\''");
   code.textContent = `curl ${panel.dataset.site}${panel.dataset.endpoint} \\\n  -H "Authorization: Bearer $MERCATO_API_KEY" \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
 }
