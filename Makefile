@@ -26,7 +26,7 @@ lint: $(VENV)/dev ## style, types, import contracts, deployment checks, missing 
 	$(VENV)/bin/lint-imports --no-cache
 	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; set -e; export MERCATO_DATA_DIR="$$data"; set -x; \
 	  $(PY) manage.py makemigrations --check --dry-run; \
-	  SITE_URL=https://mercato.example SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(60))') \
+	  SITE_URL=https://mercato.example EMAIL_URL=smtp+tls://u:p@mail.example:587 SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(60))') \
 	  ALLOWED_HOSTS=mercato.example $(PY) manage.py check --deploy --fail-level WARNING
 
 format: $(VENV)/dev ## put the code into the house's form

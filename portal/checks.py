@@ -30,12 +30,21 @@ def payments(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register(deploy=True)
 def deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """What a public installation needs."""
-    if settings.SITE_URL.startswith("https://"):
-        return []
-    return [
-        Warning(
-            "SITE_URL is not https://…: cookies and keys travel in the clear.",
-            hint="Set SITE_URL to the address behind your TLS proxy.",
-            id="mercato.W001",
+    found: list[CheckMessage] = []
+    if not settings.SITE_URL.startswith("https://"):
+        found.append(
+            Warning(
+                "SITE_URL is not https://…: cookies and keys travel in the clear.",
+                hint="Set SITE_URL to the address behind your TLS proxy.",
+                id="mercato.W001",
+            )
         )
-    ]
+    if not settings.EMAIL_URL:
+        found.append(
+            Warning(
+                "EMAIL_URL is not set: nobody gets the mail that confirms an address.",
+                hint="smtp+tls://user:password@host:587",
+                id="mercato.W002",
+            )
+        )
+    return found

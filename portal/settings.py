@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.accounts.language.AccountLanguage",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -150,10 +151,10 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
 
-# Mail: by EMAIL_URL, else kept as files and shown at /dev/mailbox
+# Mail: by EMAIL_URL, else kept as files and, while the site is not public, shown at /dev/mailbox
 EMAIL_URL = secret("EMAIL_URL")
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", f"Mercato <no-reply@{urlsplit(SITE_URL).hostname}>")
-MAILBOX_DIR = None if EMAIL_URL else DATA_DIR / "mail"
+MAILBOX_DIR = None if EMAIL_URL or SITE_URL.startswith("https://") else DATA_DIR / "mail"
 if EMAIL_URL:
     _mail = env.email_url_config(EMAIL_URL)
     EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
@@ -165,7 +166,7 @@ if EMAIL_URL:
     EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-    EMAIL_FILE_PATH = MAILBOX_DIR
+    EMAIL_FILE_PATH = DATA_DIR / "mail"
 
 # Languages and time
 LANGUAGE_CODE = os.environ.get("LANGUAGE_CODE", "en")
