@@ -16,18 +16,18 @@ from kombu.utils.encoding import str_to_bytes
 from kombu.utils.json import dumps
 
 
-class Channel(filesystem.Channel):  # type: ignore[misc] # kombu publishes no types
+class Channel(filesystem.Channel):
     """Puts messages by renaming."""
 
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
         name = f"{time.monotonic_ns() // 1_000_000:015d}_{uuid.uuid4()}"
         building = os.path.join(self.data_folder_out, f"{name}.part")
         with open(building, "wb") as file:
-            file.write(str_to_bytes(dumps(payload)))
+            file.write(str_to_bytes(dumps(message)))
         os.rename(building, os.path.join(self.data_folder_out, f"{name}.{queue}.msg"))
 
 
-class Transport(filesystem.Transport):  # type: ignore[misc] # as above
+class Transport(filesystem.Transport):
     """kombu's, with our channel."""
 
     Channel = Channel

@@ -6,7 +6,7 @@ import os
 import warnings
 
 from celery import Celery
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 from kombu.transport import TRANSPORT_ALIASES
 
 # Messages are JSON, so a worker that runs as root cannot be made to unpickle anything.

@@ -23,5 +23,5 @@ class AccountLanguage:
             return self._get_response(request)
         if isinstance(request.user, User) and request.user.language:
             translation.activate(request.user.language)
-            request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined] # as LocaleMiddleware sets it
+            request.LANGUAGE_CODE = translation.get_language()  # as LocaleMiddleware sets it
         return self._get_response(request)
