@@ -19,11 +19,11 @@ from kombu.utils.json import dumps
 class Channel(filesystem.Channel):
     """Puts messages by renaming."""
 
-    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override] # kombu's own classes differ
         name = f"{time.monotonic_ns() // 1_000_000:015d}_{uuid.uuid4()}"
         building = os.path.join(self.data_folder_out, f"{name}.part")
         with open(building, "wb") as file:
-            file.write(str_to_bytes(dumps(message)))
+            file.write(str_to_bytes(dumps(payload)))
         os.rename(building, os.path.join(self.data_folder_out, f"{name}.{queue}.msg"))
 
 
