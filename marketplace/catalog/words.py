@@ -1,0 +1,18 @@
+"""The words of tasks and metrics, for translators: tasks themselves know no Django."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_noop as _
+
+WORDS = (
+    _("Image classification"),
+    _("Tabular classification"),
+    _("Text generation"),
+    _("Chat"),
+    _("Raw tensors"),
+    _("Accuracy"),
+    _("Log loss"),
+    _("Area under the ROC curve"),
+    _("Bits per character"),
+    _("Next-character accuracy"),
+)
