@@ -38,7 +38,8 @@ def progress_callback(report: Report, epochs: int, metric: str) -> Any:
 
         def tell(self, done: float, ended: bool = False) -> None:
             self.reported = time.monotonic()
-            eta = (self.reported - self.started) / done * (epochs - done) if done else None
+            # The first epoch also builds the graph: what it took says little about the others.
+            eta = (self.reported - self.started) / done * (epochs - done) if done >= 1 else None
             report(Progress("training", self.epoch, epochs, self.loss, metric, self.value, eta, ended))
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
