@@ -41,8 +41,7 @@ class UsageList(KeyedView):
                 "next_cursor": page.next_cursor or None,
                 "total_nanos": total,
                 "total_cost": money.decimal(total),
-            },
-            headers={"x-mercato-cost": "0.00"},
+            }
         )
 
 

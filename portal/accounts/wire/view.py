@@ -1,4 +1,4 @@
-"""The base of every API view: who calls, bounded JSON in, JSON out, a request id on every answer."""
+"""The base of every API view: who calls, bounded JSON in, JSON out, a request id and the cost on every answer."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ class KeyedView(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["x-request-id"] = self.request_id
+        if not response.streaming:  # a stream's cost is known at its end
+            response.setdefault("x-mercato-cost", "0.00")
         return response
 
 
