@@ -90,7 +90,7 @@ def most(resolved: Resolved, call: Call) -> int:
         return 0
     units: dict[str, int] = {"request": 1}
     if call.raw:
-        units["row"] = len(next(iter(call.given.values())))
+        units[resolved.task.row_unit] = len(next(iter(call.given.values())))
     else:
         units |= resolved.task.codec.units(call.given)
     if "input_token" in rates or "output_token" in rates:

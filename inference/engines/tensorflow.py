@@ -74,7 +74,8 @@ class TensorflowEngine:
                 {"text": "".join(p.text for p in pieces), "finish_reason": pieces[-1].finish}, pieces[-1].units
             )
         if work.raw:
-            return Result(self._serve.run(work.given, work.timeout_s), {"request": 1, **_rows(work.given)})
+            rows = len(next(iter(work.given.values())))
+            return Result(self._serve.run(work.given, work.timeout_s), {"request": 1, task.row_unit: rows})
         outputs = self._serve.run(task.codec.prepare(work.given, spec), work.timeout_s)
         return Result(task.codec.present(work.given, outputs, spec), {"request": 1, **task.codec.units(work.given)})
 
@@ -156,7 +157,3 @@ def _sampler(temperature: float | None, top_k: int | None, seed: int | None) -> 
         return int(random.choice(len(chances), p=chances / chances.sum()))
 
     return sample
-
-
-def _rows(arrays: Any) -> dict[str, int]:
-    return {"row": len(next(iter(arrays.values())))}
