@@ -53,9 +53,9 @@ class Check:
                 few = "at most" if keyword == "maxProperties" else "at least"
                 return f"Give {few} {wanted} of the fields {', '.join(list(around.get('properties', {}))[:40])}."
             case "maxItems" | "maxLength":
-                return f"This is too long: at most {wanted:,} {'items' if keyword == 'maxItems' else 'characters'}."
+                return f"This is too long: at most {wanted} {'items' if keyword == 'maxItems' else 'characters'}."
             case "minItems" | "minLength":
-                return f"This is too short: at least {wanted:,} {'items' if keyword == 'minItems' else 'characters'}."
+                return f"This is too short: at least {wanted} {'items' if keyword == 'minItems' else 'characters'}."
             case "enum":
                 return f"This must be one of {', '.join(map(str, wanted))}."
             case _:
