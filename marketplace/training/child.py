@@ -49,7 +49,7 @@ def main() -> int:
         tf.config.threading.set_inter_op_parallelism_threads(given.threads)
         outcome = recipe.train(given.dataset, json.loads(given.params), report, given.out)
     except (KeyError, ValueError) as error:
-        say(error={"code": "bad_parameters", "message": str(error)})
+        say(error={"code": "bad_parameters", "message": str(error.args[0] if error.args else error)[:400]})
         return 1
     except Exception as error:
         traceback.print_exc()

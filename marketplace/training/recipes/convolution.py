@@ -3,7 +3,7 @@
 In the exported graph, before the network: dark ink on light paper is inverted, the ink's bounding box is cut out with its
 proportions kept, blurred like a coarse scan and scaled to one size. So a drawing, a photo and an 8×8 thumbnail look alike
 to the network. While training, the scans are redrawn at random as other hands and pens would have drawn them.
-Parameters: epochs, learning_rate, seed.
+Parameters: KNOBS.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from numpy.typing import NDArray
 
 from marketplace.tasks.task import ModelSpec, Tensor
 from marketplace.training.recipes import datasets, fitting
-from marketplace.training.recipes.recipe import Outcome, Progress, Report
+from marketplace.training.recipes.recipe import SEED, Knob, Outcome, Progress, Report, choose
 
 SIDE = 64  # of the image that the signature takes
 FINE = 48  # of the square that is cut out around the ink
 INNER = 16  # of the square that the network sees
+KNOBS = {"epochs": Knob(16, 1, 500), "learning_rate": Knob(0.004, 1e-6, 1.0), "seed": SEED}
 
 
 def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) -> Outcome:
     """See recipe.Recipe."""
     started = time.monotonic()
-    seed, epochs = int(params.get("seed", 1)), int(params.get("epochs", 16))
+    chosen = choose(params, KNOBS)
+    seed, epochs = chosen["seed"], chosen["epochs"]
     report(Progress("loading data", 0, epochs))
     if dataset != "digits":
         raise ValueError(f"{dataset!r} are not images that this recipe knows: use digits")
@@ -58,9 +60,7 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     )
     model = keras.Sequential([keras.Input((SIDE, SIDE, 1)), _redraw_layer(), focus, network])
     batch = 32
-    rate = keras.optimizers.schedules.CosineDecay(
-        float(params.get("learning_rate", 0.004)), epochs * (len(table.train.y) // batch + 1)
-    )
+    rate = keras.optimizers.schedules.CosineDecay(chosen["learning_rate"], epochs * (len(table.train.y) // batch + 1))
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(
         images[0],

@@ -1,7 +1,7 @@
 """DNN: dense layers over standardised measurements.
 
 The standardisation is a layer fitted on the training split only and exported with the network, so that serving takes
-the measurements as they are. Parameters: epochs, units (of each hidden layer), dropout, learning_rate, seed.
+the measurements as they are. Parameters: KNOBS; the second hidden layer has half the units.
 """
 
 from __future__ import annotations
@@ -15,13 +15,22 @@ import numpy as np
 
 from marketplace.tasks.task import Feature, ModelSpec, Tensor
 from marketplace.training.recipes import datasets, fitting
-from marketplace.training.recipes.recipe import Outcome, Progress, Report
+from marketplace.training.recipes.recipe import SEED, Knob, Outcome, Progress, Report, choose
+
+KNOBS = {
+    "epochs": Knob(60, 1, 1000),
+    "units": Knob(32, 2, 4096),
+    "dropout": Knob(0.2, 0.0, 0.9),
+    "learning_rate": Knob(0.005, 1e-6, 1.0),
+    "seed": SEED,
+}
 
 
 def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) -> Outcome:
     """See recipe.Recipe."""
     started = time.monotonic()
-    seed, epochs = int(params.get("seed", 1)), int(params.get("epochs", 60))
+    chosen = choose(params, KNOBS)
+    seed, epochs = chosen["seed"], chosen["epochs"]
     report(Progress("loading data", 0, epochs))
     if dataset != "breast-cancer":
         raise ValueError(f"{dataset!r} is not a table that this recipe knows: use breast-cancer")
@@ -34,8 +43,8 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     standardise.adapt(table.train.x)
     hidden = [
         layer
-        for units in params.get("units", [32, 16])
-        for layer in (keras.layers.Dense(int(units), "relu"), keras.layers.Dropout(float(params.get("dropout", 0.2))))
+        for units in (chosen["units"], chosen["units"] // 2)
+        for layer in (keras.layers.Dense(units, "relu"), keras.layers.Dropout(chosen["dropout"]))
     ]
     model = keras.Sequential(
         [
@@ -46,7 +55,7 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
         ]
     )
     model.compile(
-        keras.optimizers.Adam(float(params.get("learning_rate", 0.005))),
+        keras.optimizers.Adam(chosen["learning_rate"]),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )

@@ -50,6 +50,36 @@ class Outcome:
 Report = Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """A parameter of a recipe: a whole number where `default` is one."""
+
+    default: float
+    low: float
+    high: float
+
+
+def choose(params: object, knobs: Mapping[str, Knob]) -> dict[str, Any]:
+    """Every knob's value. Raises ValueError that says which parameter to change, and to what."""
+    if not isinstance(params, Mapping):
+        raise ValueError("parameters must be an object of names and values")
+    unknown = [name for name in params if name not in knobs]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is not a parameter: use {', '.join(knobs)}")
+    chosen: dict[str, Any] = {}
+    for name, knob in knobs.items():
+        value, whole = params.get(name, knob.default), isinstance(knob.default, int)
+        kinds = (int,) if whole else (int, float)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not knob.low <= value <= knob.high:
+            kind = "whole number" if whole else "number"
+            raise ValueError(f"{name} must be a {kind} from {knob.low:g} to {knob.high:g}")
+        chosen[name] = value
+    return chosen
+
+
+SEED = Knob(1, 0, 2**31 - 1)
+
+
 class Recipe(Protocol):
     """A module with this function is a recipe; see registry.py."""
 

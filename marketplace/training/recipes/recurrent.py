@@ -2,7 +2,7 @@
 
 Served by three signatures, so that text can be streamed and the steps of several streams share batches:
 `prefill` {"text": string (B,)} → {"logits": (B, V), "state": (B, units)} · `step` {"token": int32 (B,), "state"} → the same
-· `vocabulary` {} → {"tokens": string (V,)}. Parameters: epochs, units, learning_rate, seed.
+· `vocabulary` {} → {"tokens": string (V,)}. Parameters: KNOBS.
 """
 
 from __future__ import annotations
@@ -18,18 +18,25 @@ from numpy.typing import NDArray
 
 from marketplace.tasks.task import ModelSpec, Tensor
 from marketplace.training.recipes import datasets, fitting
-from marketplace.training.recipes.recipe import Outcome, Progress, Report
+from marketplace.training.recipes.recipe import SEED, Knob, Outcome, Progress, Report, choose
 
 STREAMS = 48  # the training text is read in so many places side by side
-LENGTH = 32  # characters that gradients flow back through; the state flows on
+LENGTH = 20  # characters that gradients flow back through; the state flows on
 EMBEDDING = 48
 UNKNOWN = 0
+KNOBS = {
+    "epochs": Knob(4, 1, 100),
+    "units": Knob(160, 8, 2048),
+    "learning_rate": Knob(0.012, 1e-6, 1.0),
+    "seed": SEED,
+}
 
 
 def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) -> Outcome:
     """See recipe.Recipe."""
     started = time.monotonic()
-    seed, epochs, units = int(params.get("seed", 1)), int(params.get("epochs", 3)), int(params.get("units", 128))
+    chosen = choose(params, KNOBS)
+    seed, epochs, units = chosen["seed"], chosen["epochs"], chosen["units"]
     report(Progress("loading data", 0, epochs))
     if dataset != "pydoc":
         raise ValueError(f"{dataset!r} is not a text that this recipe knows: use pydoc")
@@ -45,7 +52,7 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
 
     fitting.begin(seed)
     network = gru(tokens, units, seed)
-    _fit(network, train_ids, validation_ids, epochs, float(params.get("learning_rate", 0.006)), report)
+    _fit(network, train_ids, validation_ids, epochs, chosen["learning_rate"], report)
     report(Progress("exporting", epochs, epochs))
     signatures = {name: getattr(network, name) for name in ("prefill", "step", "vocabulary")}
     tf.saved_model.save(network, str(out), signatures=signatures)
@@ -199,13 +206,13 @@ def gru(tokens: list[str], units: int, seed: int) -> Any:
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])  # type: ignore[untyped-decorator] # as above
         def prefill(self, text: Any) -> Any:
+            """Passes over characters that it has not learnt; so, too, over the empty ends of shorter rows."""
             characters = tf.strings.unicode_split(text, "UTF-8")
             ids = self.table.lookup(characters.to_tensor(""))
-            lengths = tf.cast(characters.row_lengths(), tf.int32)
             state = tf.zeros([tf.shape(text)[0], units])
             for at in tf.range(tf.shape(ids)[1]):
                 given = tf.gather(self.embed, ids[:, at]) @ self.kernel + self.bias
-                state = tf.where((at < lengths)[:, None], self.cell(given, state), state)
+                state = tf.where(ids[:, at, None] == UNKNOWN, state, self.cell(given, state))
             return {"logits": state @ self.head + self.head_bias, "state": state}
 
         @tf.function(input_signature=[])  # type: ignore[untyped-decorator] # as above
