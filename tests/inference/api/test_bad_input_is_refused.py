@@ -48,7 +48,7 @@ for _ in range(80):
         (PREDICT, {"input": {"inputs": {}}}, 422, "input_invalid", "/input/inputs"),
         (PREDICT, {"input": {"inputs": {"x": [[1, 2]]}}}, 422, "input_invalid", "/input/inputs/x"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )
 def test_what_is_wrong_is_named(
     installation: Installation, path: str, body: Any, status: int, code: str, param: str | None

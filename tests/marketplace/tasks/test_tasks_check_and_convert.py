@@ -57,7 +57,7 @@ def test_an_unknown_task_names_those_that_there_are() -> None:
         ("text-generation", {"prompt": "a", "max_tokens": 10**6}, "/input/max_tokens", "1024"),
         ("text-generation", {"prompt": "a", "temperature": 3}, "/input/temperature", "2"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )
 def test_input_that_does_not_fit_is_pointed_at(task: str, given: Any, pointer: str, says: str) -> None:
     with pytest.raises(InputInvalid) as caught:
