@@ -39,7 +39,8 @@ STARTERS = (
 
 ## What it is
 A convolutional network (CNN). The exported graph first inverts dark ink on light paper, cuts the ink out and scales it,
-so that drawings, scans and thumbnails look alike to the network.
+so that drawings, scans and thumbnails look alike to the network. While training, the scans were redrawn at random, slanted,
+stretched and by pens of any thickness.
 
 ## Data
 The UCI *Optical Recognition of Handwritten Digits* test set that ships with scikit-learn: 1,797 scans of 8×8 pixels by
@@ -88,7 +89,7 @@ A recurrent network (GRU) that predicts the next character; one token is one cha
 `step` signature and streamed as it comes.
 
 ## Data
-The English of Python's own help pages (`pydoc_data`), tables and code left out, split by page.
+The English of Python's own help pages (`pydoc_data`), tables and code left out, split by page; no paragraph is in two parts.
 
 ## Limits
 It knows spelling and a little grammar. It knows nothing about the world, follows no instructions, and sees only

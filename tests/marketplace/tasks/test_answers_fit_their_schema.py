@@ -1,0 +1,73 @@
+"""What a task answers is what its output schema says, and its units are the same by every protocol."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import jsonschema_rs
+import numpy as np
+import pytest
+from PIL import Image
+
+from marketplace.errors import InputInvalid
+from marketplace.tasks import registry
+from marketplace.tasks.schema import Check
+from marketplace.tasks.task import Feature, ModelSpec, Tensor
+
+
+def picture() -> str:
+    file = io.BytesIO()
+    Image.new("L", (8, 8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+SPECS = {
+    "image-classification": ModelSpec((Tensor("image", "float32", (None, 8, 8, 1)),), labels=("a", "b", "c")),
+    "tabular-classification": ModelSpec(
+        (Tensor("features", "float32", (None, 1)),), labels=("a", "b", "c"), features=(Feature("x", 0, 9, 5),)
+    ),
+    "tensor": ModelSpec((Tensor("x", "float32", (None, 2)),), (Tensor("probabilities", "float32", (None, 3)),)),
+}
+GIVEN: list[tuple[str, Any, int]] = [
+    ("image-classification", {"image": picture()}, 1),
+    ("tabular-classification", {"features": {"x": 2}}, 1),
+    ("tabular-classification", {"rows": [{"x": 2}, {"x": 3}]}, 2),
+    ("tensor", {"inputs": {"x": [[1, 2], [3, 4], [5, 6]]}}, 3),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "rows"), GIVEN, ids=str)
+def test_an_answer_fits_the_output_schema(name: str, given: Any, rows: int) -> None:
+    task, spec = registry.get(name), SPECS[name]
+    Check(task.codec.input_schema(spec))(given)
+    arrays = task.codec.prepare(given, spec)
+    assert {len(array) for array in arrays.values()} == {rows}
+    answer = task.codec.present(given, {"probabilities": np.array([[0.2, 0.7, 0.1]] * rows, np.float32)}, spec)
+    jsonschema_rs.validator_for(task.codec.output_schema(spec)).validate(answer)
+
+
+@pytest.mark.parametrize(("name", "given", "rows"), GIVEN, ids=str)
+def test_rows_bill_the_same_as_raw_tensors(name: str, given: Any, rows: int) -> None:
+    task = registry.get(name)
+    assert task.codec.units(given) == {task.row_unit: rows}
+
+
+@pytest.mark.parametrize("name", registry.TASKS)
+def test_every_output_schema_compiles(name: str) -> None:
+    jsonschema_rs.validator_for(registry.get(name).codec.output_schema(ModelSpec()))
+
+
+def test_numbers_that_would_overflow_are_refused() -> None:
+    check = Check(registry.get("tabular-classification").codec.input_schema(SPECS["tabular-classification"]))
+    with pytest.raises(InputInvalid) as caught:
+        check({"rows": [{"x": 1}, {"x": 1e300}]})
+    assert caught.value.param == "/input/rows/1/x"
+
+
+def test_one_of_two_ways_is_asked_for_by_name() -> None:
+    check = Check(registry.get("tabular-classification").codec.input_schema(SPECS["tabular-classification"]))
+    for given in ({}, {"features": {"x": 1}, "rows": [{"x": 1}]}):
+        with pytest.raises(InputInvalid, match="1 of the fields features, rows"):
+            check(given)

@@ -1,0 +1,34 @@
+"""Parts of a data set have nothing in common, so that the test split judges what was not seen."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from marketplace.training.recipes import datasets
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_no_paragraph_of_prose_is_in_two_parts(seed: int) -> None:
+    prose = datasets.pydoc_topics(seed)
+    parts = [set(part.split("\n")) for part in (prose.train, prose.validation, prose.test)]
+    assert all(parts)
+    assert not any(one & other for one, other in combinations(parts, 2))
+    assert len(prose.train) > 4 * len(prose.test)
+    assert "don't" in prose.train, "apostrophes stay"
+
+
+@pytest.mark.parametrize("load", [datasets.digits, datasets.breast_cancer])
+def test_tables_are_split_whole_and_stratified(load: object) -> None:
+    assert callable(load)
+    table: datasets.Table = load(3)
+    parts = (table.train, table.validation, table.test)
+    rows = [{row.tobytes() for row in part.x} for part in parts]
+    assert not any(one & other for one, other in combinations(rows, 2))
+    shares = [np.bincount(part.y) / len(part.y) for part in parts]
+    assert np.allclose(shares[0], shares[1], atol=0.02)
+    assert np.allclose(shares[0], shares[2], atol=0.02)
+    assert np.array_equal(load(3).test.x, table.test.x)
+    assert not np.array_equal(load(4).test.x, table.test.x)
