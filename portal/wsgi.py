@@ -30,6 +30,8 @@ class Handler(WSGIHandler):
             return super().get_response(request)
         set_urlconf(None)
         response: HttpResponseBase = self._direct(request)  # type: ignore[assignment] # this one is not async
+        if not response.streaming:
+            response.headers.setdefault("Content-Length", str(len(response.content)))  # type: ignore[attr-defined] # whole
         response._resource_closers.append(request.close)  # type: ignore[attr-defined] # as Django's get_response does
         return response
 
