@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 import threading
 import traceback
 from pathlib import Path
@@ -47,7 +48,9 @@ def main() -> int:
 
         tf.config.threading.set_intra_op_parallelism_threads(given.threads)
         tf.config.threading.set_inter_op_parallelism_threads(given.threads)
-        outcome = recipe.train(given.dataset, json.loads(given.params), report, given.out)
+        # What TensorFlow writes on the side it would remove at an exit that we do not wait for.
+        with tempfile.TemporaryDirectory() as tempfile.tempdir:
+            outcome = recipe.train(given.dataset, json.loads(given.params), report, given.out)
     except (KeyError, ValueError) as error:
         say(error={"code": "bad_parameters", "message": str(error.args[0] if error.args else error)[:400]})
         return 1

@@ -62,6 +62,14 @@ def test_what_cannot_be_trained_is_said_so(
     assert not (tmp_path / "model").exists()
 
 
+def test_training_leaves_nothing_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    train(tmp_path / "model", "dense", "breast-cancer", {"epochs": 1})
+    assert (tmp_path / "model" / "saved_model.pb").is_file()
+    assert not list((tmp_path / "scratch").iterdir())
+
+
 def test_gradients_are_those_of_the_formula_by_hand() -> None:
     code = """
 import numpy as np, tensorflow as tf
