@@ -28,9 +28,10 @@ class Infer(OipView):
 
     def post(self, request: Request, publisher: str, name: str, version: str = "") -> HttpResponse:
         slug = f"{publisher}/{name}" + (f"@{version}" if version else "")
-        outcome = predict.run(wire.call_of(request.data, slug, self.caller, self.request_id))
+        body = self.body(request)
+        outcome = predict.run(wire.call_of(body, slug, self.caller, self.request_id))
         self.cost_nanos = outcome.cost_nanos
-        return HttpResponse(wire.response(outcome, request.data), content_type="application/json")
+        return HttpResponse(wire.response(outcome, body), content_type="application/json")
 
 
 class Metadata(OipView):

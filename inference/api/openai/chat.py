@@ -14,7 +14,7 @@ class ChatCompletions(PredictionView):
     """An answer to messages, whole or streamed."""
 
     def post(self, request: Request) -> HttpResponseBase:
-        call, stream, wants_usage = wire.call_of(request.data, self.caller, self.request_id)
+        call, stream, wants_usage = wire.call_of(self.body(request), self.caller, self.request_id)
         if stream:
             return self.events(wire.chunks(predict.Stream(call), self.request_id, wants_usage))
         outcome = predict.run(call)

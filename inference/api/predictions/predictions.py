@@ -14,7 +14,7 @@ class Predictions(PredictionView):
     """A prediction: whole, or as server-sent events where the caller accepts them and the model streams."""
 
     def post(self, request: Request, publisher: str, name: str) -> HttpResponseBase:
-        call = wire.call_of(request.data, f"{publisher}/{name}", self.caller, self.request_id)
+        call = wire.call_of(self.body(request), f"{publisher}/{name}", self.caller, self.request_id)
         if "text/event-stream" in request.META.get("HTTP_ACCEPT", ""):
             return self.events(wire.events(predict.Stream(call), self.request_id))
         outcome = predict.run(call)

@@ -7,13 +7,14 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.http import HttpResponse
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from portal.accounts.keys.authentication import KeyInvalid
 from portal.accounts.keys.lookup import Caller
 from portal.accounts.wire import problems
-from portal.accounts.wire.json import BodyTooLarge, JSONParser, JSONRenderer
+from portal.accounts.wire.json import BodyTooLarge, JSONParser, JSONRenderer, loads
 from portal.kit import ids
 from portal.kit.errors import Problem
 
@@ -38,6 +39,15 @@ class KeyedView(APIView):
         if not isinstance(request.auth, Caller):
             raise KeyInvalid("Send an API key as 'Authorization: Bearer mk_…'; create one on /keys.")
         self.caller = request.auth
+
+    def body(self, request: Request) -> Any:
+        """The JSON of the body. Raises JsonInvalid, and 415 for another content type.
+
+        Read directly: DRF's request.data chooses among parsers, which costs a tenth of a prediction.
+        """
+        if not request.META.get("CONTENT_TYPE", "").lower().startswith("application/json"):
+            raise UnsupportedMediaType(request.META.get("CONTENT_TYPE", ""))
+        return loads(request._request.body)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
         # JSON is what we speak; a view that streams looks at Accept itself.
