@@ -4,41 +4,38 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
-from inference.engines.engine import Piece, ReplicaSpec, Result, Work
+from inference.engines.engine import Engine, Piece, ReplicaSpec, Result, Work
 from inference.errors import Overloaded, UpstreamFailed
 from inference.routing import health, pool, replicas
 from marketplace.catalog.resolve import Resolved
 
 MOST_TRIES = 3
+T = TypeVar("T")
 
 
 def infer(resolved: Resolved, work: Work) -> tuple[Result, str]:
     """The answer and the replica that gave it. Tries others on connection errors, 429 and 5xx."""
-    tried: list[str] = []
-    while True:
-        replica = _choose(replicas.of(resolved), tried)
-        state = health.of(replica.id)
-        state.begin()
-        started = time.perf_counter()
-        try:
-            result = pool.engine_of(replica).infer(work)
-        except (UpstreamFailed, Overloaded):
-            state.failed()
-            tried.append(replica.id)
-            if _exhausted(resolved, tried):
-                raise
-        except BaseException:
-            state.left()
-            raise
-        else:
-            state.succeeded((time.perf_counter() - started) * 1000)
-            return result, replica.id
+    result, replica_id, state, started = _first_that_answers(resolved, lambda engine: engine.infer(work))
+    state.succeeded((time.perf_counter() - started) * 1000)
+    return result, replica_id
 
 
 def stream(resolved: Resolved, work: Work) -> tuple[Iterator[Piece], str]:
     """The pieces and the replica that gives them. Tries others before the first piece, never after."""
+
+    def begin(engine: Engine) -> tuple[Piece, Iterator[Piece]]:
+        pieces = iter(engine.stream(work))
+        return next(pieces), pieces
+
+    (first, pieces), replica_id, state, started = _first_that_answers(resolved, begin)
+    return _follow(first, pieces, state, started), replica_id
+
+
+def _first_that_answers(resolved: Resolved, ask: Callable[[Engine], T]) -> tuple[T, str, health.Health, float]:
+    """What the first replica that does not fail gave, its id, its health, and when it was asked."""
     tried: list[str] = []
     while True:
         replica = _choose(replicas.of(resolved), tried)
@@ -46,18 +43,15 @@ def stream(resolved: Resolved, work: Work) -> tuple[Iterator[Piece], str]:
         state.begin()
         started = time.perf_counter()
         try:
-            pieces = iter(pool.engine_of(replica).stream(work))
-            first = next(pieces)
+            return ask(pool.engine_of(replica)), replica.id, state, started
         except (UpstreamFailed, Overloaded):
             state.failed()
             tried.append(replica.id)
-            if _exhausted(resolved, tried):
+            if len(tried) >= min(MOST_TRIES, len(replicas.of(resolved))):
                 raise
         except BaseException:
             state.left()
             raise
-        else:
-            return _follow(first, pieces, state, started), replica.id
 
 
 def _follow(first: Piece, pieces: Iterator[Piece], state: health.Health, started: float) -> Iterator[Piece]:
@@ -94,7 +88,3 @@ def _choose(candidates: list[ReplicaSpec], tried: list[str]) -> ReplicaSpec:
         return min(fresh, key=lambda replica: health.of(replica.id).ejected_until)
     pair = random.sample(well, min(2, len(well)))
     return min(pair, key=lambda replica: health.of(replica.id).load())
-
-
-def _exhausted(resolved: Resolved, tried: list[str]) -> bool:
-    return len(tried) >= min(MOST_TRIES, len(replicas.of(resolved)))
