@@ -261,5 +261,20 @@ UNFOLD = {
     "SITE_TITLE": "Mercato",
     "SITE_HEADER": "Mercato",
     "SITE_URL": "/",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(98.4% .014 180.72)",
+            "100": "oklch(95.3% .051 180.8)",
+            "200": "oklch(91% .096 180.43)",
+            "300": "oklch(85.5% .138 181.07)",
+            "400": "oklch(77.7% .152 181.91)",
+            "500": "oklch(70.4% .14 182.5)",
+            "600": "oklch(60% .118 184.7)",
+            "700": "oklch(51.1% .096 186.39)",
+            "800": "oklch(43.7% .078 188.22)",
+            "900": "oklch(38.6% .063 188.42)",
+            "950": "oklch(27.7% .046 192.52)",
+        }
+    },
     "DASHBOARD_CALLBACK": "portal.pages.dashboard.operator_dashboard",
 }
