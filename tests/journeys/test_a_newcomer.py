@@ -8,7 +8,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import openai
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
@@ -145,6 +147,10 @@ def test_a_newcomer_signs_up_tries_calls_subscribes_and_the_operator_sees_it(pag
     assert prediction["status"] == "succeeded", shell.stdout
     python = page.locator("#snippet-code-2").text_content() or ""
     assert '"status": "succeeded"' in _python(python) or "'status': 'succeeded'" in _python(python)
+    client = openai.OpenAI(base_url=f"{product.url}/v1", api_key=secret)
+    messages: list[Any] = [{"role": "user", "content": "The function "}]
+    stream = client.chat.completions.create(model="mercato/prose", messages=messages, max_tokens=40, stream=True)
+    assert len("".join(chunk.choices[0].delta.content or "" for chunk in stream)) == 40
     page.goto("/keys")
     assert secret not in page.content()
     assert secret.encode() not in b"".join(p.read_bytes() for p in product.data_dir.glob("mercato.sqlite3*"))
