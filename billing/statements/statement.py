@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q, Sum
+from django.utils import timezone
 
 from billing import money
 from billing.ledger.kinds import AccountKind
 from billing.metering.models import Rollup
+from billing.metering.rollups import hour_of
 from billing.money import NANOS_IN_MICRO
 from billing.stripe.models import Report
 
@@ -56,11 +58,16 @@ class Statement:
 
 
 def statement(workspace_id: str, start: datetime, end: datetime) -> Statement:
-    """From the hourly sums; an hour belongs to the period in which it is reported (see stripe.reports)."""
+    """The period's statement.
+
+    What is invoiced is what was reported with a timestamp in the period, and, while the period runs, what no report
+    covers yet: an hour in which one period ends and the next begins is split as Stripe splits it. The lines are whole hours.
+    """
     metered = Q(funding=AccountKind.RECEIVABLE)
-    hours = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=_hour_of(start), hour__lt=end)
+    rollups = Rollup.objects.filter(workspace_id=workspace_id)
     rows = (
-        hours.values("model")
+        rollups.filter(hour__gte=hour_of(start), hour__lt=end)
+        .values("model")
         .annotate(
             n=Sum("requests"),
             metered=Sum("cost_nanos", filter=metered, default=0),
@@ -69,17 +76,18 @@ def statement(workspace_id: str, start: datetime, end: datetime) -> Statement:
         .order_by("-metered", "model")
     )
     lines = [Line(row["model"], row["n"], row["metered"], row["credit"]) for row in rows]
-    before = Report.objects.filter(workspace_id=workspace_id, timestamp__lt=start)
-    told = before.aggregate(nanos=Sum("nanos", default=0), value=Sum("value", default=0))
+    reports = Report.objects.filter(workspace_id=workspace_id)
+    told = reports.filter(timestamp__lt=start).aggregate(nanos=Sum("nanos", default=0), value=Sum("value", default=0))
+    inside = reports.filter(timestamp__gte=start, timestamp__lt=end).aggregate(nanos=Sum("nanos", default=0))["nanos"]
+    uncovered = 0
+    if end > timezone.now():
+        used = rollups.filter(metered).aggregate(nanos=Sum("cost_nanos", default=0))["nanos"]
+        uncovered = used - reports.aggregate(nanos=Sum("nanos", default=0))["nanos"]
     return Statement(
         start=start,
         end=end,
         lines=lines,
         carried_in_nanos=told["nanos"] - told["value"] * NANOS_IN_MICRO,
-        metered_nanos=sum(line.metered_nanos for line in lines),
+        metered_nanos=inside + uncovered,
         credit_nanos=sum(line.credit_nanos for line in lines),
     )
-
-
-def _hour_of(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)

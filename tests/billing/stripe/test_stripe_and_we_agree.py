@@ -100,6 +100,20 @@ def test_metered_usage_reaches_the_invoice_to_the_cent_and_the_remainder_is_carr
     assert previews.preview_cents(running) == ours.total_cents > 0
 
 
+def test_a_period_that_ends_within_an_hour_is_split_as_stripe_splits_it(wired: Sandbox, workspace: Workspace) -> None:
+    running = subscribed(wired, workspace)
+    used(workspace, 40_000_000)
+    reports.make(timezone.now())
+    # The period ends now, in the middle of the hour; what is used from here on belongs to the next one.
+    boundary = timezone.now() + timedelta(milliseconds=1)
+    time.sleep(0.01)
+    used(workspace, 70_000_000)
+    reports.make(timezone.now())
+    assert running.period_start is not None
+    assert statement(workspace.pk, running.period_start, boundary).total_cents == 4
+    assert statement(workspace.pk, boundary, boundary + timedelta(days=30)).total_cents == 7
+
+
 def test_a_reply_that_is_lost_and_a_sender_that_dies_count_once(wired: Sandbox, workspace: Workspace) -> None:
     running = subscribed(wired, workspace)
     used(workspace, 50_000_000)
