@@ -45,11 +45,9 @@ def _demo_accounts() -> dict[str, dict[str, str]]:
     accounts: dict[str, dict[str, str]] = json.loads(path.read_text())
     for name, account in accounts.items():
         if not User.objects.filter(email=account["email"]).exists():
+            # With "=", since a password may begin with a hyphen.
+            given = [account["email"], f"--password={account['password']}"]
             call_command(
-                "create_account",
-                account["email"],
-                password=account["password"],
-                superuser=name == "operator",
-                stdout=io.StringIO(),
+                "create_account", *given, *(["--superuser"] if name == "operator" else []), stdout=io.StringIO()
             )
     return accounts
