@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes
+PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps
 # pip draws its own progress bars on a terminal and stays quiet elsewhere.
 QUIET := $(shell test -t 1 || echo --quiet)
 
@@ -44,7 +44,7 @@ messages: $(VENV)/dev ## collect the strings to translate, and compile the trans
 
 lock: $(VENV)/dev ## solve the requirements anew
 	@$(PY) -m pip install --quiet uv
-	@cd requirements && for f in app dev; do ../$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	@cd requirements && for f in app dev; do ../$(VENV)/bin/uv pip compile --quiet --override left-out.txt --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $$f.in -o $$f.txt; done
 
 $(VENV)/bin/python:

@@ -8,7 +8,7 @@ from inference.engines.engine import Engine, ReplicaSpec
 from inference.errors import UpstreamFailed
 
 ENGINES = {
-    "tensorflow": "inference.engines.tensorflow.TensorflowEngine",
+    "tensorflow": "inference.engines.tensorflow.engine.engine_of",
     "openai": "inference.engines.openai.OpenAIEngine",
 }
 

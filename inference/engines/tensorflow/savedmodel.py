@@ -23,7 +23,7 @@ MOST_WAITING = 256
 DEFAULT_TOKENS = 200
 
 
-class TensorflowEngine:
+class SavedModel:
     """A SavedModel: `serving_default` answers in one call; `prefill` and `step` (see recipes.recurrent) generate text."""
 
     def __init__(self, replica: ReplicaSpec) -> None:
