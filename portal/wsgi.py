@@ -8,15 +8,32 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
 
 import django
 from django.core.handlers.exception import convert_exception_to_response
-from django.core.handlers.wsgi import WSGIHandler
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.db import connections
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import set_urlconf
+from django.urls import ResolverMatch, get_resolver
 
 DIRECT = ("/v1/", "/v2", "/healthz")
+ROUTES_KEPT = 4096  # addresses whose view is remembered: most calls go to few
+
+
+@lru_cache(maxsize=ROUTES_KEPT)
+def _route(path: str) -> ResolverMatch:
+    return get_resolver().resolve(path)
+
+
+def _direct(request: HttpRequest) -> HttpResponseBase:
+    """The view's answer. Raises Resolver404."""
+    request.resolver_match = match = _route(request.path_info)
+    response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+    return response
 
 
 class Handler(WSGIHandler):
@@ -24,17 +41,24 @@ class Handler(WSGIHandler):
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async)
-        self._direct = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined] # Django's own name for it
+        self._direct = convert_exception_to_response(_direct)
 
-    def get_response(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(DIRECT):
-            return super().get_response(request)
-        set_urlconf(None)
-        response: HttpResponseBase = self._direct(request)  # type: ignore[assignment] # this one is not async
-        if not response.streaming:
-            response.headers.setdefault("Content-Length", str(len(response.content)))  # type: ignore[attr-defined] # whole
-        response._resource_closers.append(request.close)  # type: ignore[attr-defined] # as Django's get_response does
-        return response
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:  # type: ignore[override] # as WSGI says
+        if not environ["PATH_INFO"].startswith(DIRECT):
+            return super().__call__(environ, start_response)
+        request = WSGIRequest(environ)
+        response: Any = self._direct(request)
+        if response.streaming:
+            response._resource_closers.append(request.close)
+            body: Iterable[bytes] = response
+        else:
+            body = [response.content]  # a list goes out in one piece
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+            request.close()
+            for connection in connections.all(initialized_only=True):
+                connection.close_if_unusable_or_obsolete()
+        start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+        return body
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")

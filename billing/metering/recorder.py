@@ -7,6 +7,7 @@ alone pays one commit and no hand-over; sixty-four share a few commits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from django.db import DatabaseError, InterfaceError, connections
@@ -49,9 +50,10 @@ _COLUMNS = (
     "id", "request_id", "workspace_id", "key_id", "model", "version_id", "replica", "protocol",
     "units", "price_id", "cost_nanos", "lease_id", "funding", "latency_ms", "recorded_at",
 )  # fmt: skip
-_INSERT = (
-    f"INSERT INTO {UsageEvent._meta.db_table} ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"  # noqa: S608 – constants
-)
+_INSERT = {
+    mark: f"INSERT INTO {UsageEvent._meta.db_table} ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"  # noqa: S608 – constants
+    for mark in ("?", "%s")
+}
 
 
 _Ticket = Ticket[Usage, str]
@@ -79,46 +81,46 @@ class Recorder:
         """Writes the batch in one transaction. Raises StoreDown, for every one of it."""
         try:
             connection = self._open()
-            connection.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+            # The driver's own connection: Django's cursor would read the statement anew for every batch.
+            driver = connection.connection
+            driver.execute("BEGIN IMMEDIATE" if connection.vendor == "sqlite" else "BEGIN")
             try:
-                self._insert(connection, batch)
-                connection.commit()
+                self._insert(connection, driver.cursor(), batch)
+                driver.execute("COMMIT")
             except BaseException:
-                connection.rollback()
+                driver.execute("ROLLBACK")
                 raise
-            finally:
-                connection.set_autocommit(True)
         except Exception as error:
             self.close()
             for ticket in batch:
                 ticket.result = None
             raise StoreDown("The store is unavailable: try again shortly.", retry_after_s=1) from error
 
-    def _insert(self, connection: BaseDatabaseWrapper, batch: list[_Ticket]) -> None:
+    def _insert(self, connection: BaseDatabaseWrapper, cursor: Any, batch: list[_Ticket]) -> None:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
+        mark = "?" if connection.vendor == "sqlite" else "%s"
         named = {ticket.item.lease_id for ticket in batch if ticket.item.lease_id}
-        with connection.cursor() as cursor:
-            still_open = _lock_open_leases(connection, cursor, named)
-            rows = []
-            for ticket in batch:
-                u = ticket.item
-                if u.lease_id and u.lease_id not in still_open:
-                    ticket.error = LeaseClosed("This server lost its budget lease: try again.", retry_after_s=1)
-                    continue
-                ticket.result = event_id = ids.make("use")
-                rows.append(
-                    (
-                        event_id, u.request_id, u.workspace_id, u.key_id, u.model, u.version_id, u.replica, u.protocol,
-                        orjson.dumps(u.units).decode(), u.price_id, u.cost_nanos, u.lease_id, u.funding, u.latency_ms,
-                        now,
-                    )
-                )  # fmt: skip
-            if rows:
-                cursor.executemany(_INSERT, rows)
+        still_open = _lock_open_leases(cursor, mark, named)
+        rows = []
+        for ticket in batch:
+            u = ticket.item
+            if u.lease_id and u.lease_id not in still_open:
+                ticket.error = LeaseClosed("This server lost its budget lease: try again.", retry_after_s=1)
+                continue
+            ticket.result = event_id = ids.make("use")
+            rows.append(
+                (
+                    event_id, u.request_id, u.workspace_id, u.key_id, u.model, u.version_id, u.replica, u.protocol,
+                    orjson.dumps(u.units).decode(), u.price_id, u.cost_nanos, u.lease_id, u.funding, u.latency_ms, now,
+                )
+            )  # fmt: skip
+        if rows:
+            cursor.executemany(_INSERT[mark], rows)
 
     def _open(self) -> BaseDatabaseWrapper:
         if self._connection is None:
             self._connection = connections.create_connection("default")
+            self._connection.ensure_connection()
             # The combiner lets one thread at a time work with it.
             self._connection.inc_thread_sharing()
         return self._connection
@@ -133,20 +135,20 @@ class Recorder:
                 pass  # it is gone either way
 
 
-def _lock_open_leases(connection: BaseDatabaseWrapper, cursor: object, named: set[str]) -> set[str]:
+def _lock_open_leases(cursor: Any, mark: str, named: set[str]) -> set[str]:
     """Those of the leases that are open, kept so until commit: a lease's sum must not grow after it was closed.
 
     By table name, since the gate stands above metering. SQLite has one writer at a time, so only PostgreSQL must lock.
     """
     if not named:
         return set()
-    marks = ", ".join(["%s"] * len(named))
-    lock = " FOR SHARE" if connection.vendor == "postgresql" else ""
-    cursor.execute(  # type: ignore[attr-defined] # Django's cursor wrapper
+    marks = ", ".join([mark] * len(named))
+    lock = "" if mark == "?" else " FOR SHARE"
+    cursor.execute(
         f"SELECT id FROM billing_lease WHERE closed_at IS NULL AND id IN ({marks}){lock}",  # noqa: S608 – marks only
         list(named),
     )
-    return {row[0] for row in cursor.fetchall()}  # type: ignore[attr-defined]
+    return {row[0] for row in cursor.fetchall()}
 
 
 _recorder = Recorder()

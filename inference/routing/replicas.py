@@ -18,9 +18,20 @@ _rows: RecentValues[str, list[tuple[str, str]]] = RecentValues(
 )
 
 
+_specs: dict[str, tuple[object, Resolved, list[ReplicaSpec]]] = {}
+
+
 def of(resolved: Resolved) -> list[ReplicaSpec]:
     """The places where the version may be asked; one at least."""
-    rows = _rows.get(resolved.version_id) or [(resolved.version_id, resolved.source)]
+    rows = _rows.get(resolved.version_id)
+    made = _specs.get(resolved.version_id)
+    if made is None or made[0] is not rows or made[1] is not resolved:
+        made = rows, resolved, _specs_of(resolved, rows or [(resolved.version_id, resolved.source)])
+        _specs[resolved.version_id] = made
+    return made[2]
+
+
+def _specs_of(resolved: Resolved, rows: list[tuple[str, str]]) -> list[ReplicaSpec]:
     return [
         ReplicaSpec(
             id=replica_id,
