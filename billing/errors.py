@@ -38,3 +38,17 @@ class PlanProblem(Problem):
 
     status = 409
     code = "plan_conflict"
+
+
+class QuoteInvalid(Problem):
+    """The quote is forged, has expired, or is for something else."""
+
+    status = 422
+    code = "quote_invalid"
+
+
+class CostTooHigh(Problem):
+    """The request may cost more than its caller allows."""
+
+    status = 402
+    code = "max_cost_exceeded"

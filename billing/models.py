@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing.gate.models import Cap, Lease
 from billing.ledger.models import Account, Entry, Transaction
-from billing.metering.models import Rollup, UsageEvent
+from billing.metering.models import Checkpoint, Rollup, UsageEvent
 from billing.plans.models import Plan, Subscription
 from billing.prices.models import Price
 from billing.stripe.models import Invoice, Report, StripeEvent, StripeLink
@@ -12,6 +12,7 @@ from billing.stripe.models import Invoice, Report, StripeEvent, StripeLink
 __all__ = [
     "Account",
     "Cap",
+    "Checkpoint",
     "Entry",
     "Invoice",
     "Lease",

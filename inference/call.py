@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from billing.prices.firm import Quote
 from marketplace.catalog.resolve import Resolved
 from portal.accounts.keys.lookup import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a caller may ask of any call, whatever its protocol."""
+
+    most_nanos: int | None = None  # it may not cost more; generation stops there
+    fallbacks: tuple[str, ...] = ()  # models to ask when the one named cannot answer
+    finish: bool = False  # a stream is generated to its end even if its reader leaves
+    quote: Quote | None = None  # the price it was promised
+    operation_id: str = ""  # what retries of this request have in common
+    fault: str = ""  # for test keys: what shall go wrong
+    paid: bool = False  # an attempt whose usage is recorded already, and whose answer was lost
+    price_percent: int = 100  # of the price: batches are cheaper
+
+
+NONE = Wishes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +39,7 @@ class Call:
     request_id: str
     raw: bool = False
     pointer: str = "/input"  # where `given` stands in the body, for messages
+    wishes: Wishes = field(default=NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +52,4 @@ class Outcome:
     cost_nanos: int
     event_id: str
     latency_ms: int
+    capped: bool = False  # it stopped where its max_cost ends

@@ -47,8 +47,8 @@ class WrongProtocol(Problem):
     code = "wrong_protocol"
 
 
-class CredentialTooNarrow(Problem):
-    """The credential is good for another model only."""
+class FaultUnknown(Problem):
+    """A test key asks for a fault that there is not."""
 
-    status = 403
-    code = "model_not_allowed"
+    status = 422
+    code = "fault_unknown"

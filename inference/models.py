@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from inference.routing.models import Replica
+from inference.idempotency.models import KeptAnswer
+from inference.routing.models import Figures, Replica
 
-__all__ = ["Replica"]
+__all__ = ["Figures", "KeptAnswer", "Replica"]

@@ -2,166 +2,237 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from django.conf import settings
 
+from billing.errors import StoreDown
 from billing.gate import holds
-from billing.gate.holds import Hold
+from billing.gate.holds import FREE, Hold
 from billing.metering import recorder
+from billing.metering.models import Status
 from billing.metering.recorder import LeaseClosed, Usage
 from billing.prices.quote import cost
+from inference import limits, testmode
+from inference import plan as planning
 from inference.call import Call, Outcome
-from inference.engines.engine import Piece, Work
-from inference.errors import CredentialTooNarrow, WrongProtocol
+from inference.engines.engine import Piece, Result
+from inference.errors import DeadlinePassed, Overloaded, UpstreamFailed
+from inference.plan import Plan
 from inference.routing import router
-from marketplace.catalog.resolve import Resolved, resolve
-from marketplace.tasks.schema import Check
+from marketplace.errors import ModelNotReady
 from portal.kit.errors import Problem
 
-_checks: dict[str, Check] = {}
+CHECKPOINT_EVERY_S = 2.0  # of a stream: what its process' death can lose
+_MAY_DO_ELSEWHERE = (UpstreamFailed, Overloaded, DeadlinePassed, ModelNotReady)
+T = TypeVar("T")
 
 
 def run(call: Call) -> Outcome:
     """The whole answer. Its usage event is on disk when this returns; a failure bills nothing.
 
-    Raises Problems: of the catalog (404, 503), the schema (422), the gate (402), the engine (5xx), the store (503).
+    Raises Problems: of the plan, the gate (402), the engine (5xx), the store (503).
     """
+    return _or_by_fallback(call, _run)
+
+
+def _run(call: Call) -> Outcome:
     started = time.perf_counter()
-    resolved = _resolve(call)
-    held = holds.hold(call.caller.workspace_id, call.caller.key_id, most(resolved, call))
+    plan = planning.plan(call, settings.UPSTREAM_TIMEOUT_S)
+    held = _hold(call, plan)
     try:
-        result, replica = router.infer(resolved, Work(call.given, call.raw, settings.UPSTREAM_TIMEOUT_S))
-    except BaseException:
-        holds.release(held)
+        result, replica = _infer(call, plan)
+    except BaseException as error:
+        _failed(call, plan, held, error, started)
         raise
-    return _settle(call, resolved, held, replica, result.output, result.units, started)
+    return _settle(call, plan, held, Usages(result.units, replica, output=result.output), started)
 
 
 class Stream:
     """An answer in pieces. What was delivered is billed, once, however it ends; an answer without text is free.
 
-    The usage event is on disk before the last piece is given, and when the reader leaves early.
+    The usage event is on disk before the last piece is given, and when the reader leaves early. While it runs, how far
+    it has come is on disk every CHECKPOINT_EVERY_S: that much is billed should the process die.
     """
 
     def __init__(self, call: Call) -> None:
-        self._call = call
-        self._started = time.perf_counter()
-        self.resolved = _resolve(call)
         self.outcome: Outcome | None = None
-        self._held = holds.hold(call.caller.workspace_id, call.caller.key_id, most(self.resolved, call))
+        self._status = ""
+        self._started = time.perf_counter()
+        _or_by_fallback(call, self._open)
+
+    def _open(self, call: Call) -> None:
+        self._call, self._plan = call, planning.plan(call, settings.UPSTREAM_TIMEOUT_S)
+        self.resolved = self._plan.resolved
+        self._held = _hold(call, self._plan)
         try:
-            work = Work(call.given, call.raw, settings.UPSTREAM_TIMEOUT_S)
-            self._pieces, self._replica = router.stream(self.resolved, work)
-        except BaseException:
-            holds.release(self._held)
+            self._pieces, self._replica = _stream(call, self._plan)
+        except BaseException as error:
+            _failed(call, self._plan, self._held, error, self._started)
             raise
 
     def __iter__(self) -> Iterator[Piece]:
-        units: Mapping[str, int] = {}
-        spoke = False
+        so_far = Usages({}, self._replica, status=Status.CANCELED)
+        checked = self._started
         try:
             for piece in self._pieces:
-                spoke = spoke or bool(piece.text) or piece.native is not None
-                units = piece.units
+                now = time.perf_counter()
+                if piece.text or piece.native:
+                    if so_far.first_ms is None:
+                        so_far.first_ms = round((now - self._started) * 1000)
+                    so_far.units = piece.units
                 if piece.finish:
-                    self._end(units if spoke else {})
+                    so_far.units = piece.units if so_far.first_ms is not None else {}
+                    self._end(so_far, Status.SUCCEEDED, piece.finish)
+                elif now - checked >= CHECKPOINT_EVERY_S and so_far.units:
+                    checked = now
+                    self._checkpoint(so_far)
                 yield piece
+        except GeneratorExit:
+            if self._call.wishes.finish and self.outcome is None:
+                self._drain(so_far)
+            raise
+        except Exception:
+            so_far.status = Status.FAILED
+            raise
         finally:
             close = getattr(self._pieces, "close", None)
             if close is not None:
                 close()
             if self.outcome is None:
-                self._end(units if spoke else {})
+                self._end(so_far, so_far.status)
 
-    def _end(self, units: Mapping[str, int]) -> None:
-        self.outcome = _settle(self._call, self.resolved, self._held, self._replica, None, units, self._started)
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was generated to its end."""
+        return self._status == Status.SUCCEEDED
 
+    def _drain(self, so_far: Usages) -> None:
+        """Generates to the end for a reader who left and wants the rest by another way."""
+        for piece in self._pieces:
+            so_far.units = piece.units
+            if piece.finish:
+                self._end(so_far, Status.SUCCEEDED, piece.finish)
 
-def most(resolved: Resolved, call: Call) -> int:
-    """The most that the call can cost, in nano-dollars: input by its size, output by what may be generated.
+    def _checkpoint(self, so_far: Usages) -> None:
+        try:
+            recorder.checkpoint(_usage(self._call, self._plan, self._held, so_far, self._started))
+            so_far.checkpointed = True
+        except StoreDown:
+            pass  # the stream goes on; the event at its end decides
 
-    A token is at least one byte, so the bytes of the input bound its tokens.
-    """
-    rates = resolved.rates
-    if not rates:
-        return 0
-    units: dict[str, int] = {"request": 1}
-    if call.raw:
-        units[resolved.task.row_unit] = len(next(iter(call.given.values())))
-    else:
-        units |= resolved.task.codec.units(call.given)
-    if "input_token" in rates or "output_token" in rates:
-        cap = resolved.spec.max_output_tokens
-        wanted = call.given.get("max_completion_tokens") or call.given.get("max_tokens") or cap
-        units["input_token"] = _bytes(call.given)
-        units["output_token"] = min(wanted, max(cap, 1)) * (call.given.get("n") or 1)
-    return cost(rates, units)
-
-
-def _resolve(call: Call) -> Resolved:
-    if call.caller.model and call.caller.model != call.model.partition("@")[0]:
-        raise CredentialTooNarrow(f"This token is good for {call.caller.model} only.")
-    resolved = resolve(call.model, call.caller.workspace_id)
-    if call.raw:
-        return resolved
-    if call.protocol not in resolved.task.protocols:
-        names = {"openai": "chat completions", "predictions": "predictions", "oip": "the Open Inference Protocol"}
-        ways = ", ".join(names[p] for p in resolved.task.protocols)
-        raise WrongProtocol(f"{resolved.slug} does {resolved.task.title.lower()}: call it by {ways}.")
-    check = _checks.get(resolved.version_id)
-    if check is None:
-        check = _checks[resolved.version_id] = Check(resolved.task.codec.input_schema(resolved.spec))
-    check(call.given, call.pointer)
-    return resolved
+    def _end(self, so_far: Usages, status: str, finish: str = "") -> None:
+        self._status = so_far.status = status
+        so_far.finish = finish
+        self.outcome = _settle(self._call, self._plan, self._held, so_far, self._started)
 
 
-def _settle(
-    call: Call,
-    resolved: Resolved,
-    held: Hold,
-    replica: str,
-    output: Any,
-    units: Mapping[str, int],
-    started: float,
-) -> Outcome:
-    """Records what was used, ends the hold. Never bills more than was held."""
-    nanos = min(cost(resolved.rates, units), held.nanos)
-    latency_ms = round((time.perf_counter() - started) * 1000)
-    usage = Usage(
+@dataclasses.dataclass(slots=True)
+class Usages:
+    """What a call has used so far, where, and how it went."""
+
+    units: Mapping[str, int]
+    replica: str
+    output: Any = None
+    status: str = Status.SUCCEEDED
+    finish: str = ""
+    first_ms: int | None = None
+    checkpointed: bool = False
+
+
+def _or_by_fallback(call: Call, attempt: Callable[[Call], T]) -> T:
+    """What the attempt gives, with the call's model or the first of its fallbacks that can answer."""
+    for model in (call.model, *call.wishes.fallbacks[:-1]) if call.wishes.fallbacks else ():
+        try:
+            return attempt(dataclasses.replace(call, model=model))
+        except _MAY_DO_ELSEWHERE:
+            continue
+    return attempt(dataclasses.replace(call, model=call.wishes.fallbacks[-1]) if call.wishes.fallbacks else call)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Held:
+    """What a call was let in with: its budget, and its share of the key's limits."""
+
+    budget: Hold
+    entry: limits.Entry
+
+
+def _hold(call: Call, plan: Plan) -> Held:
+    entry = limits.enter(call.caller, plan.most_tokens)
+    try:
+        return Held(holds.hold(call.caller.workspace_id, call.caller.key_id, plan.most_nanos), entry)
+    except BaseException:
+        limits.leave(entry, 0)
+        raise
+
+
+def _infer(call: Call, plan: Plan) -> tuple[Result, str]:
+    if call.caller.test:
+        return testmode.infer(plan.resolved, plan.work, call.wishes.fault), testmode.REPLICA
+    return router.infer(plan.resolved, plan.work)
+
+
+def _stream(call: Call, plan: Plan) -> tuple[Iterator[Piece], str]:
+    if call.caller.test:
+        return testmode.stream(plan.resolved, plan.work, call.wishes.fault), testmode.REPLICA
+    return router.stream(plan.resolved, plan.work)
+
+
+def _failed(call: Call, plan: Plan, held: Held, error: BaseException, started: float) -> None:
+    """Ends the hold; a failure that reached an engine is in the log, and free."""
+    holds.release(held.budget)
+    limits.leave(held.entry, 0)
+    if isinstance(error, Problem) and not isinstance(error, (Overloaded, ModelNotReady)):
+        try:
+            recorder.record(_usage(call, plan, Held(FREE, held.entry), Usages({}, "", status=Status.FAILED), started))
+        except StoreDown:
+            pass  # what failed must be heard, not that it could not be noted
+
+
+def _usage(call: Call, plan: Plan, held: Held, used: Usages, started: float) -> Usage:
+    """The record of the call. Never bills more than was held."""
+    return Usage(
         request_id=call.request_id,
         workspace_id=call.caller.workspace_id,
         key_id=call.caller.key_id,
-        model=resolved.slug,
-        version_id=resolved.version_id,
-        replica=replica,
+        model=plan.resolved.slug,
+        version_id=plan.resolved.version_id,
+        replica=used.replica,
         protocol=call.protocol,
-        units=dict(units),
-        price_id=resolved.price_id,
-        cost_nanos=nanos,
-        lease_id=held.lease_id,
-        funding=held.funding,
-        latency_ms=latency_ms,
+        units=dict(used.units),
+        price_id=plan.price_id,
+        cost_nanos=min(cost(plan.rates, used.units), held.budget.nanos),
+        lease_id=held.budget.lease_id,
+        funding=held.budget.funding,
+        latency_ms=round((time.perf_counter() - started) * 1000),
+        first_ms=used.first_ms,
+        operation_id=call.wishes.operation_id,
+        status=used.status,
+        checkpointed=used.checkpointed,
     )
+
+
+def _settle(call: Call, plan: Plan, held: Held, used: Usages, started: float) -> Outcome:
+    """Records what was used, ends the hold."""
+    usage = _usage(call, plan, held, used, started)
     try:
         event_id = recorder.record(usage)
     except LeaseClosed:
-        holds.release(held)
+        holds.release(held.budget)
         raise
     except Problem:
-        holds.abandon(held)
+        holds.abandon(held.budget)
         raise
-    holds.settle(held, nanos)
-    return Outcome(resolved, output, units, nanos, event_id, latency_ms)
-
-
-def _bytes(given: Any) -> int:
-    if isinstance(given, str):
-        return len(given.encode())
-    if isinstance(given, Mapping):
-        return sum(_bytes(value) + 8 for value in given.values())
-    if isinstance(given, (list, tuple)):
-        return sum(_bytes(value) + 8 for value in given)
-    return 8
+    else:
+        holds.settle(held.budget, usage.cost_nanos)
+    finally:
+        limits.leave(held.entry, used.units.get("input_token", 0) + used.units.get("output_token", 0))
+    finish = used.finish or (used.output.get("finish_reason") if isinstance(used.output, dict) else "")
+    if plan.capped and not finish and isinstance(used.output, dict):
+        finish = next((choice.get("finish_reason") for choice in used.output.get("choices") or ()), "")
+    capped = plan.capped and finish == "length"
+    return Outcome(plan.resolved, used.output, used.units, usage.cost_nanos, event_id, usage.latency_ms, capped)

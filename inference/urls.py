@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from inference.api import asking
 from inference.api.oip import infer as oip
 from inference.api.openai.chat import ChatCompletions
+from inference.api.openai.embeddings import Embeddings
+from inference.api.openai.images import Images
 from inference.api.openai.models import Models, OneModel
 from inference.api.predictions.predictions import Predictions
 from inference.playground import pages as playground
@@ -16,6 +19,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/models/<str:publisher>/<str:name>", OneModel.as_view(), name="api_model"),
     path("v1/models/<str:publisher>/<str:name>/predictions", Predictions.as_view(), name="api_predictions"),
     path("v1/chat/completions", ChatCompletions.as_view(), name="api_chat_completions"),
+    path("v1/embeddings", Embeddings.as_view(), name="api_embeddings"),
+    path("v1/images/generations", Images.as_view(), name="api_images"),
+    path("v1/quotes", asking.Quotes.as_view(), name="api_quotes"),
+    path("v1/route", asking.Route.as_view(), name="api_route"),
     path("v2", oip.server, name="oip_server"),
     path("v2/health/live", oip.live, name="oip_live"),
     path("v2/health/ready", oip.ready, name="oip_ready"),

@@ -23,5 +23,7 @@ app.conf.beat_schedule = {
     "roll-up-usage": {"task": "billing.jobs.roll_up_usage", "schedule": 10.0},
     "report-usage": {"task": "billing.jobs.report_usage", "schedule": 15.0},
     "handle-stripe-events": {"task": "billing.jobs.handle_stripe_events", "schedule": 15.0},
+    "keep-figures": {"task": "inference.jobs.keep_figures", "schedule": 30.0},
+    "purge-kept-answers": {"task": "inference.jobs.purge_kept_answers", "schedule": 3600.0},
     "train-queued": {"task": "marketplace.jobs.train_queued", "schedule": 10.0},
 }

@@ -208,6 +208,8 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)  # how many proxies before us append to X-Forwarded-For
+
 # Programming interface
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["portal.accounts.keys.authentication.KeyAuthentication"],
@@ -221,7 +223,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024  # bytes of a form or body; large
 API_MAX_DEPTH = 64  # nested lists and objects in a JSON body
 KEY_DEFAULT_RPM = 600  # requests a minute of a new key
 CATALOG_MAX_AGE_S = 1.0  # a hot-path read of keys, versions, prices is at most this old
-WEB_THREADS = 32  # of one web process; a slow upstream call or a stream holds one (serve --threads)
+WEB_THREADS = 640  # of one web process, made as needed; a call or a stream holds one (serve --threads)
+REQUESTS_MAX = 600  # predictions at work in one process; more are refused at once with 503
 MODEL_QUEUE_MAX = 256  # requests that may wait for one model before 503
 MODEL_MEMORY_BYTES = 2 * 1024**3  # budget for loaded models of one process
 UPSTREAM_TIMEOUT_S = 120

@@ -68,9 +68,10 @@ application = Handler()
 
 def serving() -> Handler:
     """The application in a process that serves: its live local models are loaded before the first visitor asks."""
-    from inference.routing import warmup  # Django must be set up first
+    from inference.routing import probing, warmup  # Django must be set up first
 
     warmup.start()
+    probing.start()
     # A thread that has its answer waits this long at most for one that computes; five times less than Python's default.
     sys.setswitchinterval(0.001)
     return application

@@ -127,7 +127,8 @@ def _borrow(purse: Purse, workspace_id: str, key_id: str, wanted: int, now: floa
         found.left_nanos += loan.added_nanos
         return found
     # Half of its time in use: the other half is for its last requests and for closing it.
-    lent = Lent(loan.lease_id, loan.funding, loan.added_nanos, now + settings.LEASE_SECONDS / 2, now, now)
+    used_for_s = min(settings.LEASE_SECONDS / 2, loan.ends_in_s)
+    lent = Lent(loan.lease_id, loan.funding, loan.added_nanos, now + used_for_s, now, now)
     if found is not None:
         purse.retired.append(found)
     purse.current[loan.funding] = lent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,15 +14,18 @@ from django.utils import timezone
 
 from billing import money
 from billing.errors import NoBudget
-from billing.gate.models import Cap, Lease
+from billing.gate import caps
+from billing.gate.models import Lease
 from billing.ledger import postings
 from billing.ledger.balances import lock_fundings
 from billing.ledger.kinds import AccountKind
+from billing.metering import checkpoints
 from billing.metering.models import UsageEvent
 from billing.plans.allowances import open_workspace, postpaid_limit
 from portal.accounts.models import Workspace
 
 FUNDINGS = (AccountKind.PROMO.value, AccountKind.CREDIT.value, AccountKind.RECEIVABLE.value)  # in the order of use
+FREE_STREAM = timedelta(hours=1)  # a checkpoint of a free stream that old was left by a dead process
 GRACE = timedelta(seconds=30)  # a lease whose process fell silent this long after expiry is swept
 
 
@@ -32,6 +36,7 @@ class Loan:
     lease_id: str
     funding: str
     added_nanos: int
+    ends_in_s: float  # it must not be used for longer: then a period of a cap ends
 
 
 def borrow(workspace_id: str, key_id: str, wanted: int, own: Mapping[str, tuple[str, int]], process: str) -> Loan:
@@ -46,14 +51,16 @@ def borrow(workspace_id: str, key_id: str, wanted: int, own: Mapping[str, tuple[
         if not balances:
             open_workspace(Workspace.objects.get(pk=workspace_id))
             balances = lock_fundings(workspace_id)
-        cap = Cap.objects.select_for_update().filter(pk=key_id).first() if key_id else None
+        now = timezone.now()
+        limits = caps.locked(key_id, now) if key_id else []
+        under_caps, until = caps.left(limits), caps.ends(limits, now)
         fits = 0
         for funding in FUNDINGS:
             available = balances[funding]
             if funding == AccountKind.RECEIVABLE:
                 available += postpaid_limit(workspace_id)
-            if cap is not None:
-                available = min(available, cap.limit_nanos - cap.used_nanos)
+            if under_caps is not None:
+                available = min(available, under_caps)
             lease_id, left = own.get(funding, ("", 0))
             if left + max(available, 0) < wanted:
                 fits = max(fits, left + max(available, 0))
@@ -61,12 +68,11 @@ def borrow(workspace_id: str, key_id: str, wanted: int, own: Mapping[str, tuple[
             block = min(settings.LEASE_BLOCK_NANOS, available // 4)
             added = min(max(wanted - left, block), available)
             lease = _lend(workspace_id, key_id, funding, added, lease_id, process)
-            if cap is not None:
-                Cap.objects.filter(pk=cap.pk).update(used_nanos=F("used_nanos") + added)
-            return Loan(lease, funding, added)
+            caps.lend(limits, added)
+            return Loan(lease, funding, added, (until - now).total_seconds() if until else math.inf)
     raise NoBudget(
         f"This request may cost up to {money.show(wanted)}, and {money.show(fits)} is available"
-        + (" under this key's cap." if cap is not None else ". Add a plan or credit on /billing, or lower max_tokens."),
+        + (" under this key's cap." if limits else ". Add a plan or credit on /billing, or lower max_tokens."),
         details={"available": money.decimal(fits), "needed": money.decimal(wanted)},
     )
 
@@ -109,16 +115,18 @@ def close(lease_id: str) -> bool:
         lease = Lease.objects.select_for_update().filter(pk=lease_id, closed_at=None).first()
         if lease is None:
             return False
+        checkpoints.settle(lease_id)
         spent = UsageEvent.objects.filter(lease_id=lease_id).aggregate(total=Sum("cost_nanos"))["total"] or 0
         Lease.objects.filter(pk=lease_id).update(closed_at=timezone.now(), spent_nanos=spent)
         postings.close_lease(lease.workspace_id, lease.funding, lease.granted_nanos, spent, f"lease:{lease.pk}:close")
         if lease.key_id:
-            Cap.objects.filter(pk=lease.key_id).update(used_nanos=F("used_nanos") - (lease.granted_nanos - spent))
+            caps.give_back(lease.key_id, lease.opened_at, lease.granted_nanos - spent)
     return True
 
 
 def sweep(now: datetime) -> int:
-    """Closes the leases of processes that died; how many."""
+    """Closes the leases of processes that died; how many. What they held in streams is settled with them."""
+    checkpoints.settle("", before=now - FREE_STREAM)
     silent = Lease.objects.filter(closed_at=None, expires_at__lt=now - GRACE).values_list("pk", flat=True)
     return sum(close(lease_id) for lease_id in list(silent))
 

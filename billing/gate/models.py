@@ -43,21 +43,36 @@ class Lease(models.Model):
         return self.id
 
 
-class Cap(models.Model):
-    """The most that a key may ever spend. `used_nanos` counts closed leases' spending and open leases' grants."""
+class Period(models.TextChoices):
+    """How often a cap starts anew, in UTC; a week begins on Monday."""
 
-    key = models.OneToOneField("accounts.Key", primary_key=True, on_delete=models.CASCADE, related_name="cap")
+    DAY = "day", _("a day")
+    WEEK = "week", _("a week")
+    MONTH = "month", _("a month")
+    TOTAL = "total", _("in all")
+
+
+class Cap(models.Model):
+    """The most that a key may spend in a period.
+
+    `used_nanos` counts what leases opened in the period spent, and all that open ones were granted.
+    """
+
+    key = models.ForeignKey("accounts.Key", on_delete=models.CASCADE, related_name="caps")
+    period = models.CharField(_("period"), max_length=5, choices=Period.choices, default=Period.TOTAL)
     limit_nanos = models.BigIntegerField(_("cap"))
     used_nanos = models.BigIntegerField(_("used or lent"), default=0)
+    period_start = models.DateTimeField(_("since"))
 
     class Meta:
         verbose_name = _("spending cap")
         verbose_name_plural = _("spending caps")
         constraints = [
+            models.UniqueConstraint(fields=["key", "period"], name="one_cap_a_period"),
             models.CheckConstraint(
-                condition=Q(used_nanos__lte=F("limit_nanos"), used_nanos__gte=0), name="a_cap_is_never_passed"
-            )
+                condition=Q(used_nanos__lte=F("limit_nanos"), used_nanos__gte=0), name="a_cap_is_not_passed"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.used_nanos} of {self.limit_nanos}"
+        return f"{self.key} {self.period}: {self.used_nanos} of {self.limit_nanos}"

@@ -6,6 +6,15 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
+class Status(models.TextChoices):
+    """How a prediction ended."""
+
+    SUCCEEDED = "succeeded", _("succeeded")
+    FAILED = "failed", _("failed")  # costs nothing, but for what a stream had delivered
+    CANCELED = "canceled", _("canceled")  # its reader left
+    INTERRUPTED = "interrupted", _("interrupted")  # its process died; billed as far as its last checkpoint
+
+
 class UsageEvent(models.Model):
     """The record of what one prediction used and cost. Written once, by recorder.py, before the answer leaves.
 
@@ -14,6 +23,10 @@ class UsageEvent(models.Model):
 
     id = models.CharField(primary_key=True, max_length=40, editable=False)  # use_…
     request_id = models.CharField(_("request"), max_length=64)
+    operation_id = models.CharField(
+        _("operation"), max_length=64, blank=True
+    )  # what retries of a request have in common
+    status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.SUCCEEDED)
     workspace_id = models.CharField(max_length=40)
     key_id = models.CharField(max_length=40, blank=True)
     model = models.CharField(_("model"), max_length=100)  # publisher/name
@@ -26,6 +39,7 @@ class UsageEvent(models.Model):
     lease_id = models.CharField(max_length=40, blank=True)  # blank: it was free
     funding = models.CharField(_("paid from"), max_length=12, blank=True)  # promo, credit, receivable
     latency_ms = models.PositiveIntegerField(_("latency"))
+    first_ms = models.PositiveIntegerField(_("time to the first token"), null=True)  # of a stream
     recorded_at = models.DateTimeField(_("time"))
 
     class Meta:
@@ -35,10 +49,27 @@ class UsageEvent(models.Model):
             models.Index(fields=["workspace_id", "-recorded_at", "-id"], name="usage_of_a_workspace"),
             models.Index(fields=["lease_id"], name="usage_on_a_lease"),
             models.Index(fields=["recorded_at"], name="usage_by_time"),
+            models.Index(fields=["operation_id"], condition=~models.Q(operation_id=""), name="usage_of_an_operation"),
         ]
 
     def __str__(self) -> str:
         return self.id
+
+
+class Checkpoint(models.Model):
+    """How far a stream that still runs has come: what is billed of it should its process die."""
+
+    request_id = models.CharField(primary_key=True, max_length=64)
+    lease_id = models.CharField(max_length=40, blank=True, db_index=True)
+    usage = models.JSONField()  # recorder.Usage
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("stream checkpoint")
+        verbose_name_plural = _("stream checkpoints")
+
+    def __str__(self) -> str:
+        return self.request_id
 
 
 class Rollup(models.Model):

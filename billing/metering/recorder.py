@@ -6,7 +6,7 @@ alone pays one commit and no hand-over; sixty-four share a few commits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from billing.errors import StoreDown
-from billing.metering.models import UsageEvent
+from billing.metering.models import Checkpoint, UsageEvent
 from portal.kit import ids
 from portal.kit.combining import Combiner, Full, Ticket
 
@@ -40,6 +40,17 @@ class Usage:
     lease_id: str
     funding: str
     latency_ms: int
+    first_ms: int | None = None
+    operation_id: str = ""
+    status: str = "succeeded"
+    checkpointed: bool = False  # it takes the place of a checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A stream's usage so far."""
+
+    usage: Usage
 
 
 class LeaseClosed(StoreDown):
@@ -49,6 +60,7 @@ class LeaseClosed(StoreDown):
 _COLUMNS = (
     "id", "request_id", "workspace_id", "key_id", "model", "version_id", "replica", "protocol",
     "units", "price_id", "cost_nanos", "lease_id", "funding", "latency_ms", "recorded_at",
+    "first_ms", "operation_id", "status",
 )  # fmt: skip
 _INSERT = {
     mark: f"INSERT INTO {UsageEvent._meta.db_table} ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"  # noqa: S608 – constants
@@ -56,14 +68,21 @@ _INSERT = {
 }
 
 
-_Ticket = Ticket[Usage, str]
+_SAVE = {
+    mark: f"INSERT INTO {Checkpoint._meta.db_table} (request_id, lease_id, usage, saved_at) VALUES ({mark}, {mark}, {mark}, {mark})"  # noqa: S608 – constants
+    " ON CONFLICT (request_id) DO UPDATE SET usage = excluded.usage, saved_at = excluded.saved_at"
+    for mark in ("?", "%s")
+}
+_DROP = {mark: f"DELETE FROM {Checkpoint._meta.db_table} WHERE request_id = {mark}" for mark in ("?", "%s")}  # noqa: S608 – constants
+
+_Ticket = Ticket[Usage | Progress, str]
 
 
 class Recorder:
     """One a process: its own database connection, used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._combiner: Combiner[Usage, str] = Combiner(self._commit, MOST_A_COMMIT, MOST_WAITING)
+        self._combiner: Combiner[Usage | Progress, str] = Combiner(self._commit, MOST_A_COMMIT, MOST_WAITING)
         self._connection: BaseDatabaseWrapper | None = None
 
     def record(self, usage: Usage) -> str:
@@ -74,6 +93,13 @@ class Recorder:
         """
         try:
             return self._combiner.submit(usage)
+        except Full as error:
+            raise StoreDown("Too many answers wait for the store: try again shortly.", retry_after_s=1) from error
+
+    def checkpoint(self, usage: Usage) -> None:
+        """Keeps how far a stream has come, on disk when this returns. Raises StoreDown."""
+        try:
+            self._combiner.submit(Progress(usage))
         except Full as error:
             raise StoreDown("Too many answers wait for the store: try again shortly.", retry_after_s=1) from error
 
@@ -99,19 +125,25 @@ class Recorder:
     def _insert(self, connection: BaseDatabaseWrapper, cursor: Any, batch: list[_Ticket]) -> None:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         mark = "?" if connection.vendor == "sqlite" else "%s"
-        named = {ticket.item.lease_id for ticket in batch if ticket.item.lease_id}
+        named = {lease_id for ticket in batch if (lease_id := _usage(ticket).lease_id)}
         still_open = _lock_open_leases(cursor, mark, named)
         rows = []
         for ticket in batch:
-            u = ticket.item
+            u = _usage(ticket)
             if u.lease_id and u.lease_id not in still_open:
                 ticket.error = LeaseClosed("This server lost its budget lease: try again.", retry_after_s=1)
                 continue
+            if isinstance(ticket.item, Progress):
+                cursor.execute(_SAVE[mark], (u.request_id, u.lease_id, orjson.dumps(asdict(u)).decode(), now))
+                continue
+            if u.checkpointed:
+                cursor.execute(_DROP[mark], (u.request_id,))
             ticket.result = event_id = ids.make("use")
             rows.append(
                 (
                     event_id, u.request_id, u.workspace_id, u.key_id, u.model, u.version_id, u.replica, u.protocol,
                     orjson.dumps(u.units).decode(), u.price_id, u.cost_nanos, u.lease_id, u.funding, u.latency_ms, now,
+                    u.first_ms, u.operation_id, u.status,
                 )
             )  # fmt: skip
         if rows:
@@ -135,6 +167,10 @@ class Recorder:
                 pass  # it is gone either way
 
 
+def _usage(ticket: _Ticket) -> Usage:
+    return ticket.item.usage if isinstance(ticket.item, Progress) else ticket.item
+
+
 def _lock_open_leases(cursor: Any, mark: str, named: set[str]) -> set[str]:
     """Those of the leases that are open, kept so until commit: a lease's sum must not grow after it was closed.
 
@@ -153,4 +189,5 @@ def _lock_open_leases(cursor: Any, mark: str, named: set[str]) -> set[str]:
 
 _recorder = Recorder()
 record = _recorder.record
+checkpoint = _recorder.checkpoint
 close = _recorder.close

@@ -26,6 +26,8 @@ class UsageInvalid(Problem):
 class UsageList(KeyedView):
     """The workspace's usage events, the newest first: ?since=&model=&limit=&cursor="""
 
+    scope = "usage"
+
     def get(self, request: Request) -> HttpResponse:
         given = request.query_params
         found = usage.events(

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 DONE = b"data: [DONE]\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"  # a comment: it tells who left, and keeps those who wait
 
 
 def data(content: Any) -> bytes:

@@ -41,16 +41,21 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a streamed answer. `units` are those of all that was generated so far."""
+    """A part of a streamed answer. `units` are those of all that was generated so far.
+
+    One without text, chunks and finish says that nothing came for a while.
+    """
 
     text: str
     units: Mapping[str, int]
-    native: Mapping[str, Any] | None = None  # an upstream's own chunk, passed through
+    native: tuple[Mapping[str, Any], ...] = ()  # an upstream's own chunks, passed through
     finish: str | None = None  # stop or length, on the last piece
 
 
 class Engine(Protocol):
     """Thread-safe after `load`."""
+
+    bytes: int  # of memory that it takes once loaded; 0 where it runs elsewhere
 
     def load(self) -> None:
         """Makes the replica ready: seconds. Raises a Problem that says why it cannot be."""
@@ -62,6 +67,10 @@ class Engine(Protocol):
 
     def stream(self, work: Work) -> Iterator[Piece]:
         """The answer in pieces; closing the iterator stops the work."""
+        ...
+
+    def alive(self) -> bool:
+        """Whether it would answer now; asked every few seconds where no request tells."""
         ...
 
     def unload(self) -> None:

@@ -2,187 +2,217 @@
 
 from __future__ import annotations
 
-import http.client
+import base64
 import os
-import socket
-import ssl
-import threading
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
-from inference.errors import Overloaded, UpstreamFailed, UpstreamRefused
+from inference.engines.upstream import Answer, Upstream, UpstreamGone
+from inference.errors import DeadlinePassed, Overloaded, UpstreamFailed, UpstreamRefused
 
-PATH = "/chat/completions"
-MOST_BYTES = 32 * 1024**2  # of an answer
+PATHS = {
+    "chat": "/chat/completions",
+    "text-generation": "/completions",
+    "embeddings": "/embeddings",
+    "image-generation": "/images/generations",
+}
+IDLE_S = 0.5  # how often a silent stream gives an empty piece, so that a reader who left is noticed
 
 
 class OpenAIEngine:
-    """Passes chat completions to an upstream and back, over connections kept one a thread."""
+    """Passes a task's work to an upstream and its answer back."""
+
+    bytes = 0
 
     def __init__(self, replica: ReplicaSpec) -> None:
-        self._model = replica.model
+        self._replica = replica
+        self._path = PATHS[replica.task.name]
         self._upstream_model = replica.options.get("upstream_model") or replica.model
-        address = urlsplit(replica.target)
-        self._secure, self._host, self._port = address.scheme == "https", address.hostname or "", address.port
-        self._path = address.path.rstrip("/") + PATH
-        self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
         variable = replica.options.get("upstream_key_env")
         if variable and os.environ.get(variable):
-            self._headers["Authorization"] = f"Bearer {os.environ[variable]}"
-        self._kept = threading.local()
+            headers["Authorization"] = f"Bearer {os.environ[variable]}"
+        self._upstream = Upstream(replica.target, headers)
 
     def load(self) -> None:
         """Nothing to load: the upstream is asked when there is work."""
 
     def unload(self) -> None:
-        """Connections end with their threads."""
+        """Closes idle connections; those at work end by themselves."""
+        self._upstream.close()
+
+    def alive(self) -> bool:
+        """Whether the upstream answers: any status below 500 says that it is there."""
+        try:
+            answer = self._upstream.ask("GET", "/models", timeout_s=3)
+            answer.whole()
+        except UpstreamGone:
+            return False
+        self._upstream.finish(answer)
+        return answer.status < 500
 
     def infer(self, work: Work) -> Result:
         """See engine.Engine."""
-        response = self._post(work, stream=False)
-        answer = self._parsed(response)
-        usage = answer.get("usage") or {}
-        units = {
-            "request": 1,
-            "input_token": usage.get("prompt_tokens", 0),
-            "output_token": usage.get("completion_tokens", 0),
-        }
-        if not usage:
-            said = "".join(str(c.get("message", {}).get("content") or "") for c in answer.get("choices", []))
-            units = {
-                "request": 1,
-                "input_token": _guess(work.given["messages"]),
-                "output_token": _guess(said),
-                "estimated": 1,
-            }
-        return Result(answer, units)
+        answer = self._ask(work, stream=False)
+        try:
+            content = orjson.loads(answer.whole())
+        except (UpstreamGone, orjson.JSONDecodeError) as error:
+            raise UpstreamFailed(f"The upstream of {self._replica.model} gave no valid answer.") from error
+        finally:
+            self._upstream.finish(answer)
+        try:
+            return Result(_from_upstream(self._replica.task.name, content), _units(work.given, content))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise UpstreamFailed(f"The upstream of {self._replica.model} gave no valid answer.") from error
 
     def stream(self, work: Work) -> Iterator[Piece]:
         """The upstream's chunks as they come; its usage where it sends one, else tokens counted here and marked so."""
-        response = self._post(work, stream=True)
-        return self._pieces(work, response)
+        return self._pieces(work, self._ask(work, stream=True))
 
-    def _pieces(self, work: Work, response: http.client.HTTPResponse) -> Iterator[Piece]:
-        units = {"request": 1, "input_token": _guess(work.given["messages"]), "output_token": 0, "estimated": 1}
+    def _pieces(self, work: Work, answer: Answer) -> Iterator[Piece]:
+        units = {"request": 1, "input_token": _guess(_said(work.given)), "output_token": 0, "estimated": 1}
         finish: str | None = None
-        ended = False
+        rest = b""
         try:
-            for line in response:
-                if not line.startswith(b"data:"):
+            for part in answer.parts(IDLE_S):
+                if not part:
+                    yield Piece("", units)
                     continue
-                data = line[5:].strip()
-                if data == b"[DONE]":
-                    ended = True
-                    break
-                chunk = orjson.loads(data)
-                if chunk.get("error"):
-                    raise UpstreamFailed("The upstream failed in the middle of its answer.")
-                text = ""
-                for choice in chunk.get("choices") or []:
-                    delta = choice.get("delta") or {}
-                    text += delta.get("content") or ""
-                    finish = choice.get("finish_reason") or finish
-                    if delta.get("content") or delta.get("tool_calls"):
-                        units["output_token"] += 1
-                usage = chunk.pop("usage", None)
-                if usage:
-                    units = {
-                        "request": 1,
-                        "input_token": usage.get("prompt_tokens", 0),
-                        "output_token": usage.get("completion_tokens", 0),
-                    }
-                if chunk.get("choices"):
-                    yield Piece(text, dict(units), chunk)
-            if not ended and finish is None:
+                lines = (rest + part).split(b"\n")
+                rest = lines.pop()
+                natives, text = [], ""
+                for line in lines:
+                    if not line.startswith(b"data:"):
+                        continue
+                    data = line[5:].strip()
+                    if data == b"[DONE]":
+                        continue  # what follows it, if anything, is read so that the connection can be kept
+                    chunk = orjson.loads(data)
+                    if chunk.get("error"):
+                        raise UpstreamFailed("The upstream failed in the middle of its answer.")
+                    usage = chunk.pop("usage", None)
+                    if usage:
+                        units = _counted(usage)
+                    for choice in chunk.get("choices") or ():
+                        finish = choice.get("finish_reason") or finish
+                        delta = choice.get("delta") or choice
+                        said = delta.get("content") or delta.get("text") or ""
+                        text += said
+                        if "estimated" in units and (said or delta.get("tool_calls")):
+                            units = {**units, "output_token": units["output_token"] + 1}
+                    if chunk.get("choices"):
+                        natives.append(chunk)
+                if natives:
+                    yield Piece(text, units, tuple(natives))
+            if finish is None:
                 raise UpstreamFailed("The upstream ended in the middle of its answer.")
-            yield Piece("", dict(units), None, finish or "stop")
-        except (OSError, http.client.HTTPException, orjson.JSONDecodeError) as error:
+            yield Piece("", units, finish=finish)
+        except UpstreamGone as error:
+            if error.timed_out:
+                raise DeadlinePassed("The upstream took too long for its answer.") from error
+            raise UpstreamFailed("The upstream failed in the middle of its answer.") from error
+        except (orjson.JSONDecodeError, AttributeError, TypeError) as error:
             raise UpstreamFailed("The upstream failed in the middle of its answer.") from error
         finally:
-            # Closing is how the upstream learns that nobody listens any more.
-            if not ended:
-                self._drop()
-            response.close()
+            self._upstream.finish(answer)
 
-    def _post(self, work: Work, stream: bool) -> http.client.HTTPResponse:
+    def _ask(self, work: Work, stream: bool) -> Answer:
         """The upstream's answer to the work. Raises UpstreamFailed or Overloaded before its first byte, UpstreamRefused."""
-        body = {**work.given, "model": self._upstream_model}
+        body = {**_to_upstream(self._replica.task.name, work.given), "model": self._upstream_model}
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
-        sent = orjson.dumps(body)
-        for fresh in (False, True):
-            connection, kept = self._connection(work.timeout_s, fresh)
-            try:
-                connection.request("POST", self._path, sent, self._headers)
-                response = connection.getresponse()
-                break
-            except (OSError, http.client.HTTPException) as error:
-                self._drop()
-                # A kept connection may have been closed at the other end since; a fresh one that fails means it is down.
-                if not kept or isinstance(error, TimeoutError):
-                    raise UpstreamFailed(
-                        f"The upstream of {self._model} cannot be reached.", retry_after_s=2
-                    ) from error
-        if response.status < 300:
-            return response
-        self._refuse(response)
-        raise AssertionError("unreachable")
-
-    def _refuse(self, response: http.client.HTTPResponse) -> None:
-        status = response.status
-        said = ""
         try:
-            parsed = orjson.loads(response.read(MOST_BYTES))
-            said = str(parsed["error"]["message"])[:300]
-        except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
-            pass
-        self._drop()
-        if status == 429 or status == 503:
-            raise Overloaded(f"The upstream of {self._model} is overloaded.", retry_after_s=2)
-        if status >= 500 or status in (401, 403, 404):
-            raise UpstreamFailed(f"The upstream of {self._model} fails with {status}.")
-        raise UpstreamRefused(said or f"The upstream of {self._model} refuses the request with {status}.", status=400)
+            answer = self._upstream.ask("POST", self._path, orjson.dumps(body), timeout_s=work.timeout_s)
+            if answer.status < 300:
+                return answer
+            said = answer.whole()
+        except UpstreamGone as error:
+            if error.timed_out:
+                raise UpstreamFailed(f"The upstream of {self._replica.model} did not answer in time.") from error
+            raise UpstreamFailed(
+                f"The upstream of {self._replica.model} cannot be reached.", retry_after_s=2
+            ) from error
+        self._upstream.finish(answer)
+        raise refusal(self._replica.model, answer.status, said)
 
-    def _parsed(self, response: http.client.HTTPResponse) -> dict[str, Any]:
-        try:
-            answer = orjson.loads(response.read(MOST_BYTES))
-        except (OSError, http.client.HTTPException, orjson.JSONDecodeError) as error:
-            self._drop()
-            raise UpstreamFailed(f"The upstream of {self._model} gave no valid answer.") from error
-        if not isinstance(answer, dict):
-            raise UpstreamFailed(f"The upstream of {self._model} gave no valid answer.")
-        return answer
 
-    def _connection(self, timeout_s: float, fresh: bool) -> tuple[http.client.HTTPConnection, bool]:
-        """This thread's connection, and whether it was used before."""
-        kept: http.client.HTTPConnection | None = None if fresh else getattr(self._kept, "connection", None)
-        if kept is not None and kept.sock is not None:
-            kept.sock.settimeout(timeout_s)
-            return kept, True
-        made: http.client.HTTPConnection
-        if self._secure:
-            made = http.client.HTTPSConnection(
-                self._host, self._port, timeout=timeout_s, context=ssl.create_default_context()
-            )
-        else:
-            made = http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
-        try:
-            made.connect()
-            made.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            raise UpstreamFailed(f"The upstream of {self._model} cannot be reached.", retry_after_s=2) from error
-        self._kept.connection = made
-        return made, False
+def _to_upstream(task: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The upstream's fields for a task's."""
+    if task == "embeddings":
+        rest = {name: value for name, value in given.items() if name != "texts"}
+        return {**rest, "input": given["texts"], "encoding_format": "float"}
+    if task == "image-generation":
+        return {**given, "response_format": "b64_json"}
+    return given
 
-    def _drop(self) -> None:
-        connection = getattr(self._kept, "connection", None)
-        self._kept.connection = None
-        if connection is not None:
-            connection.close()
+
+def _from_upstream(task: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """The task's output of an upstream's answer; a conversation's is passed on as it is. Raises KeyError, TypeError, …"""
+    if task == "embeddings":
+        ordered = sorted(answer["data"], key=lambda item: item["index"])
+        return {"embeddings": [_vector(item["embedding"]) for item in ordered]}
+    if task == "image-generation":
+        return {"images": [item["b64_json"] for item in answer["data"]]}
+    if task == "text-generation":
+        choice = answer["choices"][0]
+        return {"text": choice["text"], "finish_reason": choice.get("finish_reason") or "stop"}
+    answer["choices"]  # noqa: B018 – an answer without any is none
+    return answer
+
+
+def _vector(written: Any) -> list[float]:
+    """A vector that came as numbers, or as base64 of little-endian float32."""
+    if isinstance(written, str):
+        raw = base64.b64decode(written)
+        return list(struct.unpack(f"<{len(raw) // 4}f", raw))
+    return list(written)
+
+
+def refusal(model: str, status: int, said: bytes) -> Overloaded | UpstreamFailed | UpstreamRefused:
+    """What an upstream's error is to our caller; only what is the caller's to change repeats the upstream's words."""
+    if status in (429, 503):
+        return Overloaded(f"The upstream of {model} is overloaded.", retry_after_s=2)
+    if status >= 500 or status in (401, 403, 404):
+        return UpstreamFailed(f"The upstream of {model} fails with {status}.")
+    try:
+        message = str(orjson.loads(said)["error"]["message"])[:300]
+    except (ValueError, KeyError, TypeError):
+        message = ""
+    return UpstreamRefused(message or f"The upstream of {model} refuses the request with {status}.", status=400)
+
+
+def _units(given: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, int]:
+    """What an answer used: as the upstream counted, else as guessed here and marked so."""
+    data = answer.get("data")
+    images = {"image": len(data)} if data and "b64_json" in data[0] else {}
+    usage = answer.get("usage")
+    if usage:
+        return {**_counted(usage), **images}
+    if images:
+        return {"request": 1, **images}
+    said = "".join(
+        str((choice.get("message") or choice).get("content") or choice.get("text") or "")
+        for choice in answer.get("choices") or ()
+    )
+    return {"request": 1, "input_token": _guess(_said(given)), "output_token": _guess(said), "estimated": 1}
+
+
+def _counted(usage: Mapping[str, Any]) -> dict[str, int]:
+    units = {
+        "request": 1,
+        "input_token": int(usage.get("prompt_tokens") or usage.get("input_tokens") or 0),
+        "output_token": int(usage.get("completion_tokens") or usage.get("output_tokens") or 0),
+    }
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    return {**units, "cached_token": int(cached)} if cached else units
+
+
+def _said(given: Mapping[str, Any]) -> Any:
+    return given.get("messages") or given.get("prompt") or given.get("texts") or ""
 
 
 def _guess(said: Any) -> int:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from inference.api import ephemeral
+from billing.gate.tokens import issue_token
 from marketplace.catalog.resolve import resolve
 from portal.accounts.access import workspace_of
+from portal.accounts.models import User
 from portal.accounts.wire import problems
 from portal.accounts.wire.json import loads
 from portal.accounts.wire.view import json_answer
 from portal.kit.errors import Problem
+
+LIFETIME = timedelta(minutes=10)
+CAP_NANOS = 1_000_000_000  # $1 a token
 
 
 @login_required
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
     """{"model": "publisher/name"} → {"token", "expires_at"}"""
+    assert isinstance(request.user, User)
     try:
         body = loads(request.body)
         workspace = workspace_of(request)
         model = resolve(str(body.get("model") if isinstance(body, dict) else ""), workspace.pk).slug
     except Problem as problem:
         return problems.answer(problem, problems.body(problem))
-    expires = datetime.now(UTC) + timedelta(seconds=ephemeral.LIFETIME_S)
-    return json_answer({"token": ephemeral.issue(workspace.pk, model), "expires_at": expires.isoformat()})
+    key, secret = issue_token(workspace, model, timezone.now() + LIFETIME, CAP_NANOS, created_by=request.user)
+    assert key.expires_at is not None
+    return json_answer({"token": secret, "expires_at": key.expires_at.isoformat()})

@@ -22,6 +22,7 @@ class Health:
     ejections: int = 0
     ejected_until: float = 0.0
     served: int = 0
+    answered_at: float = 0.0  # time.monotonic() of the last answer
     recent_ms: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -36,6 +37,7 @@ class Health:
             self.outstanding -= 1
             self.failures = self.ejections = 0
             self.served += 1
+            self.answered_at = time.monotonic()
             self.latency_ms += (took_ms - self.latency_ms) * 0.1
             self.recent_ms.append(took_ms)
 
@@ -48,6 +50,16 @@ class Health:
                 pause = EJECT_FOR_S[min(self.ejections, len(EJECT_FOR_S) - 1)]
                 self.ejections += 1
                 self.ejected_until = time.monotonic() + pause
+
+    def readmitted(self) -> None:
+        """A probe found it well."""
+        with self.lock:
+            self.failures = self.ejections = 0
+            self.ejected_until = 0.0
+
+    def ejected(self) -> bool:
+        """Whether it gets nothing for now."""
+        return self.ejected_until > time.monotonic()
 
     def left(self) -> None:
         """The request ended for reasons that say nothing about it."""

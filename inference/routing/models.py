@@ -37,3 +37,28 @@ class Replica(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} at {self.target}"
+
+
+class Figures(models.Model):
+    """How a version's replica did in five minutes: made again from the usage events at any time."""
+
+    version_id = models.CharField(max_length=40)
+    model = models.CharField(_("model"), max_length=100)  # publisher/name
+    replica = models.CharField(_("replica"), max_length=40)
+    since = models.DateTimeField(_("since"))
+    served = models.PositiveIntegerField(_("served"))
+    failed = models.PositiveIntegerField(_("failed"))
+    tokens = models.PositiveBigIntegerField(_("tokens written"))
+    latencies = models.JSONField()  # histogram: bucket of figures.bucket → count
+    first_tokens = models.JSONField()  # as above, of streams
+
+    class Meta:
+        verbose_name = _("figures")
+        verbose_name_plural = _("figures")
+        constraints = [
+            models.UniqueConstraint(fields=["version_id", "replica", "since"], name="one_row_of_figures_a_time")
+        ]
+        indexes = [models.Index(fields=["model", "since"], name="figures_of_a_model")]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.since:%Y-%m-%d %H:%M}"

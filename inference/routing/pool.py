@@ -1,18 +1,22 @@
-"""The engines of this process: made and loaded when first needed, kept by replica."""
+"""The engines of this process: made and loaded when first needed, kept by replica, within a budget of memory."""
 
 from __future__ import annotations
 
 import threading
 import time
 
+from django.conf import settings
+
 from inference.engines import registry
 from inference.engines.engine import Engine, ReplicaSpec
+from inference.routing import health
 from marketplace.errors import ModelNotReady
 from portal.kit.errors import Problem
 
 RETRY_LOAD_S = 10.0  # a replica that could not be loaded is not tried again before
 
 _engines: dict[str, Engine] = {}
+_used: dict[str, float] = {}  # time.monotonic() of the last use
 _failed: dict[str, tuple[float, Problem]] = {}
 _loading: dict[str, threading.Lock] = {}
 _guard = threading.Lock()
@@ -22,6 +26,7 @@ def engine_of(replica: ReplicaSpec) -> Engine:
     """The replica's engine, loaded; several threads that ask at once wait for one load. Raises ModelNotReady."""
     found = _engines.get(replica.id)
     if found is not None:
+        _used[replica.id] = time.monotonic()
         return found
     with _guard:
         lock = _loading.setdefault(replica.id, threading.Lock())
@@ -38,7 +43,10 @@ def engine_of(replica: ReplicaSpec) -> Engine:
         except Problem as problem:
             _failed[replica.id] = (time.monotonic() + RETRY_LOAD_S, problem)
             raise
-        _engines[replica.id] = engine
+        with _guard:
+            _used[replica.id] = time.monotonic()
+            _engines[replica.id] = engine
+            _make_room(keep=replica.id)
         return engine
 
 
@@ -47,7 +55,22 @@ def is_loaded(replica_id: str) -> bool:
     return replica_id in _engines
 
 
-def keep_only(replica_ids: set[str]) -> None:
-    """Unloads all others: replicas of versions that are live no more."""
-    for replica_id in [r for r in list(_engines) if r not in replica_ids]:
-        _engines.pop(replica_id).unload()
+def is_full() -> bool:
+    """Whether loading another model would push one out."""
+    return sum(engine.bytes for engine in list(_engines.values())) >= settings.MODEL_MEMORY_BYTES
+
+
+def loaded() -> list[tuple[str, Engine]]:
+    """The replicas that this process has engines for."""
+    return list(_engines.items())
+
+
+def _make_room(keep: str) -> None:
+    """Unloads what was used least recently until the rest fits the budget; never what is at work."""
+    while sum(engine.bytes for engine in _engines.values()) > settings.MODEL_MEMORY_BYTES:
+        idle = [r for r, e in _engines.items() if r != keep and e.bytes and not health.of(r).outstanding]
+        if not idle:
+            return
+        oldest = min(idle, key=lambda replica_id: _used.get(replica_id, 0.0))
+        _engines.pop(oldest).unload()
+        _used.pop(oldest, None)

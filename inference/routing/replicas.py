@@ -6,32 +6,55 @@ from django.conf import settings
 
 from inference.engines.engine import ReplicaSpec
 from inference.routing.models import Replica, ReplicaState
+from marketplace.catalog.models import Version
 from marketplace.catalog.resolve import Resolved
 from marketplace.publishing.importing import LOCAL
 from portal.kit.caches import RecentValues
 
-_rows: RecentValues[str, list[tuple[str, str]]] = RecentValues(
+_Row = tuple[str, str, str]  # id, target, state
+_rows: RecentValues[str, list[_Row]] = RecentValues(
     lambda version_id: list(
-        Replica.objects.filter(version_id=version_id, state=ReplicaState.ACTIVE).values_list("pk", "target")
+        Replica.objects.filter(version_id=version_id).order_by("pk").values_list("pk", "target", "state")
     ),
     settings.CATALOG_MAX_AGE_S,
 )
+
+
+def add(version: Version, target: str) -> Replica:
+    """Another place for the version; one that was drained or removed takes work again."""
+    replica, _ = Replica.objects.update_or_create(
+        version=version, target=target.rstrip("/"), defaults={"state": ReplicaState.ACTIVE}
+    )
+    return replica
+
+
+def drain(replica: Replica) -> None:
+    """No new work from now on (processes notice within a second); what it works on it ends."""
+    Replica.objects.filter(pk=replica.pk).update(state=ReplicaState.DRAINING)
+
+
+def remove(replica: Replica) -> None:
+    """It is no place of the version any more. Its figures are kept."""
+    Replica.objects.filter(pk=replica.pk).update(state=ReplicaState.REMOVED)
 
 
 _specs: dict[str, tuple[object, Resolved, list[ReplicaSpec]]] = {}
 
 
 def of(resolved: Resolved) -> list[ReplicaSpec]:
-    """The places where the version may be asked; one at least."""
+    """The places where the version may be asked; none while all of its replicas are drained."""
     rows = _rows.get(resolved.version_id)
     made = _specs.get(resolved.version_id)
     if made is None or made[0] is not rows or made[1] is not resolved:
-        made = rows, resolved, _specs_of(resolved, rows or [(resolved.version_id, resolved.source)])
+        made = rows, resolved, _specs_of(resolved, rows)
         _specs[resolved.version_id] = made
     return made[2]
 
 
-def _specs_of(resolved: Resolved, rows: list[tuple[str, str]]) -> list[ReplicaSpec]:
+def _specs_of(resolved: Resolved, rows: list[_Row]) -> list[ReplicaSpec]:
+    kept = [row for row in rows if row[2] != ReplicaState.REMOVED]
+    if not kept:  # a version without replicas runs at its own source
+        kept = [(resolved.version_id, resolved.source, ReplicaState.ACTIVE.value)]
     return [
         ReplicaSpec(
             id=replica_id,
@@ -42,5 +65,11 @@ def _specs_of(resolved: Resolved, rows: list[tuple[str, str]]) -> list[ReplicaSp
             spec=resolved.spec,
             options=resolved.options,
         )
-        for replica_id, target in rows
+        for replica_id, target, state in kept
+        if state == ReplicaState.ACTIVE
     ]
+
+
+def others(version_id: str) -> list[tuple[str, str]]:
+    """The version's replicas that take no new work: id and state."""
+    return [(row_id, state) for row_id, _, state in _rows.get(version_id) if state != ReplicaState.ACTIVE]

@@ -11,8 +11,10 @@ from inference.engines.engine import Engine, Piece, ReplicaSpec, Result, Work
 from inference.errors import Overloaded, UpstreamFailed
 from inference.routing import health, pool, replicas
 from marketplace.catalog.resolve import Resolved
+from marketplace.errors import ModelNotReady
 
 MOST_TRIES = 3
+MOST_OUTSTANDING = 512  # requests at one replica, unless its version's options say otherwise
 T = TypeVar("T")
 
 
@@ -80,6 +82,12 @@ def _choose(candidates: list[ReplicaSpec], tried: list[str]) -> ReplicaSpec:
     a single replica is never refused by us.
     """
     fresh = [replica for replica in candidates if replica.id not in tried] or candidates
+    if not fresh:
+        raise ModelNotReady("All replicas of this model are being drained: try again shortly.", retry_after_s=2)
+    room = [replica for replica in fresh if health.of(replica.id).outstanding < most_outstanding(replica)]
+    if not room:
+        raise Overloaded("All places where this model runs are full: try again shortly.", retry_after_s=1)
+    fresh = room
     if len(fresh) == 1:
         return fresh[0]
     now = time.monotonic()
@@ -88,3 +96,8 @@ def _choose(candidates: list[ReplicaSpec], tried: list[str]) -> ReplicaSpec:
         return min(fresh, key=lambda replica: health.of(replica.id).ejected_until)
     pair = random.sample(well, min(2, len(well)))
     return min(pair, key=lambda replica: health.of(replica.id).load())
+
+
+def most_outstanding(replica: ReplicaSpec) -> int:
+    """How many requests the replica may be given at once."""
+    return int(replica.options.get("outstanding_max") or MOST_OUTSTANDING)

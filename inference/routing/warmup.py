@@ -40,6 +40,8 @@ def _warm_once() -> None:
     for model in local.order_by("-live_version__created_at")[:MOST]:
         if pool.is_loaded(model.live_version_id or ""):
             continue
+        if pool.is_full():
+            return
         try:
             for replica in replicas.of(resolve(model.slug, model.publisher_id)):
                 pool.engine_of(replica)

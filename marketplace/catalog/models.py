@@ -64,6 +64,25 @@ class Model(models.Model):
         return f"{self.publisher.slug}/{self.name}"
 
 
+class Split(models.Model):
+    """A version's share of its model's calls, while a new version is tried on some of them (a canary).
+
+    A model without splits is answered by its live version alone.
+    """
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="splits")
+    version = models.ForeignKey("Version", on_delete=models.PROTECT, related_name="+")
+    weight = models.PositiveIntegerField(_("weight"), help_text=_("calls in proportion to the others'"))
+
+    class Meta:
+        verbose_name = _("split")
+        verbose_name_plural = _("splits")
+        constraints = [models.UniqueConstraint(fields=["model", "version"], name="one_split_a_version")]
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.weight}"
+
+
 class Version(models.Model):
     """An immutable artifact or upstream under a model."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,16 @@ class Resolved:
     spec: ModelSpec
     price_id: str
     rates: Mapping[str, int]
+    splits: tuple[tuple[Resolved, int], ...] = ()  # versions that share the calls, with their weights
+
+
+def choose(found: Resolved) -> Resolved:
+    """The version that answers this call: `found`, or one of those that share its calls, by their weights."""
+    if not found.splits:
+        return found
+    versions, weights = zip(*found.splits, strict=True)
+    chosen: Resolved = random.choices(versions, weights)[0]  # noqa: S311 – no secret
+    return chosen
 
 
 def resolve(name: str, workspace_id: str) -> Resolved:
@@ -60,10 +71,14 @@ def _load(name: str) -> Resolved | None:
         version = model.versions.filter(number=int(number)).first() if number.isdecimal() else None
         if version is None:
             return None
-    return _resolved(slug, model, version)
+        return _resolved(slug, model, version)
+    shares = [(_resolved(slug, model, split.version), split.weight) for split in model.splits.select_related("version")]
+    return _resolved(slug, model, version, tuple(shares))
 
 
-def _resolved(slug: str, model: Model, version: Version | None) -> Resolved:
+def _resolved(
+    slug: str, model: Model, version: Version | None, splits: tuple[tuple[Resolved, int], ...] = ()
+) -> Resolved:
     return Resolved(
         slug=slug,
         model_id=model.pk,
@@ -78,6 +93,7 @@ def _resolved(slug: str, model: Model, version: Version | None) -> Resolved:
         spec=ModelSpec.from_json(version.spec) if version else ModelSpec(),
         price_id=model.price.pk if model.price else "",
         rates=model.price.rates if model.price else {},
+        splits=splits,
     )
 
 

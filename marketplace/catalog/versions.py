@@ -7,8 +7,26 @@ from typing import Any
 
 from django.db import transaction
 
-from marketplace.catalog.models import Model, Version
+from marketplace.catalog.models import Model, Split, Version
+from marketplace.errors import ModelNotFound
 from marketplace.tasks.task import ModelSpec
+
+
+def split(model: Model, weights: Mapping[int, int]) -> None:
+    """Shares the model's calls among versions: number → weight. None ends it: the live version answers all.
+
+    Raises ModelNotFound for a version that the model does not have.
+    """
+    with transaction.atomic():
+        locked = Model.objects.select_for_update().get(pk=model.pk)
+        found = {version.number: version for version in locked.versions.filter(number__in=weights)}
+        for number in weights:
+            if number not in found:
+                raise ModelNotFound(f"{model.slug} has no version {number}.")
+        Split.objects.filter(model=locked).delete()
+        Split.objects.bulk_create(
+            Split(model=locked, version=found[number], weight=weight) for number, weight in weights.items() if weight
+        )
 
 
 def publish(

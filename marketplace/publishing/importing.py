@@ -24,6 +24,7 @@ from portal.accounts.models import Workspace
 from portal.kit import ids
 
 LOCAL, UPSTREAM = "tensorflow", "openai"
+CARRIED = ("chat", "text-generation", "embeddings", "image-generation")  # tasks that an OpenAI-compatible server does
 
 
 def import_model(
@@ -53,8 +54,8 @@ def import_model(
     if engine == LOCAL:
         spec, place = _copy_in(Path(source), f"{publisher.slug}/{name}")
     elif engine == UPSTREAM:
-        if declared.name != "chat":
-            raise SourceInvalid(f"The engine {engine} carries the task chat, not {task}.", param="engine")
+        if declared.name not in CARRIED:
+            raise SourceInvalid(f"The engine {engine} carries {', '.join(CARRIED)}, not {task}.", param="engine")
         spec, place = ModelSpec(), _address(source)
     else:
         raise SourceInvalid(f"{engine!r} is not an engine here: use {LOCAL} or {UPSTREAM}.", param="engine")

@@ -11,6 +11,8 @@ TASKS = {
     "image-classification": "marketplace.tasks.vision.IMAGE_CLASSIFICATION",
     "tabular-classification": "marketplace.tasks.tabular.TABULAR_CLASSIFICATION",
     "text-generation": "marketplace.tasks.text.TEXT_GENERATION",
+    "embeddings": "marketplace.tasks.embeddings.EMBEDDINGS",
+    "image-generation": "marketplace.tasks.image_generation.IMAGE_GENERATION",
     "chat": "marketplace.tasks.chat.CHAT",
     "tensor": "marketplace.tasks.tensor.TENSOR",
 }

@@ -102,6 +102,7 @@ class Task:
     """The declaration. `protocols` carry it, `widget` tries it in the browser, `metrics` judge it, the first most.
 
     `row_unit` is what a row bills that comes as raw tensors, so that no protocol is cheaper than another.
+    `default_tokens` are generated where the caller names no number; 0: as many as the model may.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Task:
     metrics: tuple[Metric, ...] = ()
     protocols: tuple[str, ...] = ("predictions",)
     streams: bool = False
+    default_tokens: int = 0
     row_unit: str = "row"
     examples: tuple[Json, ...] = field(default=())
 

@@ -60,5 +60,6 @@ TEXT_GENERATION = Task(
     ),
     protocols=("predictions", "openai"),
     streams=True,
+    default_tokens=200,
     examples=({"prompt": "The ", "max_tokens": 120},),
 )

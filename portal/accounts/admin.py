@@ -42,12 +42,15 @@ class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc] # as above
 
 @admin.register(Key)
 class KeyAdmin(ModelAdmin):  # type: ignore[misc] # as above
-    list_display = ("name", "hint", "workspace", "rpm", "created_at", "revoked_at")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_display = ("name", "hint", "kind", "workspace", "rpm", "created_at", "expires_at", "revoked_at")
+    list_filter = ("kind", ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "hint", "workspace__slug")
     list_select_related = ("workspace",)
     readonly_fields = ("id", "workspace", "created_by", "hint", "created_at", "revoked_at")
-    fields = ("name", "rpm", "workspace", "created_by", "hint", "created_at", "revoked_at")
+    fields = (
+        "name", "rpm", "tpm", "concurrency", "scopes", "allowed_models", "networks", "expires_at",
+        "workspace", "created_by", "hint", "created_at", "revoked_at",
+    )  # fmt: skip
     actions = ("revoke_keys",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

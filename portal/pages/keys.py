@@ -16,6 +16,7 @@ from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
 from portal.accounts.access import require_role, thing_of, workspace_of
 from portal.accounts.keys.issuing import KeyNameInvalid, issue, revoke
+from portal.accounts.keys.models import KeyKind
 from portal.accounts.models import Key, Role, User, Workspace
 
 
@@ -35,7 +36,9 @@ def keys(request: HttpRequest) -> HttpResponse:
             context, status = {"error": problem.message, "name": request.POST.get("name", "")}, 422
         else:
             context = {"new": key, "secret": secret, "snippets": _snippets(workspace, secret)}
-    context["keys"] = Key.objects.filter(workspace=workspace).order_by("revoked_at", "-created_at")
+    context["keys"] = (
+        Key.objects.filter(workspace=workspace).exclude(kind=KeyKind.EPHEMERAL).order_by("revoked_at", "-created_at")
+    )
     return render(request, "portal/keys.html", context, status=status)
 
 

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 
-from inference import predict
 from inference.api.oip import wire
 from inference.api.view import PredictionView
 from marketplace.catalog.resolve import resolve
@@ -29,8 +28,7 @@ class Infer(OipView):
     def post(self, request: Request, publisher: str, name: str, version: str = "") -> HttpResponse:
         slug = f"{publisher}/{name}" + (f"@{version}" if version else "")
         body = self.body(request)
-        outcome = predict.run(wire.call_of(body, slug, self.caller, self.request_id))
-        self.cost_nanos = outcome.cost_nanos
+        outcome = self.run(wire.call_of(body, slug, self.caller, self.request_id))
         return HttpResponse(wire.response(outcome, body), content_type="application/json")
 
 

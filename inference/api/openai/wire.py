@@ -97,19 +97,29 @@ def chunks(stream: Stream, request_id: str, wants_usage: bool) -> Iterator[bytes
         "model": stream.resolved.slug,
     }
     usage = {"usage": None} if wants_usage else {}
-    first = True
+    first, passed = True, False  # whether an upstream's own chunks were passed on: they tell how it finished
     try:
         for piece in stream:
-            if piece.native is not None:
-                yield streaming.data({**piece.native, "model": stream.resolved.slug, **usage})
-            elif piece.text or not piece.finish:
+            passed = passed or bool(piece.native)
+            if piece.native:
+                # One write for all that came at once.
+                yield b"".join(
+                    streaming.data({**chunk, "model": stream.resolved.slug, **usage}) for chunk in piece.native
+                )
+            elif piece.text:
                 yield streaming.data({**frame, "choices": [_choice(piece, first)], **usage})
+            elif not piece.finish:
+                yield streaming.KEEP_ALIVE
+                continue
             first = False
-            if piece.finish and piece.text:
-                yield streaming.data({**frame, "choices": [_choice(Piece("", {}, None, piece.finish), False)], **usage})
+            if piece.finish and not piece.native and not passed:
+                yield streaming.data(
+                    {**frame, "choices": [_choice(Piece("", {}, finish=piece.finish), False)], **usage}
+                )
         assert stream.outcome is not None, "a stream that ended was settled"
-        if wants_usage:
-            yield streaming.data({**frame, "choices": [], "usage": _usage(stream.outcome, None)})
+        if wants_usage or stream.outcome.capped:
+            capped = {"cost_capped": True} if stream.outcome.capped else {}
+            yield streaming.data({**frame, "choices": [], "usage": _usage(stream.outcome, None), **capped})
         yield streaming.DONE
     except Exception as error:
         broken = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}

@@ -55,6 +55,8 @@ def events(stream: Stream, request_id: str) -> Iterator[bytes]:
             text += piece.text
             if piece.text:
                 yield streaming.event("output", {"text": piece.text})
+            elif not piece.finish and not piece.native:
+                yield streaming.KEEP_ALIVE
         assert stream.outcome is not None, "a stream that ended was settled"
         yield streaming.event("completed", prediction(stream.outcome, request_id, {"text": text}))
     except Exception as error:

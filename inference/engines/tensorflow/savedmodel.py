@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ class SavedModel:
 
     def __init__(self, replica: ReplicaSpec) -> None:
         self._replica = replica
+        self.bytes = 0
+        most = replica.options.get("queue_max")
+        self._most_waiting = int(most) if most else MOST_WAITING
         self._session: Any = None
         self._serve: Batcher | None = None
         self._step: Batcher | None = None
@@ -49,13 +53,14 @@ class SavedModel:
                 config = v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=-1)
                 self._session = v1.Session(graph=graph, config=config)
                 signatures = v1.saved_model.load(self._session, ["serve"], self._replica.target).signature_def
+            self.bytes = sum(file.stat().st_size for file in Path(self._replica.target).rglob("*") if file.is_file())
             if "serving_default" in signatures:
                 self._serve = Batcher(
                     _caller(tf, self._session, signatures["serving_default"]), MOST_ROWS, MOST_WAITING
                 )
                 self._warm_up(self._serve)
             if "step" in signatures:
-                self._step = Batcher(_caller(tf, self._session, signatures["step"]), MOST_ROWS, MOST_WAITING)
+                self._step = Batcher(_caller(tf, self._session, signatures["step"]), MOST_ROWS, self._most_waiting)
                 self._prefill = _caller(tf, self._session, signatures["prefill"])
                 vocabulary = _caller(tf, self._session, signatures["vocabulary"])({})
                 self._tokens = [token.decode() for token in vocabulary["tokens"]]
@@ -119,6 +124,10 @@ class SavedModel:
                 raise DeadlinePassed("The text took too long: ask for fewer tokens.")
             state = {"token": np.asarray([token], np.int32), "state": answer["state"]}
             answer = self._step.run(state, ends - time.monotonic())
+
+    def alive(self) -> bool:
+        """It is in this process."""
+        return True
 
     def unload(self) -> None:
         """See engine.Engine."""

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework.authentication import BaseAuthentication
 
 from portal.accounts.keys.lookup import Caller, caller_of
+from portal.accounts.keys.scopes import require_network
 from portal.kit.errors import Problem
 
 
@@ -26,15 +27,17 @@ def presented(meta: dict[str, Any]) -> str:
 
 
 class KeyAuthentication(BaseAuthentication):
-    """`request.auth` becomes the Caller. Raises KeyInvalid; never answers 401 for a database that is down."""
+    """`request.auth` becomes the Caller. Raises KeyInvalid and NetworkRefused; never answers 401 for a database that is down."""
 
     def authenticate(self, request: Any) -> tuple[None, Caller] | None:
         secret = presented(request.META)
-        if not secret or secret.startswith("mke_"):  # none, or a browser's token: another authentication's
+        if not secret:
             return None
         caller = caller_of(secret)
         if caller is None:
-            raise KeyInvalid("This API key is unknown or revoked. Create one on /keys.")
+            raise KeyInvalid("This API key is unknown, expired or revoked. Create one on /keys.")
+        if caller.networks or caller.origin:
+            require_network(caller.networks, caller.origin, request.META)
         return None, caller
 
     def authenticate_header(self, request: Any) -> str:

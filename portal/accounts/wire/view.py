@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from portal.accounts.keys.authentication import KeyInvalid
 from portal.accounts.keys.lookup import Caller
+from portal.accounts.keys.scopes import require_scope
 from portal.accounts.wire import problems
 from portal.accounts.wire.json import BodyTooLarge, JSONParser, JSONRenderer, loads
 from portal.kit import ids
@@ -25,6 +26,7 @@ class KeyedView(APIView):
     parser_classes = (JSONParser,)
     renderer_classes = (JSONRenderer,)
     most_bytes: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # of a body
+    scope = "inference"  # what the key must be allowed to do: a name in portal.accounts.keys.scopes
     caller: Caller
     request_id: str = ""
 
@@ -33,6 +35,8 @@ class KeyedView(APIView):
         return problems.body(problem)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if request._request.method == "OPTIONS":
+            return
         meta = request._request.META  # DRF's own request passes every look-up on, which costs
         if int(meta.get("CONTENT_LENGTH") or "0") > self.most_bytes:
             raise BodyTooLarge(f"The body is larger than {self.most_bytes // 1024**2} MB.")
@@ -40,6 +44,7 @@ class KeyedView(APIView):
             found = authenticator.authenticate(request._request)  # type: ignore[arg-type] # ours read META only
             if found is not None and isinstance(found[1], Caller):
                 self.caller = found[1]
+                require_scope(self.caller.scopes, self.scope)
                 return
         raise KeyInvalid("Send an API key as 'Authorization: Bearer mk_…'; create one on /keys.")
 
@@ -63,7 +68,7 @@ class KeyedView(APIView):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
-        response["x-request-id"] = self.request_id
+        response.headers.setdefault("x-request-id", self.request_id)
         if not response.streaming:  # a stream's cost is known at its end
             response.setdefault("x-mercato-cost", "0.00")
         return response

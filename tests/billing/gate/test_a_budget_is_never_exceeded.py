@@ -110,8 +110,7 @@ def test_a_key_never_spends_more_than_its_cap(funded: Workspace) -> None:
     with pytest.raises(NoBudget, match="cap"):
         holds.hold(funded.pk, key.pk, 1)
     holds.close_leases()
-    key.cap.refresh_from_db()
-    assert key.cap.used_nanos == 10_000_000
+    assert key.caps.get().used_nanos == 10_000_000
     spend(funded, 1_000_000, 1_000_000)  # the workspace has more
 
 

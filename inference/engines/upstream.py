@@ -1,0 +1,200 @@
+"""HTTP/1.1 to an upstream over kept connections: the answer whole, or its bytes as they come.
+
+The parser is httptools' (llhttp, Node's): http.client reads headers with the e-mail parser, which costs as much as the
+rest of a gateway's work, and it cannot wait for bytes with a deadline and then go on.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import httptools
+
+MOST_BYTES = 32 * 1024**2  # of a whole answer
+MOST_KEPT = 64  # idle connections to one upstream
+KEPT_S = 20.0  # servers close idle connections; most wait longer than this
+READ = 65_536
+CONNECT_S = 5.0
+
+
+class UpstreamGone(Exception):
+    """No connection, or one that broke. `timed_out`: the upstream was there and silent."""
+
+    def __init__(self, timed_out: bool = False) -> None:
+        super().__init__("timed out" if timed_out else "gone")
+        self.timed_out = timed_out
+
+
+class Answer:
+    """One answer on a connection. Its callbacks are httptools' protocol."""
+
+    def __init__(self, connection: socket.socket, ends: float) -> None:
+        self._socket = connection
+        self._ends = ends
+        self._parser = httptools.HttpResponseParser(self)
+        self._body: list[bytes] = []
+        self.headers: dict[str, str] = {}
+        self.headed = self.done = self.begun = False
+
+    @property
+    def status(self) -> int:
+        """The status code; after `head`."""
+        return int(self._parser.get_status_code())
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the connection can carry another request."""
+        return self.done and bool(self._parser.should_keep_alive())
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """httptools."""
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """httptools."""
+        self.headed = self.status != 100
+
+    def on_body(self, body: bytes) -> None:
+        """httptools."""
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """httptools."""
+        self.done = self.headed
+
+    def head(self) -> None:
+        """Reads until the headers are there. Raises UpstreamGone."""
+        while not self.headed:
+            self._feed(self._ends - time.monotonic())
+
+    def whole(self) -> bytes:
+        """The body. Raises UpstreamGone, also for one larger than MOST_BYTES."""
+        while not self.done:
+            self._feed(self._ends - time.monotonic())
+            if sum(map(len, self._body)) > MOST_BYTES:
+                raise UpstreamGone
+        return b"".join(self._body)
+
+    def parts(self, idle_s: float) -> Iterator[bytes]:
+        """The body as it comes; b"" when nothing came for `idle_s`, so that the reader can look around.
+
+        What lies in the socket comes in one part: a reader that is behind gets more at a time. Raises UpstreamGone.
+        """
+        while True:
+            if self._body:
+                joined = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+                self._body = []
+                yield joined
+            if self.done:
+                return
+            left = self._ends - time.monotonic()
+            try:
+                self._feed(min(left, idle_s))
+            except UpstreamGone as gone:
+                if not gone.timed_out or left <= idle_s:
+                    raise
+                yield b""
+
+    def _feed(self, timeout_s: float) -> None:
+        if timeout_s <= 0:
+            raise UpstreamGone(timed_out=True)
+        try:
+            self._socket.settimeout(timeout_s)
+            data = self._socket.recv(READ)
+        except TimeoutError as error:
+            raise UpstreamGone(timed_out=True) from error
+        except OSError as error:
+            raise UpstreamGone from error
+        self.begun = True
+        try:
+            if data:
+                self._parser.feed_data(data)
+            elif self.headed and "content-length" not in self.headers and "transfer-encoding" not in self.headers:
+                self.done = True  # such an answer ends with its connection
+            else:
+                raise UpstreamGone
+        except httptools.HttpParserError as error:
+            raise UpstreamGone from error
+
+
+class Upstream:
+    """A server at an address, with its idle connections. Thread-safe."""
+
+    def __init__(self, address: str, headers: Mapping[str, str]) -> None:
+        parts = urlsplit(address)
+        self._secure, self._host = parts.scheme == "https", parts.hostname or ""
+        self._port = parts.port or (443 if self._secure else 80)
+        self._base = parts.path.rstrip("/")
+        self._tls = ssl.create_default_context() if self._secure else None
+        named = self._host if parts.port is None else f"{self._host}:{parts.port}"
+        self._fixed = "".join(
+            f"{name}: {value}\r\n" for name, value in {"Host": named, "User-Agent": "mercato", **headers}.items()
+        )
+        self._kept: deque[tuple[float, socket.socket]] = deque(maxlen=MOST_KEPT)
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, timeout_s: float = 60
+    ) -> Answer:
+        """Sends the request and reads the answer's head. The answer must be given to `finish`. Raises UpstreamGone.
+
+        A kept connection may have been closed at the other end since: the request is then sent again on a fresh one.
+        """
+        more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        head = f"{method} {self._base}{path} HTTP/1.1\r\n{self._fixed}{more}Content-Length: {len(body)}\r\n\r\n"
+        sent = head.encode("latin-1") + body
+        ends = time.monotonic() + timeout_s
+        while True:
+            connection, kept = self._connection(min(timeout_s, CONNECT_S))
+            answer = Answer(connection, ends)
+            try:
+                connection.settimeout(timeout_s)
+                connection.sendall(sent)
+                answer.head()
+                return answer
+            except (OSError, UpstreamGone) as error:
+                connection.close()
+                if kept and not answer.begun and not getattr(error, "timed_out", False):
+                    continue
+                raise error if isinstance(error, UpstreamGone) else UpstreamGone from error
+            except BaseException:
+                connection.close()
+                raise
+
+    def finish(self, answer: Answer) -> None:
+        """Ends an answer: its connection is kept if all of it was read, else closed, which tells the upstream to stop."""
+        if answer.reusable:
+            self._kept.append((time.monotonic() + KEPT_S, answer._socket))
+        else:
+            answer._socket.close()
+
+    def close(self) -> None:
+        """Closes the idle connections."""
+        while self._kept:
+            self._kept.pop()[1].close()
+
+    def _connection(self, timeout_s: float) -> tuple[socket.socket, bool]:
+        """A connection, and whether it was used before."""
+        while self._kept:
+            try:
+                until, kept = self._kept.pop()  # the latest: the others may go stale
+            except IndexError:
+                break
+            if until > time.monotonic():
+                return kept, True
+            kept.close()
+        try:
+            made: Any = socket.create_connection((self._host, self._port), timeout_s)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                made = self._tls.wrap_socket(made, server_hostname=self._host)
+        except TimeoutError as error:
+            raise UpstreamGone(timed_out=True) from error
+        except OSError as error:
+            raise UpstreamGone from error
+        return made, False

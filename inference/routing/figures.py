@@ -1,0 +1,121 @@
+"""Latency, throughput and uptime per model and replica, summed up from the usage events for the catalog.
+
+Latencies are kept as histograms of a fixed relative width, which can be added up: a percentile is right within 5 %.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from billing.metering.models import Status, UsageEvent
+from inference.routing.models import Figures
+
+EVERY = timedelta(minutes=5)
+_WIDTH = math.log(1.1)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Over a span of time. Milliseconds; shares 0 to 1; None where nothing was asked."""
+
+    served: int
+    failed: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    first_p50: float | None  # to the first token of a stream
+    requests_a_minute: float
+    tokens_a_second: float | None  # while it generated
+    uptime: float | None
+
+
+def sum_up(now: datetime) -> int:
+    """Makes the rows of the current five minutes and of those before from the events; how many."""
+    start = now - timedelta(minutes=now.minute % 5, seconds=now.second, microseconds=now.microsecond)
+    return _sum(start - EVERY) + _sum(start)
+
+
+def of(model: str, since: datetime, now: datetime, replica: str = "") -> Summary:
+    """How the model did since then, or one replica of it."""
+    rows = Figures.objects.filter(model=model, since__gte=since)
+    return _summary(rows.filter(replica=replica) if replica else rows, now - since)
+
+
+def by_replica(model: str, since: datetime, now: datetime) -> dict[str, Summary]:
+    """The same for each of its replicas."""
+    rows: dict[str, list[Figures]] = {}
+    for row in Figures.objects.filter(model=model, since__gte=since):
+        rows.setdefault(row.replica, []).append(row)
+    return {replica: _summary(own, now - since) for replica, own in rows.items()}
+
+
+def bucket(ms: float) -> int:
+    """The histogram's bucket of a latency."""
+    return round(math.log(max(ms, 1.0)) / _WIDTH)
+
+
+def percentile(histogram: Mapping[str, int], share: float) -> float | None:
+    """Milliseconds below which `share` of a histogram lies."""
+    total = sum(histogram.values())
+    seen = 0
+    for at in sorted(histogram, key=int):
+        seen += histogram[at]
+        if seen >= share * total:
+            return math.exp(int(at) * _WIDTH)
+    return None
+
+
+def _sum(start: datetime) -> int:
+    events = UsageEvent.objects.filter(recorded_at__gte=start, recorded_at__lt=start + EVERY).exclude(replica="test")
+    rows: dict[tuple[str, str], Figures] = {}
+    for event in events.only("version_id", "model", "replica", "status", "latency_ms", "first_ms", "units").iterator():
+        row = rows.get((event.version_id, event.replica))
+        if row is None:
+            row = rows[event.version_id, event.replica] = Figures(
+                version_id=event.version_id, model=event.model, replica=event.replica, since=start,
+                served=0, failed=0, tokens=0, latencies=Counter(), first_tokens=Counter(),
+            )  # fmt: skip
+        if event.status in (Status.FAILED, Status.INTERRUPTED):
+            row.failed += 1
+            continue
+        row.served += 1
+        row.tokens += event.units.get("output_token", 0)
+        row.latencies[str(bucket(event.latency_ms))] += 1
+        if event.first_ms is not None:
+            row.first_tokens[str(bucket(event.first_ms))] += 1
+    with transaction.atomic():
+        Figures.objects.bulk_create(
+            rows.values(),
+            update_conflicts=True,
+            unique_fields=["version_id", "replica", "since"],
+            update_fields=["served", "failed", "tokens", "latencies", "first_tokens"],
+        )
+    return len(rows)
+
+
+def _summary(rows: Iterable[Figures], span: timedelta) -> Summary:
+    served = failed = tokens = 0
+    latencies: Counter[str] = Counter()
+    first: Counter[str] = Counter()
+    for row in rows:
+        served, failed, tokens = served + row.served, failed + row.failed, tokens + row.tokens
+        latencies.update(row.latencies)
+        first.update(row.first_tokens)
+    busy_s = sum(math.exp(int(at) * _WIDTH) * count for at, count in latencies.items()) / 1000
+    return Summary(
+        served=served,
+        failed=failed,
+        p50=percentile(latencies, 0.5),
+        p95=percentile(latencies, 0.95),
+        p99=percentile(latencies, 0.99),
+        first_p50=percentile(first, 0.5),
+        requests_a_minute=(served + failed) / max(span.total_seconds() / 60, 1e-9),
+        tokens_a_second=tokens / busy_s if tokens and busy_s else None,
+        uptime=served / (served + failed) if served + failed else None,
+    )
