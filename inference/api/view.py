@@ -88,6 +88,8 @@ class PredictionView(KeyedView):
         response = StreamingHttpResponse(
             content_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         )
+        if self.caller.test and self.wishes.fault == "disconnect":
+            response["Content-Length"] = str(1024**2)  # of which little comes: the server then breaks the connection
         kept = self.repeat.attempt is not None or self.repeat.cache_s
         response.streaming_content = self.repeat.follow(response, parts, self._ended_well) if kept else parts
         return response
