@@ -52,3 +52,10 @@ class FaultUnknown(Problem):
 
     status = 422
     code = "fault_unknown"
+
+
+class ContextTooLong(Problem):
+    """The prompt has more tokens than the model holds."""
+
+    status = 400
+    code = "context_length_exceeded"

@@ -18,11 +18,12 @@ from marketplace.catalog.models import Model, Version
 from marketplace.catalog.versions import publish
 from marketplace.errors import SourceInvalid
 from marketplace.tasks import registry
-from marketplace.tasks.task import ModelSpec
+from marketplace.tasks.task import ModelSpec, Task
 from marketplace.training.signature import describe
 from portal.accounts.models import Workspace
 from portal.kit import ids
 
+_DOWNLOADED = ("*.json", "*.safetensors", "*.txt", "*.jinja", "1_Pooling/*")  # of a hub's folder; never code
 LOCAL, UPSTREAM = "tensorflow", "openai"
 CARRIED = ("chat", "text-generation", "embeddings", "image-generation")  # tasks that an OpenAI-compatible server does
 
@@ -52,7 +53,7 @@ def import_model(
     except ValidationError as error:
         raise SourceInvalid(f"The name {name!r} does not do: {' '.join(error.messages)}", param="name") from error
     if engine == LOCAL:
-        spec, place = _copy_in(Path(source), f"{publisher.slug}/{name}")
+        spec, place = _copy_in(_fetched(source), f"{publisher.slug}/{name}", declared)
     elif engine == UPSTREAM:
         if declared.name not in CARRIED:
             raise SourceInvalid(f"The engine {engine} carries {', '.join(CARRIED)}, not {task}.", param="engine")
@@ -79,15 +80,32 @@ def _address(url: str) -> str:
     return url.rstrip("/")
 
 
-def _copy_in(folder: Path, slug: str) -> tuple[ModelSpec, str]:
-    """What the SavedModel takes and gives, and where its copy is under settings.MODELS_DIR."""
-    if not (folder / "saved_model.pb").is_file():
-        raise SourceInvalid(f"{folder} is not a SavedModel's folder: it has no saved_model.pb.", param="source")
-    spec = describe(folder)
+def _fetched(source: str) -> Path:
+    """The folder or file; `hf://organisation/name` is downloaded first. Raises SourceInvalid."""
+    if not source.startswith("hf://"):
+        return Path(source)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(source.removeprefix("hf://"), allow_patterns=list(_DOWNLOADED)))
+    except Exception as error:  # the library raises its own, requests' and the system's
+        raise SourceInvalid(
+            f"{source} cannot be downloaded: check the name and the network, or give a folder. {str(error)[:200]}",
+            param="source",
+        ) from error
+
+
+def _copy_in(source: Path, slug: str, task: Task) -> tuple[ModelSpec, str]:
+    """What the artifact takes and gives, and where its copy is under settings.MODELS_DIR."""
+    spec = describe(source, task)
     place = f"{slug}/{ids.make('src')}"
     target = settings.MODELS_DIR / place
     building = settings.MODELS_DIR / ".building" / target.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(folder, building)
+    if source.is_file():
+        building.mkdir(parents=True)
+        shutil.copy(source, building)
+    else:
+        shutil.copytree(source, building)
     os.rename(building, target)
     return spec, place

@@ -1,19 +1,40 @@
-"""Reads what a SavedModel takes and gives."""
+"""Reads what an artifact takes and gives. Imports TensorFlow where the artifact must be loaded for that: seconds."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from marketplace.errors import SourceInvalid
-from marketplace.tasks.task import ModelSpec, Tensor
+from marketplace.tasks.task import ModelSpec, Task, Tensor
+from marketplace.training.artifact import KERAS_FILE, SAVED_MODEL, context_length, keras_file, kind_of, read_json
+
+_GENERATES = ("chat", "text-generation")
+_READS_TEXT = (*_GENERATES, "embeddings")
 
 
-def describe(folder: Path) -> ModelSpec:
-    """The inputs and outputs of `serving_default`. Imports TensorFlow: seconds. Raises SourceInvalid."""
-    import os
-
+def describe(place: Path, task: Task) -> ModelSpec:
+    """The specification of what lies there, for the task. Raises SourceInvalid."""
+    kind = kind_of(place)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if kind is None:
+        raise SourceInvalid(
+            f"{place} is no model: it has no saved_model.pb, no .keras file, and no config.json that names an architecture.",
+            param="source",
+        )
+    if kind == SAVED_MODEL:
+        return _of_saved_model(place)
+    if kind == KERAS_FILE:
+        return _of_keras(_load_keras(keras_file(place)), ())
+    if task.name in _READS_TEXT:
+        _has_weights(place)
+        return ModelSpec(max_output_tokens=context_length(place) or 1024)
+    return _of_classifier(place)
+
+
+def _of_saved_model(folder: Path) -> ModelSpec:
     import tensorflow as tf
 
     try:
@@ -24,6 +45,48 @@ def describe(folder: Path) -> ModelSpec:
         raise SourceInvalid(f"{folder} cannot be loaded as a SavedModel: {str(error)[:200]}") from error
     inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
     return ModelSpec(_tensors(inputs), _tensors(outputs))
+
+
+def _load_keras(file: Path) -> Any:
+    import keras
+
+    try:
+        return keras.saving.load_model(file, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever its layers raise
+        raise SourceInvalid(
+            f"{file.name} cannot be loaded; code inside it (a Lambda layer) is never run: {str(error)[:200]}", param="source"
+        ) from error
+
+
+def _of_classifier(folder: Path) -> ModelSpec:
+    import keras_hub
+
+    try:
+        model = keras_hub.models.ImageClassifier.from_preset(str(folder), preprocessor=None)
+    except Exception as error:  # KerasHub raises whatever its converters raise
+        raise SourceInvalid(
+            f"{folder} is no model for this task: a folder with a config.json is a language model (chat, text-generation), "
+            f"an encoder (embeddings) or an image classifier: {str(error)[:200]}",
+            param="task",
+        ) from error
+    named = read_json(folder / "config.json").get("id2label") or {}
+    return _of_keras(model, tuple(named[key] for key in sorted(named, key=int)))
+
+
+def _of_keras(model: Any, labels: tuple[str, ...]) -> ModelSpec:
+    def tensors(given: Any, kind: str) -> tuple[Tensor, ...]:
+        found = []
+        for at, one in enumerate(given):
+            name = (getattr(one, "name", "") or f"{kind}_{at}").split("/")[0].partition(":")[0]
+            found.append(Tensor(name, str(one.dtype), tuple(one.shape)))
+        return tuple(found)
+
+    return ModelSpec(tensors(model.inputs, "input"), tensors(model.outputs, "output"), labels=labels)
+
+
+def _has_weights(folder: Path) -> None:
+    if not list(folder.glob("*.safetensors")) and not list(folder.glob("*.h5")):
+        raise SourceInvalid(f"{folder} has no weights: model.safetensors or model.weights.h5.", param="source")
 
 
 def _tensors(specs: dict[str, Any]) -> tuple[Tensor, ...]:

@@ -2,14 +2,10 @@
 
 They run in a session, as TensorFlow Serving runs them: a call costs a third of what the same signature costs as a
 TensorFlow function, and with no pool of threads between operations it stays on the caller's thread.
-
-TensorFlow is imported at the first load: it takes seconds, and nothing that answers people waits for it.
 """
 
 from __future__ import annotations
 
-import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +16,8 @@ from numpy.typing import NDArray
 
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
+from marketplace.training.artifact import weight_bytes
+from inference.engines.tensorflow.library import tensorflow
 from inference.errors import DeadlinePassed, WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
 
@@ -53,7 +51,7 @@ class SavedModel:
                 config = v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=-1)
                 self._session = v1.Session(graph=graph, config=config)
                 signatures = v1.saved_model.load(self._session, ["serve"], self._replica.target).signature_def
-            self.bytes = sum(file.stat().st_size for file in Path(self._replica.target).rglob("*") if file.is_file())
+            self.bytes = weight_bytes(Path(self._replica.target))
             if "serving_default" in signatures:
                 self._serve = Batcher(
                     _caller(tf, self._session, signatures["serving_default"]), MOST_ROWS, MOST_WAITING
@@ -135,22 +133,6 @@ class SavedModel:
         self._serve = self._step = self._prefill = None
         if session is not None:
             session.close()
-
-
-def tensorflow() -> Any:
-    """The library, imported once and set up for many small requests side by side."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    import tensorflow as tf
-
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    try:
-        # Requests are many and models small: cores are better used by requests side by side.
-        tf.config.threading.set_intra_op_parallelism_threads(int(os.environ.get("TF_NUM_INTRAOP_THREADS", "1")))
-        tf.config.threading.set_inter_op_parallelism_threads(int(os.environ.get("TF_NUM_INTEROP_THREADS", "1")))
-    except RuntimeError:
-        pass  # TensorFlow already runs; the first load has set them
-    return tf
 
 
 def _caller(tf: Any, session: Any, signature: Any) -> Callable[[Arrays], Arrays]:

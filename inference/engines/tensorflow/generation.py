@@ -1,0 +1,145 @@
+"""Causal language models of KerasHub, from its own folders or Hugging Face's: text and chat, token by token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from inference.engines.engine import Piece, ReplicaSpec, Result, Work
+from inference.engines.tensorflow.decoders import decoder_of
+from marketplace.training.artifact import weight_bytes
+from inference.engines.tensorflow.library import keras_hub, tensorflow
+from inference.engines.tensorflow.sampling import Sampler
+from inference.engines.tensorflow.scheduler import MOST_WAITING, Scheduler, Text
+from inference.engines.tensorflow.tokens import Tokens
+from inference.errors import ContextTooLong, WrongProtocol
+from marketplace.errors import InputInvalid, ModelNotReady
+
+DEFAULT_TOKENS = 256
+_REFUSED = (
+    "tools", "tool_choice", "functions", "function_call", "parallel_tool_calls", "logprobs", "top_logprobs", "audio",
+    "modalities", "logit_bias", "frequency_penalty", "presence_penalty", "prediction", "web_search_options",
+    "reasoning_effort",
+)  # fmt: skip
+
+
+class Generator:
+    """See engine.Engine. Texts that are generated at the same time share each step of the model."""
+
+    def __init__(self, replica: ReplicaSpec) -> None:
+        self._replica, self._place = replica, Path(replica.target)
+        self.bytes = 0
+        self._tokens: Tokens | None = None
+        self._scheduler: Scheduler | None = None
+        self._context = 0
+
+    def load(self) -> None:
+        """Reads weights and tokenizer, compiles the steps. Raises ModelNotReady."""
+        tf = tensorflow()
+        try:
+            model = keras_hub().models.CausalLM.from_preset(str(self._place), preprocessor=None)
+        except Exception as error:  # the library raises whatever its parsers raise
+            raise ModelNotReady(f"{self._replica.model} cannot be loaded: {str(error)[:200]}") from error
+        self._tokens = Tokens(self._place)
+        decoder = decoder_of(tf, model)
+        waiting = self._replica.options.get("queue_max")
+        self._scheduler = Scheduler(decoder, int(waiting) if waiting else MOST_WAITING)
+        self._context = decoder.context
+        self.bytes = weight_bytes(self._place)
+
+    def unload(self) -> None:
+        """See engine.Engine."""
+        self._tokens = self._scheduler = None
+
+    def alive(self) -> bool:
+        """It is in this process."""
+        return True
+
+    def infer(self, work: Work) -> Result:
+        """See engine.Engine."""
+        text, last = "", None
+        for last in self.stream(work):
+            text += last.text
+        assert last is not None, "a stream ends with a piece that says how"
+        return Result({"text": text, "finish_reason": last.finish}, last.units)
+
+    def stream(self, work: Work) -> Iterator[Piece]:
+        """See engine.Engine. Raises InputInvalid, ContextTooLong, Overloaded."""
+        if work.raw:
+            raise WrongProtocol(f"{self._replica.model} generates text: call it by chat completions or predictions.")
+        if self._tokens is None or self._scheduler is None:
+            raise ModelNotReady(f"{self._replica.model} was unloaded: try again.", retry_after_s=1)
+        given = work.given
+        prompt = self._prompt(given)
+        room = self._context - len(prompt)
+        if room < 1:
+            raise ContextTooLong(
+                f"The prompt has {len(prompt)} tokens, and this model holds {self._context}: shorten it.",
+                param="/messages" if "messages" in given else "/prompt",
+            )
+        most = min(given.get("max_completion_tokens") or given.get("max_tokens") or DEFAULT_TOKENS, room)
+        sampler = Sampler(given, 1.0 if "messages" in given else 0.7)
+        text = Text(prompt, most, sampler, self._tokens.ends, time.monotonic() + work.timeout_s)
+        stops = given.get("stop") or []
+        stops = [stops] if isinstance(stops, str) else [stop for stop in stops if stop]
+        return _pieces(self._scheduler.generate(text), self._tokens.reader(), stops, len(prompt), most)
+
+    def _prompt(self, given: Mapping[str, Any]) -> list[int]:
+        assert self._tokens is not None
+        if "messages" not in given:
+            return self._tokens.encode(given["prompt"])
+        for name in _REFUSED:
+            if given.get(name):
+                raise InputInvalid(f"This model runs here and cannot use {name}: leave it out.", param=f"/{name}")
+        if (given.get("response_format") or {}).get("type", "text") != "text":
+            raise InputInvalid("This model runs here and answers in free text only.", param="/response_format")
+        if (given.get("n") or 1) != 1:
+            raise InputInvalid("This model gives one answer: leave n out.", param="/n")
+        messages = []
+        for at, message in enumerate(given["messages"]):
+            if message.get("role") not in ("system", "developer", "user", "assistant"):
+                raise InputInvalid("This model cannot use tools.", param=f"/messages/{at}/role")
+            messages.append({**message, "content": _plain(message.get("content"), at)})
+        return self._tokens.prompt(messages)
+
+
+def _plain(content: Any, at: int) -> str:
+    """The text of a message. Raises InputInvalid for anything that is not text."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    if not parts or not all(isinstance(part, dict) and part.get("type") == "text" for part in parts):
+        raise InputInvalid("This model reads text only.", param=f"/messages/{at}/content")
+    return "".join(str(part.get("text", "")) for part in parts)
+
+
+def _pieces(tokens: Iterator[int], read: Any, stops: list[str], prompt: int, most: int) -> Iterator[Piece]:
+    """Text as it becomes certain: what may be the beginning of a stop sequence is held back until it is known."""
+    held, count = "", 0
+    try:
+        for token in tokens:
+            count += 1
+            held += read(token)
+            units = {"request": 1, "input_token": prompt, "output_token": count}
+            found = min((at for stop in stops if (at := held.find(stop)) >= 0), default=-1)
+            if found >= 0:
+                yield Piece(held[:found], units, finish="stop")
+                return
+            keep = max((_overlap(held, stop) for stop in stops), default=0)
+            said, held = held[: len(held) - keep], held[len(held) - keep :]
+            if said:
+                yield Piece(said, units)
+        units = {"request": 1, "input_token": prompt, "output_token": count}
+        yield Piece(held, units, finish="length" if count >= most else "stop")
+    finally:
+        tokens.close()  # type: ignore[attr-defined] # a generator
+
+
+def _overlap(text: str, stop: str) -> int:
+    """How many of the last characters of the text begin the stop sequence."""
+    for size in range(min(len(stop) - 1, len(text)), 0, -1):
+        if text.endswith(stop[:size]):
+            return size
+    return 0

@@ -1,0 +1,82 @@
+"""Models in a .keras file, and KerasHub's image classifiers: served by a traced call, never by `predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inference.engines.batching import Arrays, Batcher
+from inference.engines.engine import Piece, ReplicaSpec, Result, Work
+from marketplace.training.artifact import KERAS_FILE, keras_file, kind_of, weight_bytes
+from inference.engines.tensorflow.library import keras, keras_hub, tensorflow
+from inference.errors import WrongProtocol
+from marketplace.errors import InputInvalid, ModelNotReady
+
+MOST_ROWS, MOST_WAITING = 64, 256
+
+
+class KerasModel:
+    """See engine.Engine. Inputs and outputs by the names that the version's specification gives them."""
+
+    def __init__(self, replica: ReplicaSpec) -> None:
+        self._replica, self._place = replica, Path(replica.target)
+        self.bytes = 0
+        self._serve: Batcher | None = None
+
+    def load(self) -> None:
+        """See engine.Engine. Code in the file is not run: Keras' safe mode refuses it."""
+        tf = tensorflow()
+        try:
+            if kind_of(self._place) == KERAS_FILE:
+                model = keras().saving.load_model(keras_file(self._place), compile=False, safe_mode=True)
+            else:
+                model = keras_hub().models.ImageClassifier.from_preset(str(self._place), preprocessor=None)
+        except Exception as error:  # the library raises whatever its parsers raise
+            raise ModelNotReady(f"{self._replica.model} cannot be loaded: {str(error)[:200]}") from error
+        inputs, outputs = self._replica.spec.inputs, self._replica.spec.outputs
+        signature = [tf.TensorSpec(list(tensor.shape), tensor.dtype) for tensor in inputs]
+
+        @tf.function(input_signature=signature)  # type: ignore[untyped-decorator] # no types
+        def run(*given: Any) -> Any:
+            found = model(given[0] if len(given) == 1 else list(given), training=False)
+            if isinstance(found, dict):
+                return list(found.values())
+            return list(found) if isinstance(found, (list, tuple)) else [found]
+
+        def call(arrays: Arrays) -> Arrays:
+            try:
+                given = [np.asarray(arrays[tensor.name], tensor.dtype) for tensor in inputs]
+                found = run(*given)
+            except (tf.errors.InvalidArgumentError, ValueError, TypeError, KeyError) as error:
+                raise InputInvalid("The input does not fit the model's signature.") from error
+            return {tensor.name: value.numpy() for tensor, value in zip(outputs, found, strict=True)}
+
+        most = self._replica.options.get("queue_max")
+        self._serve = Batcher(call, MOST_ROWS, int(most) if most else MOST_WAITING)
+        self.bytes = weight_bytes(self._place)
+
+    def unload(self) -> None:
+        """See engine.Engine."""
+        self._serve = None
+
+    def alive(self) -> bool:
+        """It is in this process."""
+        return True
+
+    def infer(self, work: Work) -> Result:
+        """See engine.Engine."""
+        if self._serve is None:
+            raise ModelNotReady(f"{self._replica.model} was unloaded: try again.", retry_after_s=1)
+        task, spec = self._replica.task, self._replica.spec
+        if work.raw:
+            rows = len(next(iter(work.given.values())))
+            return Result(self._serve.run(work.given, work.timeout_s), {"request": 1, task.row_unit: rows})
+        outputs = self._serve.run(task.codec.prepare(work.given, spec), work.timeout_s)
+        return Result(task.codec.present(work.given, outputs, spec), {"request": 1, **task.codec.units(work.given)})
+
+    def stream(self, work: Work) -> Iterator[Piece]:
+        """Such a model does not stream."""
+        raise WrongProtocol(f"{self._replica.model} does not stream: ask for the whole answer.")
