@@ -49,7 +49,9 @@ def main() -> None:
         found: list[list[int]] = [[] for _ in prompts]
 
         def one(at: int) -> None:
-            text = Text(prompts[at].tolist(), TOKENS, Sampler({"temperature": 0}, 0), frozenset(), time.monotonic() + 600)
+            text = Text(
+                prompts[at].tolist(), TOKENS, Sampler({"temperature": 0}, 0), frozenset(), time.monotonic() + 600
+            )
             found[at] = list(scheduler.generate(text))
 
         threads = [threading.Thread(target=one, args=(at,)) for at in range(STREAMS)]

@@ -21,6 +21,7 @@ _PROTOCOLS = {
     "predictions": "predictions",
     "oip": "the Open Inference Protocol",
 }
+_CONVERSES = {"anthropic": "openai", "responses": "openai"}  # other languages for the same conversations
 _checks: dict[str, Check] = {}
 
 
@@ -104,7 +105,8 @@ def _resolve(call: Call) -> Resolved:
     resolved = choose(resolve(call.model, call.caller.workspace_id))
     if call.raw:
         return resolved
-    if call.protocol in _PROTOCOLS and call.protocol not in resolved.task.protocols:
+    protocol = _CONVERSES.get(call.protocol, call.protocol)
+    if protocol in _PROTOCOLS and protocol not in resolved.task.protocols:
         ways = " or ".join(_PROTOCOLS[protocol] for protocol in resolved.task.protocols if protocol in _PROTOCOLS)
         raise WrongProtocol(f"{resolved.slug} does {resolved.task.title.lower()}: call it by {ways}.")
     check = _checks.get(resolved.version_id)

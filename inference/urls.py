@@ -5,11 +5,14 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from inference.api import asking
+from inference.api.anthropic.messages import CountTokens, Messages
 from inference.api.oip import infer as oip
 from inference.api.openai.chat import ChatCompletions
+from inference.api.openai.completions import Completions
 from inference.api.openai.embeddings import Embeddings
 from inference.api.openai.images import Images
 from inference.api.openai.models import Models, OneModel
+from inference.api.openai.responses import Responses
 from inference.api.predictions.predictions import Predictions
 from inference.playground import pages as playground
 from inference.routing import pages as routing
@@ -19,6 +22,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/models/<str:publisher>/<str:name>", OneModel.as_view(), name="api_model"),
     path("v1/models/<str:publisher>/<str:name>/predictions", Predictions.as_view(), name="api_predictions"),
     path("v1/chat/completions", ChatCompletions.as_view(), name="api_chat_completions"),
+    path("v1/completions", Completions.as_view(), name="api_completions"),
+    path("v1/responses", Responses.as_view(), name="api_responses"),
+    path("v1/messages", Messages.as_view(), name="api_messages"),
+    path("v1/messages/count_tokens", CountTokens.as_view(), name="api_count_tokens"),
     path("v1/embeddings", Embeddings.as_view(), name="api_embeddings"),
     path("v1/images/generations", Images.as_view(), name="api_images"),
     path("v1/quotes", asking.Quotes.as_view(), name="api_quotes"),

@@ -54,7 +54,8 @@ def _load_keras(file: Path) -> Any:
         return keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its layers raise
         raise SourceInvalid(
-            f"{file.name} cannot be loaded; code inside it (a Lambda layer) is never run: {str(error)[:200]}", param="source"
+            f"{file.name} cannot be loaded; code inside it (a Lambda layer) is never run: {str(error)[:200]}",
+            param="source",
         ) from error
 
 

@@ -10,35 +10,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from billing import money
-from inference.api import streaming
+from inference.api import conversation, streaming
 from inference.api.view import FieldInvalid, fields
 from inference.call import Call, Outcome
 from inference.engines.engine import Piece
 from inference.predict import Stream
-from marketplace.catalog.resolve import resolve
 from portal.accounts.keys.lookup import Caller
 from portal.accounts.wire import problems
-
-# What a model that only continues text cannot do; asked for, it is refused by name.
-_CHAT_ONLY = (
-    "tools",
-    "tool_choice",
-    "functions",
-    "function_call",
-    "response_format",
-    "logprobs",
-    "top_logprobs",
-    "audio",
-)
-_PASSED_TO_TEXT = ("temperature", "seed", "stop")
 
 
 def call_of(body: Any, caller: Caller, request_id: str) -> tuple[Call, bool, bool]:
     """The call, whether to stream it, and whether the stream shall tell the usage. Raises FieldInvalid and catalog errors."""
     given = dict(fields(body))
     model = given.pop("model", None)
-    if not isinstance(model, str) or not model:
-        raise FieldInvalid("Add the field model, such as mercato/prose.", param="/model")
     wants_usage = (
         bool((given.get("stream_options") or {}).get("include_usage")) if given.get("stream") is True else False
     )
@@ -46,36 +30,14 @@ def call_of(body: Any, caller: Caller, request_id: str) -> tuple[Call, bool, boo
     if not isinstance(stream, bool):
         raise FieldInvalid("stream must be true or false.", param="/stream")
     given.pop("stream_options", None)
-    if resolve(model, caller.workspace_id).task.name == "text-generation":
-        given = _as_prompt(given)
-    return Call(caller, model, "openai", given, request_id, pointer=""), stream, wants_usage
-
-
-def _as_prompt(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The prompt for a model that continues text: what the messages say, one after the other."""
-    for name in _CHAT_ONLY:
-        if given.get(name):
-            raise FieldInvalid(f"This model continues text and cannot use {name}.", param=f"/{name}")
-    if (given.get("n") or 1) != 1:
-        raise FieldInvalid("This model gives one answer: leave n out.", param="/n")
-    messages = given.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise FieldInvalid("Add messages, a list with at least one message.", param="/messages")
-    said = []
-    for at, message in enumerate(messages):
-        content = message.get("content") if isinstance(message, dict) else None
-        if not isinstance(content, str):
-            raise FieldInvalid("The content must be text.", param=f"/messages/{at}/content")
-        said.append(content)
-    prompt = {name: given[name] for name in _PASSED_TO_TEXT if given.get(name) is not None}
-    most = given.get("max_completion_tokens") or given.get("max_tokens")
-    return {**prompt, **({"max_tokens": most} if most is not None else {}), "prompt": "\n".join(said)}
+    call = conversation.call_of(given, model, "openai", caller, request_id)
+    return call, stream, wants_usage
 
 
 def completion(outcome: Outcome) -> dict[str, Any]:
     """A ChatCompletion."""
     if isinstance(outcome.output, dict) and "choices" in outcome.output:
-        return {**outcome.output, "model": outcome.resolved.slug, "usage": _usage(outcome, outcome.output.get("usage"))}
+        return {**outcome.output, "model": outcome.resolved.slug, "usage": usage(outcome, outcome.output.get("usage"))}
     message = {"role": "assistant", "content": outcome.output["text"], "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": outcome.output["finish_reason"], "logprobs": None}
     return {
@@ -84,7 +46,7 @@ def completion(outcome: Outcome) -> dict[str, Any]:
         "created": int(time.time()),
         "model": outcome.resolved.slug,
         "choices": [choice],
-        "usage": _usage(outcome, None),
+        "usage": usage(outcome, None),
     }
 
 
@@ -96,7 +58,7 @@ def chunks(stream: Stream, request_id: str, wants_usage: bool) -> Iterator[bytes
         "created": int(time.time()),
         "model": stream.resolved.slug,
     }
-    usage = {"usage": None} if wants_usage else {}
+    no_usage = {"usage": None} if wants_usage else {}
     first, passed = True, False  # whether an upstream's own chunks were passed on: they tell how it finished
     try:
         for piece in stream:
@@ -104,22 +66,22 @@ def chunks(stream: Stream, request_id: str, wants_usage: bool) -> Iterator[bytes
             if piece.native:
                 # One write for all that came at once.
                 yield b"".join(
-                    streaming.data({**chunk, "model": stream.resolved.slug, **usage}) for chunk in piece.native
+                    streaming.data({**chunk, "model": stream.resolved.slug, **no_usage}) for chunk in piece.native
                 )
             elif piece.text:
-                yield streaming.data({**frame, "choices": [_choice(piece, first)], **usage})
+                yield streaming.data({**frame, "choices": [_choice(piece, first)], **no_usage})
             elif not piece.finish:
                 yield streaming.KEEP_ALIVE
                 continue
             first = False
             if piece.finish and not piece.native and not passed:
                 yield streaming.data(
-                    {**frame, "choices": [_choice(Piece("", {}, finish=piece.finish), False)], **usage}
+                    {**frame, "choices": [_choice(Piece("", {}, finish=piece.finish), False)], **no_usage}
                 )
         assert stream.outcome is not None, "a stream that ended was settled"
         if wants_usage or stream.outcome.capped:
             capped = {"cost_capped": True} if stream.outcome.capped else {}
-            yield streaming.data({**frame, "choices": [], "usage": _usage(stream.outcome, None), **capped})
+            yield streaming.data({**frame, "choices": [], "usage": usage(stream.outcome, None), **capped})
         yield streaming.DONE
     except Exception as error:
         broken = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
@@ -134,7 +96,8 @@ def _choice(piece: Piece, first: bool) -> dict[str, Any]:
     return {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
 
 
-def _usage(outcome: Outcome, upstream: Mapping[str, Any] | None) -> dict[str, Any]:
+def usage(outcome: Outcome, upstream: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Tokens as OpenAI names them, as the upstream told them where it did; `cost` is ours."""
     read, written = outcome.units.get("input_token", 0), outcome.units.get("output_token", 0)
     counted = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
     return {**(upstream or counted), "cost": money.decimal(outcome.cost_nanos)}

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
-from marketplace.training.artifact import context_length, read_json, weight_bytes
 from inference.engines.tensorflow.library import keras_hub, tensorflow
 from inference.engines.tensorflow.tokens import Tokens
 from inference.errors import WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
+from marketplace.training.artifact import context_length, read_json, weight_bytes
 
 MOST_ROWS, MOST_WAITING = 32, 256
 GRAIN = 32  # texts are padded to a multiple of so many tokens, so that those of like length share a batch

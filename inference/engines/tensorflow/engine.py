@@ -6,10 +6,10 @@ from pathlib import Path
 
 from inference.engines.engine import Engine, ReplicaSpec
 from inference.engines.tensorflow.encoder import Encoder
-from marketplace.training.artifact import HUGGING_FACE, KERAS_FILE, KERAS_HUB, kind_of
 from inference.engines.tensorflow.generation import Generator
 from inference.engines.tensorflow.kerasfile import KerasModel
 from inference.engines.tensorflow.savedmodel import SavedModel
+from marketplace.training.artifact import HUGGING_FACE, KERAS_FILE, KERAS_HUB, kind_of
 
 
 def engine_of(replica: ReplicaSpec) -> Engine:

@@ -9,13 +9,13 @@ from typing import Any
 
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
 from inference.engines.tensorflow.decoders import decoder_of
-from marketplace.training.artifact import weight_bytes
 from inference.engines.tensorflow.library import keras_hub, tensorflow
 from inference.engines.tensorflow.sampling import Sampler
 from inference.engines.tensorflow.scheduler import MOST_WAITING, Scheduler, Text
 from inference.engines.tensorflow.tokens import Tokens
 from inference.errors import ContextTooLong, WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
+from marketplace.training.artifact import weight_bytes
 
 DEFAULT_TOKENS = 256
 _REFUSED = (

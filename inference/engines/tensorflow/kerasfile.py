@@ -10,10 +10,10 @@ import numpy as np
 
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
-from marketplace.training.artifact import KERAS_FILE, keras_file, kind_of, weight_bytes
 from inference.engines.tensorflow.library import keras, keras_hub, tensorflow
 from inference.errors import WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
+from marketplace.training.artifact import KERAS_FILE, keras_file, kind_of, weight_bytes
 
 MOST_ROWS, MOST_WAITING = 64, 256
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
-from marketplace.training.artifact import weight_bytes
 from inference.engines.tensorflow.library import tensorflow
 from inference.errors import DeadlinePassed, WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
+from marketplace.training.artifact import weight_bytes
 
 MOST_ROWS = 64  # requests joined in one call
 MOST_WAITING = 256

@@ -11,8 +11,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer, implementations
 from tokenizers.decoders import DecodeStream
 
-from marketplace.training.artifact import read_json
 from marketplace.errors import InputInvalid, ModelNotReady
+from marketplace.training.artifact import read_json
 
 _PLAIN = (
     "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
