@@ -14,13 +14,32 @@ from inference.api.openai.images import Images
 from inference.api.openai.models import Models, OneModel
 from inference.api.openai.responses import Responses
 from inference.api.predictions.predictions import Predictions
+from inference.api.tfserving import predict as tf
 from inference.playground import pages as playground
 from inference.routing import pages as routing
 
+_MODEL = "v1/models/<str:publisher>/<str:name>"
+_OIP = "v2/models/<str:publisher>/<str:name>"
+
+
+def _tfserving(verb: str, view: type[tf.TfServingView]) -> list[URLPattern]:
+    """The three ways to name a version in TensorFlow Serving's addresses."""
+    return [
+        path(f"{_MODEL}:{verb}", view.as_view(), name=f"tfs_{verb}"),
+        path(f"{_MODEL}/versions/<str:version>:{verb}", view.as_view(), name=f"tfs_version_{verb}"),
+        path(f"{_MODEL}/labels/<str:label>:{verb}", view.as_view(), name=f"tfs_label_{verb}"),
+    ]
+
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/models", Models.as_view(), name="api_models"),
-    path("v1/models/<str:publisher>/<str:name>", OneModel.as_view(), name="api_model"),
-    path("v1/models/<str:publisher>/<str:name>/predictions", Predictions.as_view(), name="api_predictions"),
+    *_tfserving("predict", tf.Predict),
+    *_tfserving("classify", tf.Classify),
+    *_tfserving("regress", tf.Regress),
+    path(f"{_MODEL}/versions/<str:version>", tf.Status.as_view(), name="tfs_status"),
+    path(f"{_MODEL}/metadata", tf.Metadata.as_view(), name="tfs_metadata"),
+    path(_MODEL, OneModel.as_view(), name="api_model"),
+    path(f"{_MODEL}/predictions", Predictions.as_view(), name="api_predictions"),
     path("v1/chat/completions", ChatCompletions.as_view(), name="api_chat_completions"),
     path("v1/completions", Completions.as_view(), name="api_completions"),
     path("v1/responses", Responses.as_view(), name="api_responses"),
@@ -33,14 +52,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v2", oip.server, name="oip_server"),
     path("v2/health/live", oip.live, name="oip_live"),
     path("v2/health/ready", oip.ready, name="oip_ready"),
-    path("v2/models/<str:publisher>/<str:name>", oip.Metadata.as_view(), name="oip_metadata"),
-    path("v2/models/<str:publisher>/<str:name>/ready", oip.Ready.as_view(), name="oip_model_ready"),
-    path("v2/models/<str:publisher>/<str:name>/infer", oip.Infer.as_view(), name="oip_infer"),
-    path(
-        "v2/models/<str:publisher>/<str:name>/versions/<str:version>/infer",
-        oip.Infer.as_view(),
-        name="oip_version_infer",
-    ),
+    path(_OIP, oip.Metadata.as_view(), name="oip_metadata"),
+    path(f"{_OIP}/ready", oip.Ready.as_view(), name="oip_model_ready"),
+    path(f"{_OIP}/infer", oip.Infer.as_view(), name="oip_infer"),
+    path(f"{_OIP}/versions/<str:version>", oip.Metadata.as_view(), name="oip_version_metadata"),
+    path(f"{_OIP}/versions/<str:version>/ready", oip.Ready.as_view(), name="oip_version_ready"),
+    path(f"{_OIP}/versions/<str:version>/infer", oip.Infer.as_view(), name="oip_version_infer"),
     path("playground/token", playground.token, name="playground_token"),
     path("models/<str:publisher>/<str:name>/health", routing.model_health, name="model_health"),
 ]

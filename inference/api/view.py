@@ -56,11 +56,15 @@ class PredictionView(KeyedView):
     def body(self, request: Request) -> Any:
         """The JSON of the body without what the caller wishes of any call; that is in `self.wishes`."""
         content = super().body(request)
-        self.wishes = wishes_of(request._request.META, content)
-        if self.repeat.attempt is not None:
-            known = self.repeat.attempt
-            self.wishes = dataclasses.replace(self.wishes, operation_id=known.id, paid=known.paid)
+        self.wishes = self.known(wishes_of(request._request.META, content))
         return content
+
+    def known(self, wishes: Wishes) -> Wishes:
+        """The wishes, with what an Idempotency-Key says of this attempt."""
+        attempt = self.repeat.attempt
+        if attempt is None:
+            return wishes
+        return dataclasses.replace(wishes, operation_id=attempt.id, paid=attempt.paid)
 
     def run(self, call: Call) -> Outcome:
         """The whole answer to the call, as its caller wishes."""

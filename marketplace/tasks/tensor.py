@@ -24,6 +24,13 @@ def as_array(tensor: Tensor, data: Any, shape: list[int] | None, pointer: str) -
         kind = "strings" if tensor.dtype == "str" else f"values of type {tensor.dtype}"
         wanted = f" in the shape {shape}" if shape else ""
         raise InputInvalid(f"{tensor.name} must be {kind}{wanted}.", param=pointer) from error
+    return fitted(tensor, array, pointer)
+
+
+def fitted(tensor: Tensor, array: NDArray[Any], pointer: str) -> NDArray[Any]:
+    """The array, whose shape is the tensor's. Raises InputInvalid; also for numbers that are not finite."""
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputInvalid(f"{tensor.name} must be finite numbers.", param=pointer)
     fits = len(array.shape) == len(tensor.shape) and all(
         want is None or want == have for want, have in zip(tensor.shape, array.shape, strict=True)
     )
@@ -37,7 +44,7 @@ def _exact(data: Any, dtype: str) -> NDArray[Any]:
     """Raises ValueError for what `dtype` does not hold."""
     if dtype == "str":
         texts = np.asarray(data, object)
-        if not all(isinstance(text, str) for text in texts.flat):
+        if not all(isinstance(text, (str, bytes)) for text in texts.flat):
             raise ValueError
         return texts
     found = np.asarray(data)
@@ -47,8 +54,6 @@ def _exact(data: Any, dtype: str) -> NDArray[Any]:
     with np.errstate(over="ignore", invalid="ignore"):
         array = found.astype(dtype, copy=False)
     if kind in "iu" and (array != found).any():
-        raise ValueError
-    if kind == "f" and not np.isfinite(array).all():
         raise ValueError
     return array
 

@@ -1,20 +1,25 @@
-"""Open Inference Protocol v2, JSON: https://github.com/kserve/open-inference-protocol
+"""Open Inference Protocol v2: https://github.com/kserve/open-inference-protocol, with the binary tensor data extension:
+https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 
-Tensors come flat or nested, row-major; ours go flat. Datatypes by name: BOOL, INT8 …, UINT8 …, FP16 …, BYTES (text).
+Tensors come flat or nested, row-major, as JSON or as bytes after it (little-endian; text with its length in 4 bytes
+before it); ours go flat. Datatypes by name: BOOL, INT8 …, UINT8 …, FP16 …, BYTES (text).
 """
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from inference.api.view import FieldInvalid, fields
 from inference.call import Call, Outcome
 from marketplace.catalog.resolve import Resolved, resolve
 from marketplace.tasks.task import Tensor
-from marketplace.tasks.tensor import as_array
+from marketplace.tasks.tensor import as_array, fitted
 from portal.accounts.keys.lookup import Caller
 
 _NUMPY = {
@@ -23,19 +28,32 @@ _NUMPY = {
     "BYTES": "str",
 }  # fmt: skip
 _WIRE = {numpy: wire for wire, numpy in _NUMPY.items()}
+_WIRE_OF = {
+    np.dtype(numpy): wire for numpy, wire in _WIRE.items() if numpy != "str"
+}  # a dtype's name takes microseconds
 
 
-def call_of(body: Any, model: str, caller: Caller, request_id: str) -> Call:
-    """The call. Raises FieldInvalid (422) with a pointer to the tensor that is wrong, and InputInvalid."""
+def call_of(body: Any, model: str, caller: Caller, request_id: str, blob: memoryview | bytes = b"") -> Call:
+    """The call; `blob` is what follows the JSON. Raises FieldInvalid (422) with a pointer to the tensor, InputInvalid."""
     given = fields(body)
     tensors = {tensor.name: tensor for tensor in resolve(model, caller.workspace_id).spec.inputs}
     inputs = given.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise FieldInvalid("Add inputs, a list of tensors.", param="/inputs")
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
+    at_byte = 0
     for at, one in enumerate(inputs):
         name = _name(one, tensors, at)
-        arrays[name] = _array(one, tensors[name], at)
+        size = (one.get("parameters") or {}).get("binary_data_size")
+        if size is None:
+            arrays[name] = _array(one, tensors[name], at)
+            continue
+        if not isinstance(size, int) or size < 0 or at_byte + size > len(blob):
+            raise FieldInvalid("binary_data_size goes beyond the end of the body.", param=f"/inputs/{at}/parameters")
+        arrays[name] = _array_of_bytes(one, tensors[name], blob[at_byte : at_byte + size], at)
+        at_byte += size
+    if at_byte != len(blob):
+        raise FieldInvalid("The body has bytes that no input's binary_data_size covers.", param="/inputs")
     missing = [name for name in tensors if name not in arrays]
     if missing:
         raise FieldInvalid(f"Add the missing input {missing[0]}.", param="/inputs")
@@ -52,34 +70,71 @@ def _name(one: Any, tensors: dict[str, Tensor], at: int) -> str:
     return str(name)
 
 
-def _array(one: dict[str, Any], tensor: Tensor, at: int) -> Any:
-    datatype, shape = one.get("datatype"), one.get("shape")
-    if _NUMPY.get(str(datatype)) != tensor.dtype:
+def _shape(one: Mapping[str, Any], tensor: Tensor, at: int) -> list[int]:
+    """The tensor's shape. Raises FieldInvalid, also for a datatype that is not the model's."""
+    if _NUMPY.get(str(one.get("datatype"))) != tensor.dtype:
         raise FieldInvalid(f"{tensor.name} is of datatype {_WIRE[tensor.dtype]}.", param=f"/inputs/{at}/datatype")
+    shape = one.get("shape")
     if not isinstance(shape, list) or not all(isinstance(size, int) and size > 0 for size in shape):
         raise FieldInvalid("shape must be a list of positive whole numbers.", param=f"/inputs/{at}/shape")
+    return shape
+
+
+def _array(one: Mapping[str, Any], tensor: Tensor, at: int) -> NDArray[Any]:
+    shape = _shape(one, tensor, at)
     if "data" not in one:
         raise FieldInvalid("Add data, the tensor's values.", param=f"/inputs/{at}/data")
     return as_array(tensor, one["data"], shape, f"/inputs/{at}/data")
 
 
-def response(outcome: Outcome, body: Any) -> bytes:
-    """The inference response; echoes the caller's `id`, and gives only the outputs asked for."""
+def _array_of_bytes(one: Mapping[str, Any], tensor: Tensor, data: memoryview | bytes, at: int) -> NDArray[Any]:
+    shape = _shape(one, tensor, at)
+    try:
+        if tensor.dtype == "str":
+            array = np.asarray(_texts(data), object).reshape(shape)
+        else:
+            array = np.frombuffer(data, np.dtype(tensor.dtype).newbyteorder("<")).reshape(shape)
+    except (ValueError, struct.error) as error:
+        raise FieldInvalid(
+            f"{len(data)} bytes are not {tensor.name} in the shape {shape}.", param=f"/inputs/{at}/parameters"
+        ) from error
+    return fitted(tensor, array, f"/inputs/{at}/shape")
+
+
+def _texts(data: memoryview | bytes) -> list[bytes]:
+    found, at = [], 0
+    while at < len(data):
+        (size,) = struct.unpack_from("<I", data, at)
+        if at + 4 + size > len(data):
+            raise ValueError
+        found.append(bytes(data[at + 4 : at + 4 + size]))
+        at += 4 + size
+    return found
+
+
+def response(outcome: Outcome, body: Any) -> tuple[bytes, int | None]:
+    """The inference response, and the length of its JSON where bytes follow. Echoes the caller's `id`."""
     given = fields(body)
-    asked = {one["name"] for one in given.get("outputs") or [] if isinstance(one, dict) and "name" in one}
-    outputs = []
+    wanted = {one["name"]: one for one in given.get("outputs") or [] if isinstance(one, dict) and "name" in one}
+    all_binary = bool((given.get("parameters") or {}).get("binary_data_output"))
+    outputs, blobs = [], []
     for name, array in outcome.output.items():
-        if asked and name not in asked:
+        if wanted and name not in wanted:
             continue
-        text = array.dtype == object
-        outputs.append(
-            {
-                "name": name,
-                "datatype": "BYTES" if text else _WIRE[array.dtype.name],
-                "shape": list(array.shape),
-                "data": [v.decode() for v in array.ravel()] if text else np.ascontiguousarray(array.ravel()),
-            }
-        )
+        binary = (wanted.get(name, {}).get("parameters") or {}).get("binary_data", all_binary)
+        said: dict[str, Any] = {
+            "name": name, "datatype": "BYTES" if array.dtype == object else _WIRE_OF[array.dtype], "shape": array.shape,
+        }  # fmt: skip
+        if binary:
+            blobs.append(_bytes_of(array))
+            said["parameters"] = {"binary_data_size": len(blobs[-1])}
+        elif array.dtype == object:
+            said["data"] = [text.decode() if isinstance(text, bytes) else text for text in array.ravel()]
+        elif array.dtype == np.float16:
+            said["data"] = array.ravel().astype(np.float32)
+        else:
+            said["data"] = np.ascontiguousarray(array.ravel())
+        outputs.append(said)
     answer: dict[str, Any] = {
         "model_name": outcome.resolved.slug,
         "model_version": str(outcome.resolved.number),
@@ -87,7 +142,15 @@ def response(outcome: Outcome, body: Any) -> bytes:
     }
     if isinstance(given.get("id"), str):
         answer["id"] = given["id"]
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+    written = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+    return (b"".join([written, *blobs]), len(written)) if blobs else (written, None)
+
+
+def _bytes_of(array: NDArray[Any]) -> bytes:
+    if array.dtype != object:
+        return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    texts = [text if isinstance(text, bytes) else str(text).encode() for text in array.ravel()]
+    return b"".join(struct.pack("<I", len(text)) + text for text in texts)
 
 
 def metadata(resolved: Resolved) -> dict[str, Any]:

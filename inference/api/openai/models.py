@@ -33,7 +33,14 @@ class OneModel(PredictionView):
         model = visible(self.caller.workspace_id).filter(publisher__slug=publisher, name=name).first()
         if model is None:
             raise ModelNotFound(f"There is no model {publisher}/{name}.")
-        return json_answer(_shown(model))
+        fine = {"error_code": "OK", "error_message": ""}
+        versions = (
+            [{"version": str(model.live_version.number), "state": "AVAILABLE", "status": fine}]
+            if model.live_version
+            else []
+        )
+        # What clients of TensorFlow Serving look for at this address.
+        return json_answer({**_shown(model), "model_version_status": versions})
 
 
 def _shown(model: Model) -> dict[str, Any]:

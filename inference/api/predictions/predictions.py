@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
+from inference.api import formats
 from inference.api.predictions import wire
 from inference.api.view import PredictionView
+from inference.api.wishes import wishes_of
+from marketplace.catalog.resolve import resolve
 
 
 class Predictions(PredictionView):
     """A prediction: whole, or as server-sent events where the caller accepts them and the model streams."""
 
     def post(self, request: Request, publisher: str, name: str) -> HttpResponseBase:
-        call = wire.call_of(self.body(request), f"{publisher}/{name}", self.caller, self.request_id)
-        if "text/event-stream" in request.META.get("HTTP_ACCEPT", ""):
+        slug, accept = f"{publisher}/{name}", request._request.META.get("HTTP_ACCEPT", "")
+        xml = formats.wants_xml(accept)
+        call = wire.call_of(self.given(request, slug), slug, self.caller, self.request_id)
+        if "text/event-stream" in accept:
             return self.events(wire.events(self.stream(call), self.request_id))
         outcome = self.run(call)
-        return self.answer(outcome, wire.prediction(outcome, self.request_id, outcome.output))
+        answer = wire.prediction(outcome, self.request_id, outcome.output)
+        if xml:
+            return HttpResponse(formats.xml(answer), content_type="application/xml; charset=utf-8")
+        return self.answer(outcome, answer)
+
+    def given(self, request: Request, slug: str) -> Any:
+        """The body as JSON would have it, whatever its form."""
+        if not formats.is_other(request._request.META.get("CONTENT_TYPE", "")):
+            return self.body(request)
+
+        def schema() -> Any:
+            resolved = resolve(slug, self.caller.workspace_id)
+            return resolved.task.codec.input_schema(resolved.spec)
+
+        found = formats.read(request._request, schema)
+        self.wishes = self.known(wishes_of(request._request.META, found))
+        return found
