@@ -22,6 +22,7 @@ class Wishes:
     operation_id: str = ""  # what retries of this request have in common
     fault: str = ""  # for test keys: what shall go wrong
     paid: bool = False  # an attempt whose usage is recorded already, and whose answer was lost
+    timeout_s: float | None = None  # it is of no use later
     price_percent: int = 100  # of the price: batches are cheaper
 
 

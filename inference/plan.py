@@ -59,7 +59,7 @@ def plan(call: Call, timeout_s: float) -> Plan:
             f"This request may cost {money.show(most)}, more than its max_cost of {money.show(call.wishes.most_nanos)}.",
             details={"needed": money.decimal(most)},
         )
-    timeout_s = float(resolved.options.get("deadline_s") or timeout_s)
+    timeout_s = min(float(resolved.options.get("deadline_s") or timeout_s), call.wishes.timeout_s or timeout_s)
     tokens = units.get("input_token", 0) + units.get("output_token", 0)
     return Plan(resolved, Work(given, call.raw, timeout_s), rates, price_id, most, tokens, capped)
 

@@ -7,12 +7,14 @@ from django.urls import URLPattern, URLResolver, path
 from inference.api import asking
 from inference.api.anthropic.messages import CountTokens, Messages
 from inference.api.oip import infer as oip
+from inference.api.openai import batches, files
 from inference.api.openai.chat import ChatCompletions
 from inference.api.openai.completions import Completions
 from inference.api.openai.embeddings import Embeddings
 from inference.api.openai.images import Images
 from inference.api.openai.models import Models, OneModel
 from inference.api.openai.responses import Responses
+from inference.api.predictions import later, webhooks
 from inference.api.predictions.predictions import Predictions
 from inference.api.tfserving import predict as tf
 from inference.playground import pages as playground
@@ -47,6 +49,27 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/messages/count_tokens", CountTokens.as_view(), name="api_count_tokens"),
     path("v1/embeddings", Embeddings.as_view(), name="api_embeddings"),
     path("v1/images/generations", Images.as_view(), name="api_images"),
+    path("v1/predictions", later.PredictionList.as_view(), name="api_prediction_list"),
+    path("v1/predictions/<str:prediction_id>", later.OnePrediction.as_view(), name="api_prediction"),
+    path("v1/predictions/<str:prediction_id>/cancel", later.CancelPrediction.as_view(), name="api_cancel_prediction"),
+    path("v1/predictions/<str:prediction_id>/stream", later.PredictionEvents.as_view(), name="api_prediction_events"),
+    path("v1/webhooks", webhooks.Webhooks.as_view(), name="api_webhooks"),
+    path("v1/webhooks/<str:endpoint_id>", webhooks.OneWebhook.as_view(), name="api_webhook"),
+    path("v1/webhooks/<str:endpoint_id>/secret", webhooks.WebhookSecret.as_view(), name="api_webhook_secret"),
+    path("v1/webhooks/<str:endpoint_id>/rotate", webhooks.RotateWebhook.as_view(), name="api_rotate_webhook"),
+    path("v1/webhooks/<str:endpoint_id>/test", webhooks.TestWebhook.as_view(), name="api_test_webhook"),
+    path("v1/webhooks/<str:endpoint_id>/deliveries", webhooks.Deliveries.as_view(), name="api_deliveries"),
+    path(
+        "v1/webhooks/<str:endpoint_id>/deliveries/<str:delivery_id>/retry",
+        webhooks.RetryDelivery.as_view(),
+        name="api_retry_delivery",
+    ),
+    path("v1/files", files.Files.as_view(), name="api_files"),
+    path("v1/files/<str:file_id>", files.OneFile.as_view(), name="api_file"),
+    path("v1/files/<str:file_id>/content", files.FileContent.as_view(), name="api_file_content"),
+    path("v1/batches", batches.Batches.as_view(), name="api_batches"),
+    path("v1/batches/<str:batch_id>", batches.OneBatch.as_view(), name="api_batch"),
+    path("v1/batches/<str:batch_id>/cancel", batches.CancelBatch.as_view(), name="api_cancel_batch"),
     path("v1/quotes", asking.Quotes.as_view(), name="api_quotes"),
     path("v1/route", asking.Route.as_view(), name="api_route"),
     path("v2", oip.server, name="oip_server"),

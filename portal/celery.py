@@ -24,6 +24,10 @@ app.conf.beat_schedule = {
     "report-usage": {"task": "billing.jobs.report_usage", "schedule": 15.0},
     "handle-stripe-events": {"task": "billing.jobs.handle_stripe_events", "schedule": 15.0},
     "keep-figures": {"task": "inference.jobs.keep_figures", "schedule": 30.0},
+    "make-predictions": {"task": "inference.jobs.make_predictions", "schedule": 5.0},
+    "work-on-batches": {"task": "inference.jobs.work_on_batches", "schedule": 5.0},
+    "send-webhooks": {"task": "inference.jobs.send_webhooks", "schedule": 5.0},
+    "purge-predictions": {"task": "inference.jobs.purge_predictions", "schedule": 3600.0},
     "purge-kept-answers": {"task": "inference.jobs.purge_kept_answers", "schedule": 3600.0},
     "train-queued": {"task": "marketplace.jobs.train_queued", "schedule": 10.0},
 }

@@ -228,6 +228,12 @@ REQUESTS_MAX = 600  # predictions at work in one process; more are refused at on
 MODEL_QUEUE_MAX = 256  # requests that may wait for one model before 503
 MODEL_MEMORY_BYTES = 2 * 1024**3  # budget for loaded models of one process
 UPSTREAM_TIMEOUT_S = 120
+WORKER_THREADS = 4  # jobs at once in the worker of `manage.py up`
+PREDICTION_KEPT_S = 24 * 3600  # an asynchronous prediction's input and output
+FILE_MAX_BYTES = 100 * 1024 * 1024
+BATCH_MAX_LINES = 50_000
+BATCH_PRICE_PERCENT = 50  # of the price, for what is answered when there is time
+OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[])  # private hosts that webhooks may go to
 TRAINING_LEASE_S = 30  # a run whose trainer was silent this long is taken over
 
 # Money

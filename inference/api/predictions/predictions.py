@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery import current_app
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
 from inference.api import formats
-from inference.api.predictions import wire
+from inference.api.predictions import later, wire
 from inference.api.view import PredictionView
 from inference.api.wishes import wishes_of
+from inference.call import Call
+from inference.later import predictions
 from marketplace.catalog.resolve import resolve
 
 
@@ -21,7 +24,11 @@ class Predictions(PredictionView):
     def post(self, request: Request, publisher: str, name: str) -> HttpResponseBase:
         slug, accept = f"{publisher}/{name}", request._request.META.get("HTTP_ACCEPT", "")
         xml = formats.wants_xml(accept)
-        call = wire.call_of(self.given(request, slug), slug, self.caller, self.request_id)
+        given = self.given(request, slug)
+        call = wire.call_of(given, slug, self.caller, self.request_id)
+        wait_s = later.preferred(request._request.META.get("HTTP_PREFER", ""))
+        if wait_s is not None:
+            return self.later(request, given, call, wait_s)
         if "text/event-stream" in accept:
             return self.events(wire.events(self.stream(call), self.request_id))
         outcome = self.run(call)
@@ -29,6 +36,16 @@ class Predictions(PredictionView):
         if xml:
             return HttpResponse(formats.xml(answer), content_type="application/xml; charset=utf-8")
         return self.answer(outcome, answer)
+
+    def later(self, request: Request, given: Any, call: Call, wait_s: float) -> HttpResponse:
+        """A worker makes it: the finished prediction if that does not take longer than `wait_s`, else 202."""
+        hook, events = given.get("webhook") or "", given.get("webhook_events_filter") or ["completed"]
+        if hook:
+            later.check_webhook(hook, events)
+        after = later.cancel_after(request._request.META.get("HTTP_CANCEL_AFTER", ""))
+        prediction = predictions.queue(self.caller, call.model, call.given, self.wishes, after, hook, events)
+        current_app.send_task("inference.jobs.make_predictions")
+        return later.wait_for(prediction, wait_s)
 
     def given(self, request: Request, slug: str) -> Any:
         """The body as JSON would have it, whatever its form."""

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+
 from billing import money
 from inference.api import streaming
 from inference.api.view import FieldInvalid, fields
 from inference.call import Call, Outcome
+from inference.later import predictions
+from inference.later.models import Prediction, State
 from inference.predict import Stream
 from portal.accounts.keys.lookup import Caller
 from portal.accounts.wire import problems
@@ -18,10 +22,11 @@ from portal.accounts.wire import problems
 def call_of(body: Any, model: str, caller: Caller, request_id: str) -> Call:
     """The call. Raises FieldInvalid."""
     given = fields(body)
-    unknown = [name for name in given if name != "input"]
+    unknown = [name for name in given if name not in ("input", "webhook", "webhook_events_filter")]
     if unknown:
         raise FieldInvalid(
-            f"Remove the unknown field {unknown[0][:60]!r}; known is input.", param=f"/{unknown[0][:60]}"
+            f"Remove the unknown field {unknown[0][:60]!r}; known are input, webhook and webhook_events_filter.",
+            param=f"/{unknown[0][:60]}",
         )
     if not isinstance(given.get("input"), dict):
         raise FieldInvalid('Send {"input": {…}} with the fields that the model\'s API tab shows.', param="/input")
@@ -61,3 +66,34 @@ def events(stream: Stream, request_id: str) -> Iterator[bytes]:
         yield streaming.event("completed", prediction(stream.outcome, request_id, {"text": text}))
     except Exception as error:
         yield streaming.event("error", problems.body(problems.as_problem(error)))
+
+
+def shown(prediction: Prediction) -> dict[str, Any]:
+    """A prediction that a worker makes, as far as it has come."""
+    base = f"{settings.SITE_URL}/v1/predictions/{prediction.pk}"
+    found: dict[str, Any] = {
+        "id": prediction.pk,
+        "object": "prediction",
+        "model": prediction.model,
+        "version": prediction.version,
+        "status": prediction.state,
+        "input": prediction.input,
+        "output": prediction.output,
+        "error": prediction.error,
+        "metrics": {"predict_time_ms": prediction.latency_ms},
+        "usage": prediction.units,
+        "cost": money.decimal(prediction.cost_nanos),
+        "created_at": _time(prediction.created_at),
+        "started_at": _time(prediction.started_at),
+        "completed_at": _time(prediction.completed_at),
+        "deadline": _time(prediction.deadline),
+        "urls": {"get": base, "cancel": f"{base}/cancel", "stream": f"{base}/stream"},
+    }
+    if prediction.state == State.STARTING:
+        before, eta_s = predictions.position(prediction)
+        found["queue"] = {"position": before, "eta_s": round(eta_s, 1)}
+    return found
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="milliseconds") if moment else None

@@ -1,0 +1,74 @@
+"""/v1/files: uploads for batches, and what batches wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.http import FileResponse, HttpResponse
+from rest_framework.request import Request
+
+from inference.api.view import FieldInvalid, PredictionView
+from inference.later import files
+from inference.later.models import File
+from portal.accounts.wire.view import json_answer
+
+MOST_LISTED = 1_000
+
+
+class Files(PredictionView):
+    """GET and POST /v1/files"""
+
+    most_bytes = settings.FILE_MAX_BYTES + 64 * 1024
+
+    def get(self, request: Request) -> HttpResponse:
+        found = File.objects.filter(workspace_id=self.caller.workspace_id).order_by("-created_at")
+        purpose = request.query_params.get("purpose")
+        if purpose:
+            found = found.filter(purpose=purpose)
+        data = [shown(file) for file in found[:MOST_LISTED]]
+        return json_answer({"object": "list", "data": data, "has_more": False})
+
+    def post(self, request: Request) -> HttpResponse:
+        purpose, upload = request._request.POST.get("purpose"), request._request.FILES.get("file")
+        if purpose not in files.PURPOSES:
+            raise FieldInvalid(f"purpose is one of {', '.join(files.PURPOSES)}.", param="/purpose")
+        if not isinstance(upload, UploadedFile):
+            raise FieldInvalid("Add the file as a part named file.", param="/file")
+        file = files.keep(self.caller.workspace_id, upload.name or "file", str(purpose), upload.chunks())
+        return json_answer(shown(file))
+
+
+class OneFile(PredictionView):
+    """GET and DELETE /v1/files/{id}"""
+
+    def get(self, request: Request, file_id: str) -> HttpResponse:
+        return json_answer(shown(files.of(self.caller.workspace_id, file_id)))
+
+    def delete(self, request: Request, file_id: str) -> HttpResponse:
+        files.delete(files.of(self.caller.workspace_id, file_id))
+        return json_answer({"id": file_id, "object": "file", "deleted": True})
+
+
+class FileContent(PredictionView):
+    """GET /v1/files/{id}/content"""
+
+    def get(self, request: Request, file_id: str) -> FileResponse:
+        path = files.path_of(files.of(self.caller.workspace_id, file_id))
+        if not path.is_file():
+            raise files.FileMissing("This file was deleted.")
+        return FileResponse(path.open("rb"), content_type="application/octet-stream")
+
+
+def shown(file: File) -> dict[str, Any]:
+    """A FileObject."""
+    return {
+        "id": file.pk,
+        "object": "file",
+        "bytes": file.size,
+        "created_at": int(file.created_at.timestamp()),
+        "filename": file.name,
+        "purpose": file.purpose,
+        "status": "processed",
+    }
