@@ -16,7 +16,7 @@ from inference.routing import figures, replicas
 
 @admin.register(Replica)
 class ReplicaAdmin(ModelAdmin):  # type: ignore[misc] # unfold publishes no types
-    list_display = ("version", "target", "state", "created_at")
+    list_display = ("version", "target", "engine", "state", "created_at")
     list_filter = ("state",)
     list_select_related = ("version__model__publisher",)
     autocomplete_fields = ("version",)
@@ -28,7 +28,7 @@ class ReplicaAdmin(ModelAdmin):  # type: ignore[misc] # unfold publishes no type
     @admin.action(description=_("Take work again"))
     def activate(self, request: HttpRequest, queryset: QuerySet[Replica]) -> None:
         for replica in queryset.select_related("version"):
-            replicas.add(replica.version, replica.target)
+            replicas.add(replica.version, replica.target, replica.engine)
 
     @admin.action(description=_("Drain"))
     def drain(self, request: HttpRequest, queryset: QuerySet[Replica]) -> None:

@@ -55,7 +55,7 @@ class Piece:
 class Engine(Protocol):
     """Thread-safe after `load`."""
 
-    bytes: int  # of memory that it takes once loaded; 0 where it runs elsewhere
+    memory_bytes: int  # of memory that it takes once loaded; 0 where it runs elsewhere
 
     def load(self) -> None:
         """Makes the replica ready: seconds. Raises a Problem that says why it cannot be."""

@@ -26,7 +26,7 @@ IDLE_S = 0.5  # how often a silent stream gives an empty piece, so that a reader
 class OpenAIEngine:
     """Passes a task's work to an upstream and its answer back."""
 
-    bytes = 0
+    memory_bytes = 0
 
     def __init__(self, replica: ReplicaSpec) -> None:
         self._replica = replica

@@ -10,6 +10,8 @@ from inference.errors import UpstreamFailed
 ENGINES = {
     "tensorflow": "inference.engines.tensorflow.engine.engine_of",
     "openai": "inference.engines.openai.OpenAIEngine",
+    "oip": "inference.engines.oip.OipEngine",
+    "ray": "inference.engines.oip.OipEngine",  # what deploy_ray deploys speaks the protocol
 }
 
 

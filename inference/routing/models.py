@@ -27,6 +27,7 @@ class Replica(models.Model):
     id = models.CharField(primary_key=True, max_length=40, default=_replica_id, editable=False)
     version = models.ForeignKey("marketplace.Version", on_delete=models.PROTECT, related_name="replicas")
     target = models.CharField(_("target"), max_length=500)  # an upstream's URL, or a folder under settings.MODELS_DIR
+    engine = models.CharField(_("engine"), max_length=20, blank=True, help_text=_("blank: the version's own"))
     state = models.CharField(_("state"), max_length=10, choices=ReplicaState.choices, default=ReplicaState.ACTIVE)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 

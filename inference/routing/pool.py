@@ -57,7 +57,7 @@ def is_loaded(replica_id: str) -> bool:
 
 def is_full() -> bool:
     """Whether loading another model would push one out."""
-    return sum(engine.bytes for engine in list(_engines.values())) >= settings.MODEL_MEMORY_BYTES
+    return sum(engine.memory_bytes for engine in list(_engines.values())) >= settings.MODEL_MEMORY_BYTES
 
 
 def loaded() -> list[tuple[str, Engine]]:
@@ -67,8 +67,8 @@ def loaded() -> list[tuple[str, Engine]]:
 
 def _make_room(keep: str) -> None:
     """Unloads what was used least recently until the rest fits the budget; never what is at work."""
-    while sum(engine.bytes for engine in _engines.values()) > settings.MODEL_MEMORY_BYTES:
-        idle = [r for r, e in _engines.items() if r != keep and e.bytes and not health.of(r).outstanding]
+    while sum(engine.memory_bytes for engine in _engines.values()) > settings.MODEL_MEMORY_BYTES:
+        idle = [r for r, e in _engines.items() if r != keep and e.memory_bytes and not health.of(r).outstanding]
         if not idle:
             return
         oldest = min(idle, key=lambda replica_id: _used.get(replica_id, 0.0))

@@ -22,7 +22,7 @@ def probe_once(now: float) -> None:
     """Asks the ejected and the silent replicas that run elsewhere."""
     for replica_id, engine in pool.loaded():
         state = health.of(replica_id)
-        if engine.bytes or not (state.ejected() or now - state.answered_at > SILENT_S):
+        if engine.memory_bytes or not (state.ejected() or now - state.answered_at > SILENT_S):
             continue
         state.begin()
         if engine.alive():

@@ -11,19 +11,19 @@ from marketplace.catalog.resolve import Resolved
 from marketplace.publishing.importing import LOCAL
 from portal.kit.caches import RecentValues
 
-_Row = tuple[str, str, str]  # id, target, state
+_Row = tuple[str, str, str, str]  # id, target, state, engine
 _rows: RecentValues[str, list[_Row]] = RecentValues(
     lambda version_id: list(
-        Replica.objects.filter(version_id=version_id).order_by("pk").values_list("pk", "target", "state")
+        Replica.objects.filter(version_id=version_id).order_by("pk").values_list("pk", "target", "state", "engine")
     ),
     settings.CATALOG_MAX_AGE_S,
 )
 
 
-def add(version: Version, target: str) -> Replica:
+def add(version: Version, target: str, engine: str = "") -> Replica:
     """Another place for the version; one that was drained or removed takes work again."""
     replica, _ = Replica.objects.update_or_create(
-        version=version, target=target.rstrip("/"), defaults={"state": ReplicaState.ACTIVE}
+        version=version, target=target.rstrip("/"), defaults={"state": ReplicaState.ACTIVE, "engine": engine}
     )
     return replica
 
@@ -54,22 +54,22 @@ def of(resolved: Resolved) -> list[ReplicaSpec]:
 def _specs_of(resolved: Resolved, rows: list[_Row]) -> list[ReplicaSpec]:
     kept = [row for row in rows if row[2] != ReplicaState.REMOVED]
     if not kept:  # a version without replicas runs at its own source
-        kept = [(resolved.version_id, resolved.source, ReplicaState.ACTIVE.value)]
+        kept = [(resolved.version_id, resolved.source, ReplicaState.ACTIVE.value, "")]
     return [
         ReplicaSpec(
             id=replica_id,
-            engine=resolved.engine,
-            target=str(settings.MODELS_DIR / target) if resolved.engine == LOCAL else target,
+            engine=engine or resolved.engine,
+            target=str(settings.MODELS_DIR / target) if (engine or resolved.engine) == LOCAL else target,
             model=resolved.slug,
             task=resolved.task,
             spec=resolved.spec,
             options=resolved.options,
         )
-        for replica_id, target, state in kept
+        for replica_id, target, state, engine in kept
         if state == ReplicaState.ACTIVE
     ]
 
 
 def others(version_id: str) -> list[tuple[str, str]]:
     """The version's replicas that take no new work: id and state."""
-    return [(row_id, state) for row_id, _, state in _rows.get(version_id) if state != ReplicaState.ACTIVE]
+    return [(row_id, state) for row_id, _, state, _ in _rows.get(version_id) if state != ReplicaState.ACTIVE]

@@ -11,50 +11,43 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import orjson
 from numpy.typing import NDArray
 
 from inference.api.view import FieldInvalid, fields
 from inference.call import Call, Outcome
+from inference.engines import tensors
+from inference.engines.tensors import DATATYPES
 from marketplace.catalog.resolve import Resolved, resolve
 from marketplace.tasks.task import Tensor
 from marketplace.tasks.tensor import as_array, fitted
 from portal.accounts.keys.lookup import Caller
 
-_NUMPY = {
-    "BOOL": "bool", "INT8": "int8", "INT16": "int16", "INT32": "int32", "INT64": "int64", "UINT8": "uint8",
-    "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "FP16": "float16", "FP32": "float32", "FP64": "float64",
-    "BYTES": "str",
-}  # fmt: skip
-_WIRE = {numpy: wire for wire, numpy in _NUMPY.items()}
-_WIRE_OF = {
-    np.dtype(numpy): wire for numpy, wire in _WIRE.items() if numpy != "str"
-}  # a dtype's name takes microseconds
+_WIRE = {numpy: wire for wire, numpy in DATATYPES.items()}
 
 
 def call_of(body: Any, model: str, caller: Caller, request_id: str, blob: memoryview | bytes = b"") -> Call:
     """The call; `blob` is what follows the JSON. Raises FieldInvalid (422) with a pointer to the tensor, InputInvalid."""
     given = fields(body)
-    tensors = {tensor.name: tensor for tensor in resolve(model, caller.workspace_id).spec.inputs}
+    known = {tensor.name: tensor for tensor in resolve(model, caller.workspace_id).spec.inputs}
     inputs = given.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise FieldInvalid("Add inputs, a list of tensors.", param="/inputs")
     arrays: dict[str, NDArray[Any]] = {}
     at_byte = 0
     for at, one in enumerate(inputs):
-        name = _name(one, tensors, at)
+        name = _name(one, known, at)
         size = (one.get("parameters") or {}).get("binary_data_size")
         if size is None:
-            arrays[name] = _array(one, tensors[name], at)
+            arrays[name] = _array(one, known[name], at)
             continue
         if not isinstance(size, int) or size < 0 or at_byte + size > len(blob):
             raise FieldInvalid("binary_data_size goes beyond the end of the body.", param=f"/inputs/{at}/parameters")
-        arrays[name] = _array_of_bytes(one, tensors[name], blob[at_byte : at_byte + size], at)
+        arrays[name] = _array_of_bytes(one, known[name], blob[at_byte : at_byte + size], at)
         at_byte += size
     if at_byte != len(blob):
         raise FieldInvalid("The body has bytes that no input's binary_data_size covers.", param="/inputs")
-    missing = [name for name in tensors if name not in arrays]
+    missing = [name for name in known if name not in arrays]
     if missing:
         raise FieldInvalid(f"Add the missing input {missing[0]}.", param="/inputs")
     rows = {len(array) for array in arrays.values()}
@@ -63,16 +56,16 @@ def call_of(body: Any, model: str, caller: Caller, request_id: str, blob: memory
     return Call(caller, model, "oip", arrays, request_id, raw=True)
 
 
-def _name(one: Any, tensors: dict[str, Tensor], at: int) -> str:
+def _name(one: Any, known: dict[str, Tensor], at: int) -> str:
     name = one.get("name") if isinstance(one, dict) else None
-    if name not in tensors:
-        raise FieldInvalid(f"The model's inputs are {', '.join(tensors) or 'none'}.", param=f"/inputs/{at}/name")
+    if name not in known:
+        raise FieldInvalid(f"The model's inputs are {', '.join(known) or 'none'}.", param=f"/inputs/{at}/name")
     return str(name)
 
 
 def _shape(one: Mapping[str, Any], tensor: Tensor, at: int) -> list[int]:
     """The tensor's shape. Raises FieldInvalid, also for a datatype that is not the model's."""
-    if _NUMPY.get(str(one.get("datatype"))) != tensor.dtype:
+    if DATATYPES.get(str(one.get("datatype"))) != tensor.dtype:
         raise FieldInvalid(f"{tensor.name} is of datatype {_WIRE[tensor.dtype]}.", param=f"/inputs/{at}/datatype")
     shape = one.get("shape")
     if not isinstance(shape, list) or not all(isinstance(size, int) and size > 0 for size in shape):
@@ -90,26 +83,12 @@ def _array(one: Mapping[str, Any], tensor: Tensor, at: int) -> NDArray[Any]:
 def _array_of_bytes(one: Mapping[str, Any], tensor: Tensor, data: memoryview | bytes, at: int) -> NDArray[Any]:
     shape = _shape(one, tensor, at)
     try:
-        if tensor.dtype == "str":
-            array = np.asarray(_texts(data), object).reshape(shape)
-        else:
-            array = np.frombuffer(data, np.dtype(tensor.dtype).newbyteorder("<")).reshape(shape)
+        array = tensors.from_bytes(data, _WIRE[tensor.dtype], shape)
     except (ValueError, struct.error) as error:
         raise FieldInvalid(
             f"{len(data)} bytes are not {tensor.name} in the shape {shape}.", param=f"/inputs/{at}/parameters"
         ) from error
     return fitted(tensor, array, f"/inputs/{at}/shape")
-
-
-def _texts(data: memoryview | bytes) -> list[bytes]:
-    found, at = [], 0
-    while at < len(data):
-        (size,) = struct.unpack_from("<I", data, at)
-        if at + 4 + size > len(data):
-            raise ValueError
-        found.append(bytes(data[at + 4 : at + 4 + size]))
-        at += 4 + size
-    return found
 
 
 def response(outcome: Outcome, body: Any) -> tuple[bytes, int | None]:
@@ -122,18 +101,12 @@ def response(outcome: Outcome, body: Any) -> tuple[bytes, int | None]:
         if wanted and name not in wanted:
             continue
         binary = (wanted.get(name, {}).get("parameters") or {}).get("binary_data", all_binary)
-        said: dict[str, Any] = {
-            "name": name, "datatype": "BYTES" if array.dtype == object else _WIRE_OF[array.dtype], "shape": array.shape,
-        }  # fmt: skip
+        said: dict[str, Any] = {"name": name, "datatype": tensors.name_of(array), "shape": array.shape}
         if binary:
-            blobs.append(_bytes_of(array))
+            blobs.append(tensors.to_bytes(array))
             said["parameters"] = {"binary_data_size": len(blobs[-1])}
-        elif array.dtype == object:
-            said["data"] = [text.decode() if isinstance(text, bytes) else text for text in array.ravel()]
-        elif array.dtype == np.float16:
-            said["data"] = array.ravel().astype(np.float32)
         else:
-            said["data"] = np.ascontiguousarray(array.ravel())
+            said["data"] = tensors.as_json(array)
         outputs.append(said)
     answer: dict[str, Any] = {
         "model_name": outcome.resolved.slug,
@@ -146,20 +119,13 @@ def response(outcome: Outcome, body: Any) -> tuple[bytes, int | None]:
     return (b"".join([written, *blobs]), len(written)) if blobs else (written, None)
 
 
-def _bytes_of(array: NDArray[Any]) -> bytes:
-    if array.dtype != object:
-        return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-    texts = [text if isinstance(text, bytes) else str(text).encode() for text in array.ravel()]
-    return b"".join(struct.pack("<I", len(text)) + text for text in texts)
-
-
 def metadata(resolved: Resolved) -> dict[str, Any]:
     """The model's metadata; −1 is any size."""
 
-    def shown(tensors: tuple[Tensor, ...]) -> list[dict[str, Any]]:
+    def shown(given: tuple[Tensor, ...]) -> list[dict[str, Any]]:
         return [
             {"name": t.name, "datatype": _WIRE[t.dtype], "shape": [-1 if s is None else s for s in t.shape]}
-            for t in tensors
+            for t in given
         ]
 
     return {

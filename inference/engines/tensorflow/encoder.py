@@ -26,7 +26,7 @@ class Encoder:
 
     def __init__(self, replica: ReplicaSpec) -> None:
         self._replica, self._place = replica, Path(replica.target)
-        self.bytes = 0
+        self.memory_bytes = 0
         self._tokens: Tokens | None = None
         self._batcher: Batcher | None = None
         self._most = min(context_length(self._place) or 512, 512)
@@ -70,7 +70,7 @@ class Encoder:
 
         self._batcher = Batcher(call, MOST_ROWS, MOST_WAITING)
         self._vectors([[0]], 60)
-        self.bytes = weight_bytes(self._place)
+        self.memory_bytes = weight_bytes(self._place)
 
     def unload(self) -> None:
         """See engine.Engine."""

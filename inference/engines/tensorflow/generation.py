@@ -30,7 +30,7 @@ class Generator:
 
     def __init__(self, replica: ReplicaSpec) -> None:
         self._replica, self._place = replica, Path(replica.target)
-        self.bytes = 0
+        self.memory_bytes = 0
         self._tokens: Tokens | None = None
         self._scheduler: Scheduler | None = None
         self._context = 0
@@ -47,7 +47,7 @@ class Generator:
         waiting = self._replica.options.get("queue_max")
         self._scheduler = Scheduler(decoder, int(waiting) if waiting else MOST_WAITING)
         self._context = decoder.context
-        self.bytes = weight_bytes(self._place)
+        self.memory_bytes = weight_bytes(self._place)
 
     def unload(self) -> None:
         """See engine.Engine."""

@@ -23,7 +23,7 @@ class KerasModel:
 
     def __init__(self, replica: ReplicaSpec) -> None:
         self._replica, self._place = replica, Path(replica.target)
-        self.bytes = 0
+        self.memory_bytes = 0
         self._serve: Batcher | None = None
 
     def load(self) -> None:
@@ -56,7 +56,7 @@ class KerasModel:
 
         most = self._replica.options.get("queue_max")
         self._serve = Batcher(call, MOST_ROWS, int(most) if most else MOST_WAITING)
-        self.bytes = weight_bytes(self._place)
+        self.memory_bytes = weight_bytes(self._place)
 
     def unload(self) -> None:
         """See engine.Engine."""

@@ -31,7 +31,7 @@ class SavedModel:
 
     def __init__(self, replica: ReplicaSpec) -> None:
         self._replica = replica
-        self.bytes = 0
+        self.memory_bytes = 0
         most = replica.options.get("queue_max")
         self._most_waiting = int(most) if most else MOST_WAITING
         self._session: Any = None
@@ -51,7 +51,7 @@ class SavedModel:
                 config = v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=-1)
                 self._session = v1.Session(graph=graph, config=config)
                 signatures = v1.saved_model.load(self._session, ["serve"], self._replica.target).signature_def
-            self.bytes = weight_bytes(Path(self._replica.target))
+            self.memory_bytes = weight_bytes(Path(self._replica.target))
             if "serving_default" in signatures:
                 self._serve = Batcher(
                     _caller(tf, self._session, signatures["serving_default"]), MOST_ROWS, MOST_WAITING

@@ -11,10 +11,12 @@ from django.db import transaction
 
 from billing import money
 from billing.prices import book
-from inference.routing.models import Replica
+from inference.routing import replicas
 from marketplace.publishing.importing import import_model
 from portal.accounts.models import Workspace
 from portal.kit.errors import Problem
+
+_OPTIONS = ("upstream_model", "upstream_key_env", "max_output_tokens", "queue_max", "deadline_s")
 
 
 class Command(BaseCommand):
@@ -23,10 +25,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("model", metavar="PUBLISHER/NAME")
         parser.add_argument("--task", required=True)
-        parser.add_argument("--engine", required=True, help="tensorflow or openai")
-        parser.add_argument("--source", required=True, help="a SavedModel's folder, or an upstream's address")
+        parser.add_argument("--engine", required=True, help="tensorflow, openai, oip or ray")
+        parser.add_argument(
+            "--source",
+            required=True,
+            help="a folder (SavedModel, KerasHub, Hugging Face), a .keras file, hf://org/name, or an upstream's address",
+        )
         parser.add_argument("--upstream-model", help="what the upstream calls the model")
         parser.add_argument("--upstream-key-env", metavar="VAR", help="the variable that holds the upstream's key")
+        parser.add_argument("--max-output-tokens", type=int, help="of an upstream's answer")
+        parser.add_argument("--queue-max", type=int, help="requests that may wait for the model")
+        parser.add_argument("--deadline", type=float, dest="deadline_s", metavar="SECONDS", help="an answer may take")
         parser.add_argument("--price-request", metavar="USD")
         parser.add_argument("--price-input", metavar="USD", help="a million input tokens")
         parser.add_argument("--price-output", metavar="USD", help="a million output tokens")
@@ -48,7 +57,7 @@ class Command(BaseCommand):
                 )
                 if given[option] is not None
             }
-            options = {key: given[key] for key in ("upstream_model", "upstream_key_env") if given[key]}
+            options = {key: given[key] for key in _OPTIONS if given[key]}
             with transaction.atomic():
                 publisher = Workspace.objects.filter(slug=slug).first()
                 if publisher is None:
@@ -59,7 +68,7 @@ class Command(BaseCommand):
                     publisher, name, given["task"], given["engine"], given["source"], rates=rates, options=options
                 )
                 for target in dict.fromkeys(given["replica"]):
-                    Replica.objects.create(version=version, target=target.rstrip("/"))
+                    replicas.add(version, target)
         except Problem as error:
             raise CommandError(error.message, returncode=2) from error
         except ValidationError as error:

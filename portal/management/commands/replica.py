@@ -20,13 +20,14 @@ class Command(BaseCommand):
         parser.add_argument("action", choices=("list", "add", "drain", "remove"))
         parser.add_argument("model", metavar="PUBLISHER/NAME[@VERSION]")
         parser.add_argument("target", metavar="URL", nargs="?")
+        parser.add_argument("--engine", default="", help="of the replica, where it is not the version's")
 
-    def handle(self, *args: Any, action: str, model: str, target: str | None, **options: Any) -> None:
+    def handle(self, *args: Any, action: str, model: str, target: str | None, engine: str, **options: Any) -> None:
         version = _version(model)
         if action != "list" and not target:
             raise CommandError("Name the replica's URL.", returncode=2)
         if action == "add":
-            replicas.add(version, str(target))
+            replicas.add(version, str(target), engine)
         elif action != "list":
             replica = Replica.objects.filter(version=version, target=str(target).rstrip("/")).first()
             if replica is None:
