@@ -7,7 +7,7 @@ PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes --no-de
 QUIET := $(shell test -t 1 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock screenshots messages
+.PHONY: help run test test-ray bench lint format lock screenshots messages
 
 help: ## print this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -18,6 +18,10 @@ run: $(VENV)/app ## set everything up and start the marketplace
 test: $(VENV)/dev ## set everything up and run all tests
 	@$(PY) -m tests.chromium
 	@$(PY) -m pytest
+
+test-ray: $(VENV)/dev ## the same on a real local Ray cluster (installs Ray, an optional extra)
+	@$(PIP) $(QUIET) -r requirements/ray.txt
+	@$(PY) -m pytest -q tests/drills/test_on_a_ray_cluster.py
 
 lint: $(VENV)/dev ## style, types, import contracts, deployment checks, missing migrations
 	$(VENV)/bin/ruff check .
@@ -44,7 +48,7 @@ messages: $(VENV)/dev ## collect the strings to translate, and compile the trans
 
 lock: $(VENV)/dev ## solve the requirements anew
 	@$(PY) -m pip install --quiet uv
-	@cd requirements && for f in app dev; do ../$(VENV)/bin/uv pip compile --quiet --override left-out.txt --upgrade --universal --python-version 3.11 \
+	@cd requirements && for f in app dev ray; do ../$(VENV)/bin/uv pip compile --quiet --override left-out.txt --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $$f.in -o $$f.txt; done
 
 $(VENV)/bin/python:

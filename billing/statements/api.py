@@ -52,6 +52,8 @@ def _shown(event: UsageEvent) -> dict[str, Any]:
         "id": event.id,
         "object": "usage_event",
         "request_id": event.request_id,
+        "operation_id": event.operation_id or None,
+        "status": event.status,
         "created_at": event.recorded_at.isoformat(),
         "model": event.model,
         "key": event.key_id or None,
@@ -61,6 +63,7 @@ def _shown(event: UsageEvent) -> dict[str, Any]:
         "cost_nanos": event.cost_nanos,
         "cost": money.decimal(event.cost_nanos),
         "latency_ms": event.latency_ms,
+        "first_token_ms": event.first_ms,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.pages import docs, home, keys, keys_api, probes, status
+from portal.pages import docs, home, keys, keys_api, openapi, probes, status
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -15,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/keys/<str:key_id>", keys_api.OneKey.as_view(), name="api_key"),
     path("v1/keys/<str:key_id>/rotate", keys_api.RotateKey.as_view(), name="api_rotate_key"),
     path("v1/tokens", keys_api.Tokens.as_view(), name="api_tokens"),
+    path("docs/api", openapi.reference, name="api_reference"),
+    path("openapi.json", openapi.openapi, name="openapi"),
     path("docs", docs.docs, name="docs"),
     path("status", status.status, name="status"),
     path("healthz", probes.healthz, name="healthz"),

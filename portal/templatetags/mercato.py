@@ -27,6 +27,12 @@ def json_attribute(value: Any) -> str:
 
 
 @register.filter
+def as_json(value: Any) -> str:
+    """A value as JSON for people to read."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+@register.filter
 def units(counted: dict[str, int]) -> str:
     """Units of a usage event: "1 request · 30 tokens"."""
     return " · ".join(f"{n} {name.replace('_', ' ')}{'s' if n != 1 else ''}" for name, n in counted.items())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,7 +32,9 @@ RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A head node on this machine."""
     address = f"127.0.0.1:{free_port()}"
-    env = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    # One token for the cluster and for who calls it; Ray would else look for one in the home folder.
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    env = dict(os.environ)
     place = Path("/tmp") / f"ray-{os.getpid()}"  # its sockets' names may not be long
     subprocess.run(
         [*RAY, "start", "--head", "--port", address.rpartition(":")[2], "--num-cpus", "4", "--temp-dir", str(place),

@@ -37,6 +37,8 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "switch_workspace": ("POST", "/settings/workspace", LOGIN, 302, 302, 302, 302),
     "mailbox": ("GET", "/dev/mailbox", 200, 200, 200, 200, 200),
     "docs": ("GET", "/docs", 200, 200, 200, 200, 200),
+    "api_reference": ("GET", "/docs/api", 200, 200, 200, 200, 200),
+    "openapi": ("GET", "/openapi.json", 200, 200, 200, 200, 200),
     "status": ("GET", "/status", 200, 200, 200, 200, 200),
     "healthz": ("GET", "/healthz", 200, 200, 200, 200, 200),
     "readyz": ("GET", "/readyz", 200, 200, 200, 200, 200),

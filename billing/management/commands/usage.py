@@ -37,6 +37,8 @@ class Command(BaseCommand):
                 "request_id": event.request_id,
                 "time": event.recorded_at.isoformat(),
                 "model": event.model,
+                "replica": event.replica,
+                "status": event.status,
                 "key": event.key_id,
                 "protocol": event.protocol,
                 "units": event.units,

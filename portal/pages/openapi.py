@@ -1,0 +1,225 @@
+"""The programming interface as an OpenAPI 3.1 document, made from the addresses that are there, and its page.
+
+https://spec.openapis.org/oas/v3.1.1. Paths, methods and summaries come from the views; bodies from SHAPES and the tasks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from billing.gate.models import Period
+from inference.api.oip.infer import Infer, OipView
+from inference.api.tfserving.predict import TfServingView
+from inference.later.batches import ENDPOINTS
+from marketplace.tasks import registry
+from marketplace.tasks.task import ModelSpec
+from portal.accounts.keys.scopes import SCOPES
+from portal.accounts.wire.view import KeyedView, json_answer
+
+Json = dict[str, Any]
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+_TEXT: Json = {"type": "string"}
+_MODEL: Json = {"type": "string", "description": "publisher/name, or publisher/name@version"}
+_LOOSE: Json = {"type": "object"}
+_MONEY: Json = {"type": "string", "pattern": r"^\d{1,9}(\.\d{1,9})?$", "description": "dollars"}
+# Statuses that any address may answer with, and why.
+PROBLEMS = {
+    400: "The body cannot be read.", 401: "No key, or one that opens nothing.", 402: "The budget does not cover it.",
+    403: "The key may not do this.", 404: "There is no such thing.", 405: "The address does not take that method.",
+    406: "No form of the answer is accepted.", 409: "It conflicts with another request.", 413: "The body is too large.",
+    415: "The body's type is not taken.", 422: "A field is wrong; `param` points at it.", 429: "A limit is reached.",
+    500: "A mistake on our side; it is logged.", 502: "The model's upstream fails.", 503: "Overloaded, or not ready.",
+    504: "The model did not answer in time.",
+}  # fmt: skip
+
+
+def _object(required: tuple[str, ...] = (), **properties: Json) -> Json:
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+def _of_task(name: str, **more: Json) -> Json:
+    """The body of a call by OpenAI's interface for a task."""
+    schema = registry.get(name).codec.input_schema(ModelSpec())
+    return {
+        **schema,
+        "properties": {"model": _MODEL, **schema["properties"], **more},
+        "required": ["model", *schema["required"]],
+        "additionalProperties": True,
+    }
+
+
+_KEY = _object(
+    name=_TEXT, rpm={"type": "integer"}, tpm={"type": "integer"}, concurrency={"type": "integer"},
+    scopes={"type": "array", "items": {"enum": list(SCOPES)}}, models={"type": "array", "items": _TEXT},
+    networks={"type": "array", "items": _TEXT}, expires_at={"type": ["string", "null"], "format": "date-time"},
+    caps={"type": "object", "properties": dict.fromkeys(Period.values, {"type": ["string", "null"]})},
+)  # fmt: skip
+_TENSOR = _object(
+    ("name", "shape", "datatype", "data"),
+    name=_TEXT, shape={"type": "array", "items": {"type": "integer", "minimum": 1}}, datatype=_TEXT, data={"type": "array"},
+)  # fmt: skip
+_WISHES = {"max_cost": _MONEY, "fallback_models": {"type": "array", "items": _TEXT}}
+
+
+@cache
+def _shapes() -> dict[str, Json]:
+    """Address name → JSON Schema of its body."""
+    chat = _of_task("chat", **_WISHES)
+    texts = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
+    message = _object(("role", "content"), role={"enum": ["user", "assistant"]}, content={"type": ["string", "array"]})
+    rows = _object(instances={"type": "array"}, inputs={}, signature_name=_TEXT)
+    shapes = {
+        "api_chat_completions": chat,
+        "api_quotes": chat,
+        "api_route": chat,
+        "api_completions": _object(("model", "prompt"), model=_MODEL, prompt=_TEXT, max_tokens={"type": "integer"}),
+        "api_responses": _object(("model", "input"), model=_MODEL, input={"type": ["string", "array"]}),
+        "api_embeddings": _object(
+            ("model", "input"), model=_MODEL, input=texts, encoding_format={"enum": ["float", "base64"]}
+        ),
+        "api_images": _of_task("image-generation"),
+        "api_messages": _object(
+            ("model", "max_tokens", "messages"),
+            model=_MODEL, max_tokens={"type": "integer", "minimum": 1},
+            messages={"type": "array", "items": message, "minItems": 1},
+        ),
+        "api_predictions": _object(("input",), input=_LOOSE, webhook=_TEXT, **_WISHES),
+        "oip_infer": _object(("inputs",), id=_TEXT, inputs={"type": "array", "items": _TENSOR, "minItems": 1}),
+        "api_keys": {**_KEY, "required": ["name"]},
+        "api_key": _KEY,
+        "api_rotate_key": _object(overlap_seconds={"type": "number", "minimum": 0}),
+        "api_tokens": _object(("model",), model=_MODEL, max_cost=_MONEY, expires_in={"type": "integer"}, origin=_TEXT),
+        "api_webhooks": _object(("url",), url=_TEXT, events={"type": "array", "items": _TEXT}),
+        "api_batches": _object(
+            ("input_file_id", "endpoint"),
+            input_file_id=_TEXT, endpoint={"enum": list(ENDPOINTS)}, completion_window={"const": "24h"}, max_cost=_MONEY,
+        ),
+    }  # fmt: skip
+    shapes["api_count_tokens"] = shapes["api_messages"]
+    shapes["oip_version_infer"] = shapes["oip_infer"]
+    for verb in ("predict", "classify", "regress"):
+        shapes |= dict.fromkeys((f"tfs_{verb}", f"tfs_version_{verb}", f"tfs_label_{verb}"), rows)
+    return shapes
+
+
+@cache
+def document() -> Json:
+    """The whole document."""
+    paths: dict[str, Json] = {}
+    for route, name, view in _routes():
+        path = "/" + _PARAMETER.sub(r"{\1}", route)
+        for method in ("get", "post", "patch", "delete"):
+            if method in view.http_method_names and hasattr(view, method):
+                paths.setdefault(path, {})[method] = _operation(route, name, view, method)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Mercato",
+            "version": settings.VERSION,
+            "description": "AI models over the protocols that tools already speak. Every answer carries x-request-id, "
+            "x-mercato-cost (dollars) and x-ratelimit-*; every POST takes an Idempotency-Key.",
+        },
+        "servers": [{"url": settings.SITE_URL}],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, mk_…"}},
+            "schemas": {"Error": _error(), "PlainError": _object(("error",), error=_TEXT, code=_TEXT)},
+        },
+    }
+
+
+def openapi(request: HttpRequest) -> HttpResponse:
+    """GET /openapi.json"""
+    return json_answer(document())
+
+
+def reference(request: HttpRequest) -> HttpResponse:
+    """GET /docs/api: the document for people."""
+    operations = [
+        {"path": path, "method": method.upper(), **operation}
+        for path, methods in document()["paths"].items()
+        for method, operation in methods.items()
+    ]
+    groups: dict[str, list[Json]] = {}
+    for operation in operations:
+        groups.setdefault(operation["tags"][0], []).append(operation)
+    return render(request, "portal/reference.html", {"groups": groups.items(), "problems": PROBLEMS.items()})
+
+
+def _routes(resolver: URLResolver | None = None) -> Iterator[tuple[str, str, type[KeyedView]]]:
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLResolver):
+            if not str(entry.pattern):
+                yield from _routes(entry)
+            continue
+        view = getattr(entry.callback, "view_class", None)
+        if isinstance(entry, URLPattern) and view is not None and issubclass(view, KeyedView):
+            yield str(entry.pattern), str(entry.name), view
+
+
+def _operation(route: str, name: str, view: type[KeyedView], method: str) -> Json:
+    summary = (view.__doc__ or name).strip().split("\n")[0].rstrip(".")
+    plain = issubclass(view, (OipView, TfServingView))
+    error = {"schema": {"$ref": f"#/components/schemas/{'PlainError' if plain else 'Error'}"}}
+    good: Json = {"description": "The answer.", "content": {"application/json": {"schema": {}}}}
+    if name in ("api_predictions",):
+        good["content"] |= {"application/xml": {"schema": {}}, "text/event-stream": {"schema": {}}}
+    if name in ("api_chat_completions", "api_completions", "api_responses", "api_messages", "api_prediction_events"):
+        good["content"]["text/event-stream"] = {"schema": {}}
+    if name == "api_file_content" or issubclass(view, Infer):
+        good["content"]["application/octet-stream"] = {"schema": {}}
+    operation: Json = {
+        "operationId": f"{name}_{method}",
+        "summary": summary,
+        "tags": [_tag(route)],
+        "parameters": [
+            {"name": parameter, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+            for parameter in _PARAMETER.findall(route)
+        ],
+        "responses": {
+            **{str(status): good for status in (200, 201, 202)},
+            **{
+                str(status): {"description": why, "content": {"application/json": error}}
+                for status, why in PROBLEMS.items()
+            },
+        },
+    }
+    if method in ("post", "patch"):
+        if name == "api_files":
+            upload = _object(
+                ("purpose", "file"), purpose={"const": "batch"}, file={"type": "string", "format": "binary"}
+            )
+            operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": upload}}}
+        elif name in _shapes():
+            body = {"schema": _shapes()[name]}
+            operation["requestBody"] = {"required": True, "content": {"application/json": body}}
+    return operation
+
+
+def _tag(route: str) -> str:
+    if route.startswith("v2"):
+        return "Open Inference Protocol"
+    if ":" in _PARAMETER.sub("", route) or "/metadata" in route or "/versions/" in route:
+        return "TensorFlow Serving"
+    first = route.split("/")[1]
+    return {"chat": "OpenAI", "completions": "OpenAI", "responses": "OpenAI", "embeddings": "OpenAI", "images": "OpenAI",
+            "files": "OpenAI", "batches": "OpenAI", "models": "Models and predictions", "predictions": "Models and predictions",
+            "messages": "Anthropic", "webhooks": "Webhooks", "quotes": "Before a call", "route": "Before a call"}.get(
+        first, "Keys and usage"
+    )  # fmt: skip
+
+
+def _error() -> Json:
+    details = _object(
+        ("message", "type", "code"), message=_TEXT, type=_TEXT, code=_TEXT, param={"type": ["string", "null"]}
+    )
+    return _object(("error",), error=details)
