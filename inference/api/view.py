@@ -98,17 +98,6 @@ class PredictionView(KeyedView):
         response.streaming_content = self.repeat.follow(response, parts, self._ended_well) if kept else parts
         return response
 
-    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """What a browser asks before it calls from another origin; the token itself is checked with the call."""
-        response = HttpResponse(status=204)
-        response["Access-Control-Allow-Origin"] = request._request.META.get("HTTP_ORIGIN", "*")
-        response["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
-        response["Access-Control-Allow-Headers"] = request._request.META.get(
-            "HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "authorization, content-type"
-        )
-        response["Access-Control-Max-Age"] = "600"
-        return response
-
     def handle_exception(self, exc: Exception) -> Any:
         if isinstance(exc, _Repeated):
             self.cost_nanos = None  # the kept headers tell

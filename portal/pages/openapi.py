@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver
 
 from billing.gate.models import Period
 from inference.api.oip.infer import Infer, OipView
@@ -162,7 +162,7 @@ def _routes(resolver: URLResolver | None = None) -> Iterator[tuple[str, str, typ
                 yield from _routes(entry)
             continue
         view = getattr(entry.callback, "view_class", None)
-        if isinstance(entry, URLPattern) and view is not None and issubclass(view, KeyedView):
+        if view is not None and issubclass(view, KeyedView):
             yield str(entry.pattern), str(entry.name), view
 
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import DatabaseError
 from django.http import Http404, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
 
 from portal.kit.errors import Problem
@@ -28,6 +29,8 @@ def as_problem(error: BaseException) -> Problem:
             return error
         case exceptions.UnsupportedMediaType():
             return Problem("Send the body as application/json.", code="unsupported_media_type", status=415)
+        case MultiPartParserError() | TooManyFieldsSent() | TooManyFilesSent():
+            return Problem("The form cannot be read: check its boundary and its number of parts.", code="invalid_form")
         case exceptions.MethodNotAllowed():
             return Problem("This address does not take that method.", code="method_not_allowed", status=405)
         case RequestDataTooBig():

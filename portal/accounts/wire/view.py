@@ -48,6 +48,17 @@ class KeyedView(APIView):
                 return
         raise KeyInvalid("Send an API key as 'Authorization: Bearer mk_…'; create one on /keys.")
 
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """What a browser asks before it calls from another origin; the token itself is checked with the call."""
+        response = HttpResponse(status=204)
+        response["Access-Control-Allow-Origin"] = request._request.META.get("HTTP_ORIGIN", "*")
+        response["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
+        response["Access-Control-Allow-Headers"] = request._request.META.get(
+            "HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "authorization, content-type"
+        )
+        response["Access-Control-Max-Age"] = "600"
+        return response
+
     def body(self, request: Request) -> Any:
         """The JSON of the body. Raises JsonInvalid, and 415 for another content type.
 
