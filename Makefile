@@ -19,6 +19,9 @@ test: $(VENV)/dev ## set everything up and run all tests
 	@$(PY) -m tests.chromium
 	@$(PY) -m pytest
 
+bench: $(VENV)/dev ## measure our speed; a table and plots in var/bench/ (needs wrk; 15 minutes)
+	@$(PY) -m benchmarks
+
 test-ray: $(VENV)/dev ## the same on a real local Ray cluster (installs Ray, an optional extra)
 	@$(PIP) $(QUIET) -r requirements/ray.txt
 	@$(PY) -m pytest -q tests/drills/test_on_a_ray_cluster.py

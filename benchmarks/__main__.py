@@ -67,7 +67,9 @@ def table(figures: dict[str, Any]) -> str:
     rows = [f"Measured {figures['when']} on {figures['machine']}; one core for the server, one for the load.", "",
             "| work | figure |", "|---|---|"]  # fmt: skip
     for row in figures.get("requests", {}).get("rows", []):
-        rows.append(f"| {row['work']}, {row['conns']} connections | {row['rps']:.0f} req/s, p50 {row['p50_ms']:.1f} ms, p99 {row['p99_ms']:.1f} ms |")
+        rows.append(
+            f"| {row['work']}, {row['conns']} connections | {row['rps']:.0f} req/s, p50 {row['p50_ms']:.1f} ms, p99 {row['p99_ms']:.1f} ms |"
+        )
     if "requests" in figures:
         rows.append(f"| gateway, added to a direct call at 1 connection | {figures['requests']['added_ms']:.2f} ms |")
     if "batching" in figures:
@@ -76,9 +78,13 @@ def table(figures: dict[str, Any]) -> str:
         rows.append(f"| 8 texts at once, beside one after the other | {figures['generation']['ratio']:.1f} × |")
     if "streams" in figures:
         s = figures["streams"]
-        rows.append(f"| {s['streams']} streams at {s['tokens_a_second']} tokens/s | {s['complete']} complete, first token +{s['added_first_ms']:.0f} ms, {s['kb_a_stream']:.0f} kB each |")
+        rows.append(
+            f"| {s['streams']} streams at {s['tokens_a_second']} tokens/s | {s['complete']} complete, first token +{s['added_first_ms']:.0f} ms, {s['kb_a_stream']:.0f} kB each |"
+        )
     if "growth" in figures:
-        rows.append(f"| a full database beside an empty one | {figures['growth']['share']:.0%} of its requests a second |")
+        rows.append(
+            f"| a full database beside an empty one | {figures['growth']['share']:.0%} of its requests a second |"
+        )
     return "\n".join(rows) + "\n"
 
 
@@ -94,7 +100,9 @@ def plot(figures: dict[str, Any]) -> None:
         for work in ("gateway", "predict"):
             own = [row for row in figures["requests"]["rows"] if row["work"] == work]
             axes.plot([row["conns"] for row in own], [row["rps"] for row in own], marker="o", label=work)
-        axes.set(xlabel="connections", ylabel="requests a second", xscale="log", ylim=(0, None), title="Throughput, one core")
+        axes.set(
+            xlabel="connections", ylabel="requests a second", xscale="log", ylim=(0, None), title="Throughput, one core"
+        )
         axes.legend()
         shown.tight_layout()
         shown.savefig(OUT / "requests.png", dpi=140)
@@ -108,7 +116,9 @@ def plot(figures: dict[str, Any]) -> None:
     if known:
         shown, axes = plt.subplots(figsize=(6, 3.6))
         axes.bar(list(known), [value for value, _ in known.values()], label="measured")
-        axes.scatter(list(known), [target for _, target in known.values()], marker="_", s=2000, color="black", label="target")
+        axes.scatter(
+            list(known), [target for _, target in known.values()], marker="_", s=2000, color="black", label="target"
+        )
         axes.legend()
         shown.tight_layout()
         shown.savefig(OUT / "targets.png", dpi=140)

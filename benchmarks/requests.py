@@ -51,7 +51,6 @@ def site_input(site: Site) -> dict[str, Any]:
         f"{site.url}/v2/models/bench/image", headers={"Authorization": f"Bearer {site.key}"}
     )
     with urllib.request.urlopen(request, timeout=20) as response:
-
         name = json.load(response)["inputs"][0]["name"]
     data = [round(((i * 37) % 17) / 16, 4) for i in range(64)]
     return {"inputs": [{"name": name, "shape": [1, 8, 8, 1], "datatype": "FP32", "data": data}]}

@@ -31,10 +31,9 @@ class Process:
     """A program in a group of its own, ended as a group."""
 
     def __init__(self, core: int, command: list[str], env: dict[str, str] | None = None) -> None:
-        self._log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [*pinned(core), *command], cwd=ROOT, env={**os.environ, **(env or {})}, stdout=self._log,
-            stderr=subprocess.STDOUT, start_new_session=True,
+            [*pinned(core), *command], cwd=ROOT, env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
 
     def stop(self) -> None:
@@ -44,7 +43,6 @@ class Process:
                 self.process.wait(8)
             except (ProcessLookupError, subprocess.TimeoutExpired):
                 continue
-        self._log.close()
 
 
 class Site:
@@ -77,7 +75,9 @@ class Site:
         self.wait(f"{self.url}/healthz")
         return web
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for process in reversed(self._running):
             process.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -85,7 +85,11 @@ class Site:
     def manage(self, *arguments: str) -> str:
         """A command's output."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env={**os.environ, **self.env}, capture_output=True, text=True
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.env},
+            capture_output=True,
+            text=True,
         )
         if done.returncode:
             raise SystemExit(f"manage.py {' '.join(arguments)}: {done.stderr[-2000:]}")

@@ -22,7 +22,10 @@ def _event(choices: list[Any], **more: Any) -> bytes:
 
 _CHUNK = _event([{"index": 0, "delta": {"content": "word "}, "finish_reason": None}])
 _LAST = _event([{"index": 0, "delta": {}, "finish_reason": "stop"}])
-_END = _event([], usage={"prompt_tokens": 9, "completion_tokens": TOKENS, "total_tokens": 9 + TOKENS}) + b"data: [DONE]\n\n"
+_END = (
+    _event([], usage={"prompt_tokens": 9, "completion_tokens": TOKENS, "total_tokens": 9 + TOKENS})
+    + b"data: [DONE]\n\n"
+)
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
