@@ -72,6 +72,6 @@ def serving() -> Handler:
 
     warmup.start()
     probing.start()
-    # A thread that has its answer waits this long at most for one that computes; five times less than Python's default.
-    sys.setswitchinterval(0.001)
+    # A thread that has its answer waits this long at most for one that computes.
+    sys.setswitchinterval(0.002)
     return application

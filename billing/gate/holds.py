@@ -22,6 +22,8 @@ from billing.gate.caps import is_capped
 
 IDLE_S = 10.0  # an unused lease goes back after this
 TEND_EVERY_S = 2.0
+SOON_S = 1.0  # who borrows again within this is lent twice as much, …
+MOST_BLOCKS = 64  # … up to so many of settings.LEASE_BLOCK_NANOS
 DRY_S = 1.0  # how long a funding that could not cover a hold is passed over while another can
 
 
@@ -46,6 +48,8 @@ class Purse:
     current: dict[str, Lent] = field(default_factory=dict)
     retired: list[Lent] = field(default_factory=list)
     dry_until: dict[str, float] = field(default_factory=dict)
+    blocks: int = 1
+    borrowed_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,9 @@ def _borrow(purse: Purse, workspace_id: str, key_id: str, wanted: int, now: floa
         if now >= lent.retires_at:
             purse.retired.append(purse.current.pop(funding))
     own = {funding: (lent.lease_id, lent.left_nanos) for funding, lent in purse.current.items()}
-    loan = leases.borrow(workspace_id, key_id, wanted, own, _process)
+    purse.blocks = min(purse.blocks * 2, MOST_BLOCKS) if now - purse.borrowed_at < SOON_S else 1
+    purse.borrowed_at = now
+    loan = leases.borrow(workspace_id, key_id, wanted, own, _process, purse.blocks * settings.LEASE_BLOCK_NANOS)
     for funding in leases.FUNDINGS[: leases.FUNDINGS.index(loan.funding)]:
         purse.dry_until[funding] = now + DRY_S
     found = purse.current.get(loan.funding)

@@ -39,11 +39,13 @@ class Loan:
     ends_in_s: float  # it must not be used for longer: then a period of a cap ends
 
 
-def borrow(workspace_id: str, key_id: str, wanted: int, own: Mapping[str, tuple[str, int]], process: str) -> Loan:
+def borrow(
+    workspace_id: str, key_id: str, wanted: int, own: Mapping[str, tuple[str, int]], process: str, block_nanos: int
+) -> Loan:
     """Budget for a hold of `wanted` nano-dollars, in the first funding that can cover it.
 
     `own`: funding → (open lease of this process, what is left of it); such a lease is grown instead of opening another.
-    A block larger than wanted is lent where there is plenty, and less and less as the budget runs out.
+    `block_nanos`, more than wanted, is lent where there is plenty, and less and less as the budget runs out.
     Locks the workspace's funding accounts, then the key's cap. Raises NoBudget with what would fit.
     """
     with transaction.atomic():
@@ -65,7 +67,7 @@ def borrow(workspace_id: str, key_id: str, wanted: int, own: Mapping[str, tuple[
             if left + max(available, 0) < wanted:
                 fits = max(fits, left + max(available, 0))
                 continue
-            block = min(settings.LEASE_BLOCK_NANOS, available // 4)
+            block = min(block_nanos, available // 4)
             added = min(max(wanted - left, block), available)
             lease = _lend(workspace_id, key_id, funding, added, lease_id, process)
             caps.lend(limits, added)

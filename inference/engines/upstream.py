@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -17,10 +18,14 @@ from urllib.parse import urlsplit
 import httptools
 
 MOST_BYTES = 32 * 1024**2  # of a whole answer
-MOST_KEPT = 64  # idle connections to one upstream
+MOST_KEPT = 512  # idle connections to one upstream
 KEPT_S = 20.0  # servers close idle connections; most wait longer than this
 READ = 65_536
 CONNECT_S = 5.0
+# Every part that is passed on costs two turns at the interpreter's lock, whatever its size. Among many streams each
+# therefore rests a little after a part, and finds more in the next one; a first part is never late.
+EASY = 64  # streams that need no rest
+REST_S, MOST_REST_S = 0.0003, 0.2  # for each stream more; at most
 
 
 class UpstreamGone(Exception):
@@ -31,11 +36,33 @@ class UpstreamGone(Exception):
         self.timed_out = timed_out
 
 
+class Connection:
+    """A socket that blocks, for so long at most as the kernel was told.
+
+    Python's own timeouts poll before each read: twice the calls, and twice the turns at the interpreter's lock.
+    """
+
+    def __init__(self, made: Any) -> None:
+        made.settimeout(None)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = made
+        self._patience = 0.0
+        self.send, self.recv, self.close = made.sendall, made.recv, made.close
+
+    def wait(self, seconds: float) -> None:
+        """Sends and reads end after so many seconds without progress."""
+        if seconds != self._patience:
+            self._patience = seconds
+            told = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 0)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, told)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, told)
+
+
 class Answer:
     """One answer on a connection. Its callbacks are httptools' protocol."""
 
-    def __init__(self, connection: socket.socket, ends: float) -> None:
-        self._socket = connection
+    def __init__(self, connection: Connection, ends: float) -> None:
+        self.connection = connection
         self._ends = ends
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
@@ -71,12 +98,12 @@ class Answer:
     def head(self) -> None:
         """Reads until the headers are there. Raises UpstreamGone."""
         while not self.headed:
-            self._feed(self._ends - time.monotonic())
+            self._feed()
 
     def whole(self) -> bytes:
         """The body. Raises UpstreamGone, also for one larger than MOST_BYTES."""
         while not self.done:
-            self._feed(self._ends - time.monotonic())
+            self._feed()
             if sum(map(len, self._body)) > MOST_BYTES:
                 raise UpstreamGone
         return b"".join(self._body)
@@ -86,31 +113,36 @@ class Answer:
 
         What lies in the socket comes in one part: a reader that is behind gets more at a time. Raises UpstreamGone.
         """
-        while True:
-            if self._body:
-                joined = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-                self._body = []
-                yield joined
-            if self.done:
-                return
-            left = self._ends - time.monotonic()
-            try:
-                self._feed(min(left, idle_s))
-            except UpstreamGone as gone:
-                if not gone.timed_out or left <= idle_s:
-                    raise
-                yield b""
-
-    def _feed(self, timeout_s: float) -> None:
-        if timeout_s <= 0:
-            raise UpstreamGone(timed_out=True)
+        self.connection.wait(idle_s)
+        _crowd.add(self)
         try:
-            self._socket.settimeout(timeout_s)
-            data = self._socket.recv(READ)
-        except TimeoutError as error:
+            while True:
+                if self._body:
+                    joined = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+                    self._body = []
+                    yield joined
+                    if len(_crowd) > EASY:
+                        time.sleep(min((len(_crowd) - EASY) * REST_S, MOST_REST_S))
+                if self.done:
+                    return
+                try:
+                    self._feed()
+                except UpstreamGone as gone:
+                    if not gone.timed_out or time.monotonic() > self._ends:
+                        raise
+                    yield b""
+        finally:
+            _crowd.discard(self)
+
+    def _feed(self) -> None:
+        try:
+            data = self.connection.recv(READ)
+        except (BlockingIOError, TimeoutError, ssl.SSLWantReadError) as error:
             raise UpstreamGone(timed_out=True) from error
         except OSError as error:
             raise UpstreamGone from error
+        if time.monotonic() > self._ends:  # each read may wait anew: all of them together may not
+            raise UpstreamGone(timed_out=True)
         self.begun = True
         try:
             if data:
@@ -121,6 +153,9 @@ class Answer:
                 raise UpstreamGone
         except httptools.HttpParserError as error:
             raise UpstreamGone from error
+
+
+_crowd: set[Answer] = set()  # streams that are being read
 
 
 class Upstream:
@@ -136,7 +171,7 @@ class Upstream:
         self._fixed = "".join(
             f"{name}: {value}\r\n" for name, value in {"Host": named, "User-Agent": "mercato", **headers}.items()
         )
-        self._kept: deque[tuple[float, socket.socket]] = deque(maxlen=MOST_KEPT)
+        self._kept: deque[tuple[float, Connection]] = deque(maxlen=MOST_KEPT)
 
     def ask(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, timeout_s: float = 60
@@ -153,8 +188,8 @@ class Upstream:
             connection, kept = self._connection(min(timeout_s, CONNECT_S))
             answer = Answer(connection, ends)
             try:
-                connection.settimeout(timeout_s)
-                connection.sendall(sent)
+                connection.wait(timeout_s)
+                connection.send(sent)
                 answer.head()
                 return answer
             except (OSError, UpstreamGone) as error:
@@ -169,16 +204,16 @@ class Upstream:
     def finish(self, answer: Answer) -> None:
         """Ends an answer: its connection is kept if all of it was read, else closed, which tells the upstream to stop."""
         if answer.reusable:
-            self._kept.append((time.monotonic() + KEPT_S, answer._socket))
+            self._kept.append((time.monotonic() + KEPT_S, answer.connection))
         else:
-            answer._socket.close()
+            answer.connection.close()
 
     def close(self) -> None:
         """Closes the idle connections."""
         while self._kept:
             self._kept.pop()[1].close()
 
-    def _connection(self, timeout_s: float) -> tuple[socket.socket, bool]:
+    def _connection(self, timeout_s: float) -> tuple[Connection, bool]:
         """A connection, and whether it was used before."""
         while self._kept:
             try:
@@ -190,11 +225,10 @@ class Upstream:
             kept.close()
         try:
             made: Any = socket.create_connection((self._host, self._port), timeout_s)
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
                 made = self._tls.wrap_socket(made, server_hostname=self._host)
         except TimeoutError as error:
             raise UpstreamGone(timed_out=True) from error
         except OSError as error:
             raise UpstreamGone from error
-        return made, False
+        return Connection(made), False
