@@ -12,7 +12,7 @@ DATATYPES = {
     "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "FP16": "float16", "FP32": "float32", "FP64": "float64",
     "BYTES": "str",
 }  # fmt: skip
-_MODELS = "/v2/models/"
+MODELS = "/v2/models/"
 
 
 def place_of(target: str, model: str) -> tuple[str, str]:
@@ -21,7 +21,7 @@ def place_of(target: str, model: str) -> tuple[str, str]:
     `target` is a server's address (`http://host:8000`, also with `/v2`), which has `model` under this name, or the
     model's own address (`http://host:8000/v2/models/resnet/versions/2`).
     """
-    root, found, named = target.rstrip("/").partition(_MODELS)
+    root, found, named = target.rstrip("/").partition(MODELS)
     if found:
-        return root, _MODELS + named
-    return root.removesuffix("/v2"), _MODELS + quote(model)
+        return root, MODELS + named
+    return root.removesuffix("/v2"), MODELS + quote(model)

@@ -8,69 +8,301 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import tritonclient.http as triton
 
 from tests.fixtures.servers import free_port
-from tests.fixtures.serving import Installation
+from tests.fixtures.serving import EMAIL, Installation, Upstream
 from tests.fixtures.working import until
+from tests.house.tree import ROOT
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: make test-ray"),
 ]
 INFER = {"inputs": [{"name": "x", "shape": [2, 3], "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6]}]}
-RAY = [sys.executable, "-m", "ray.scripts.scripts"]
+KEY = "a-key-of-the-cluster"
+
+
+class Cluster:
+    """A head node on this machine, in a process group of its own; its state is in a folder that goes with it."""
+
+    def __init__(self) -> None:
+        self.port, self.serve_port = free_port(), free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.serve_port}"
+        self._folder = tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True)  # sockets' names are short
+        # One token for the cluster and for who commands it; Ray would else look for one in the home folder.
+        self.variables = {
+            "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_SERVE_KEY": KEY,
+        }  # fmt: skip
+        os.environ |= self.variables
+        self._log = Path(self._folder.name, "head.log")
+        log = self._log.open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--port", str(self.port),
+             "--num-cpus", "4", "--temp-dir", self._folder.name, "--include-dashboard", "false", "--disable-usage-stats"],
+            stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        log.close()
+        until(self._answers, 60)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self._log.read_text()[-3000:]
+        return "Ray runtime started" in self._log.read_text()
+
+    def stop(self) -> None:
+        """As a power cut would; ends what it started, and nothing else that may be Ray's on this machine."""
+        for pid in [self.process.pid, *_descendants(self.process.pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(10)
+        self._folder.cleanup()
+        for name in self.variables:
+            os.environ.pop(name, None)
+
+
+def _descendants(pid: int) -> list[int]:
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found = [pid]
+    for known in found:
+        found += [child for child, parent in parents.items() if parent == known]
+    return found[1:]
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A head node on this machine."""
-    address = f"127.0.0.1:{free_port()}"
-    # One token for the cluster and for who calls it; Ray would else look for one in the home folder.
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    env = dict(os.environ)
-    place = Path("/tmp") / f"ray-{os.getpid()}"  # its sockets' names may not be long
-    subprocess.run(
-        [*RAY, "start", "--head", "--port", address.rpartition(":")[2], "--num-cpus", "4", "--temp-dir", str(place),
-         "--include-dashboard", "false", "--disable-usage-stats"],
-        check=True, capture_output=True, env=env, timeout=120,
+def cluster() -> Iterator[Cluster]:
+    made = Cluster()
+    yield made
+    if made.process.poll() is None:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def here(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, saved_model: Path) -> Iterator[Installation]:
+    """An installation that knows the cluster's key, with `near/doubler` and `near/second`."""
+    made = Installation(tmp_path_factory.mktemp("near"), Upstream())
+    made.manage("migrate", "-v0")
+    made.manage("create_account", EMAIL, "--password", "bench-Passw0rd!", "--credit", "100")
+    made.key = made.manage("create_key", EMAIL, "--rpm", "0")
+    for name in ("doubler", "second"):
+        add(made, name, saved_model)
+    made.start()
+    yield made
+    made.stop()
+    made.upstream.shutdown()
+    made.upstream.server_close()
+
+
+def add(installation: Installation, name: str, folder: Path) -> None:
+    installation.manage(
+        "add_model", f"near/{name}", "--task", "tensor", "--engine", "tensorflow", "--source", str(folder),
+        "--price-request", "0.0001",
     )  # fmt: skip
-    yield address
-    subprocess.run([*RAY, "stop", "--force"], capture_output=True, env=env, timeout=60)
 
 
-def replicas_of(installation: Installation, used: int) -> set[str]:
-    return {event["replica"] for event in installation.used()["events"][used:]}
+def deploy(installation: Installation, cluster: Cluster, *models: str, fails: int = 0) -> Any:
+    said = installation.manage(
+        "deploy_ray", *models, "--address", cluster.address, "--port", str(cluster.serve_port), "--cpus", "0.5",
+        "--most", "2", fails=fails,
+    )  # fmt: skip
+    return said if fails else json.loads(said.splitlines()[-1])
 
 
-def test_a_deployed_model_answers_from_the_cluster_and_here_when_it_is_gone(
-    installation: Installation, cluster: str
+def replicas_of(installation: Installation, model: str) -> dict[str, str]:
+    """Targets of the active ones by id."""
+    listed = json.loads(installation.manage("replica", "list", model).splitlines()[-1])
+    return {row["id"]: row["target"] for row in listed if row["state"] == "active"}
+
+
+def asked(url: str, body: Any = None, key: str = KEY) -> tuple[int, Any]:
+    """Status and JSON of the cluster itself."""
+    request = urllib.request.Request(
+        url, None if body is None else json.dumps(body).encode(), {"Authorization": f"Bearer {key}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def served_by(installation: Installation, model: str, count: int) -> set[str]:
+    """The replicas that answered so many calls at once; all of them rightly."""
+
+    def call(number: int) -> str:
+        rows = [[number, 1, 2]] * (1 + number % 3)
+        body = {"inputs": [{"name": "x", "shape": [len(rows), 3], "datatype": "FP32", "data": rows}]}
+        status, answer, headers = installation.call(f"/v2/models/{model}/infer", body)
+        assert status == 200, answer
+        assert {o["name"]: o["data"] for o in answer["outputs"]}["sum"] == [number + 3] * len(rows)
+        return headers["x-request-id"]
+
+    with ThreadPoolExecutor(16) as pool:
+        ids = set(pool.map(call, range(count)))
+    events = [event for event in installation.used()["events"] if event["request_id"] in ids]
+    assert len(events) == count, "each was billed once"
+    return {event["replica"] for event in events}
+
+
+def test_a_deployed_model_answers_from_the_cluster_and_from_here(here: Installation, cluster: Cluster) -> None:
+    told = deploy(here, cluster, "near/doubler")
+    assert told == {"url": cluster.url, "models": ["near/doubler"]}
+    places = replicas_of(here, "near/doubler")
+    assert f"{cluster.url}/v2/models/near/doubler/versions/1" in places.values()
+    assert len(places) == 2
+    time.sleep(1.1)  # the web process reads its places anew every second
+    assert served_by(here, "near/doubler", 200) == set(places)
+
+
+def test_deploying_again_changes_nothing_and_another_model_leaves_the_first_alone(
+    here: Installation, cluster: Cluster
 ) -> None:
-    port = free_port()
-    arguments = ("deploy_ray", "bench/doubler", "--address", cluster, "--port", str(port), "--most", "2")
-    told = json.loads(installation.manage(*arguments).splitlines()[-1])
-    assert told == {"url": f"http://127.0.0.1:{port}", "models": ["bench/doubler"]}
-    assert json.loads(installation.manage(*arguments).splitlines()[-1]) == told, "and again"
-    listed = json.loads(installation.manage("replica", "list", "bench/doubler"))
-    assert [row["state"] for row in listed] == ["active", "active"]
-    on_ray = next(row["id"] for row in listed if row["target"].startswith("http"))
-    used = len(installation.used()["events"])
+    before, began = replicas_of(here, "near/doubler"), time.monotonic()
+    assert deploy(here, cluster, "near/doubler")["models"] == ["near/doubler"]
+    again_s = time.monotonic() - began
+    assert replicas_of(here, "near/doubler") == before
+    began = time.monotonic()
+    assert deploy(here, cluster)["models"] == ["near/doubler", "near/second"]
+    assert again_s < time.monotonic() - began, "what runs already is not started again"
+    for name in ("doubler", "second"):
+        status, answer = asked(f"{cluster.url}/v2/models/near/{name}/infer", INFER)
+        assert (status, answer["outputs"][1]["data"]) == (200, [6, 15]), answer
 
-    def from_ray() -> bool:
-        for _ in range(10):
-            status, answer, _ = installation.call("/v2/models/bench/doubler/infer", INFER)
-            assert status == 200, answer
-            assert {o["name"]: o["data"] for o in answer["outputs"]}["sum"] == [6, 15]
-        return on_ray in replicas_of(installation, used)
 
-    until(from_ray, 60)
-    subprocess.run([*RAY, "stop", "--force"], capture_output=True, timeout=60)
-    statuses = {installation.call("/v2/models/bench/doubler/infer", INFER)[0] for _ in range(30)}
-    assert statuses == {200}
-    installation.manage("replica", "remove", "bench/doubler", told["url"])
+def test_the_cluster_speaks_the_protocol_to_others_clients(here: Installation, cluster: Cluster) -> None:
+    client = triton.InferenceServerClient(f"127.0.0.1:{cluster.serve_port}")
+    headers = {"Authorization": f"Bearer {KEY}"}
+    assert client.is_server_live()
+    assert client.is_server_ready()
+    assert client.is_model_ready("near/doubler", headers=headers)
+    assert client.get_model_metadata("near/doubler", headers=headers)["inputs"] == [
+        {"name": "x", "datatype": "FP32", "shape": [-1, 3]}
+    ]
+    rows = np.random.default_rng(7).normal(size=(5, 3)).astype(np.float32)
+    for binary in (True, False):
+        given = triton.InferInput("x", [5, 3], "FP32")
+        given.set_data_from_numpy(rows, binary_data=binary)
+        wanted = [triton.InferRequestedOutput("doubled", binary_data=binary)]
+        answer = client.infer("near/doubler", [given], outputs=wanted, headers=dict(headers), request_id="mine")
+        np.testing.assert_array_equal(answer.as_numpy("doubled"), rows * 2)
+        assert answer.get_response()["id"] == "mine"
+        assert [output["name"] for output in answer.get_response()["outputs"]] == ["doubled"]
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "key", "status", "says"),
+    [
+        ("near/doubler/infer", INFER, "another", 401, "key"),
+        ("near/doubler", None, "", 401, "key"),
+        ("near/doubler/versions/2/infer", INFER, KEY, 404, "Version 1"),
+        ("near/nothing", None, KEY, 404, "no such model"),
+        ("near/doubler/infer", {"inputs": []}, KEY, 400, "missing input x"),
+        ("near/doubler/infer", {"inputs": [{**INFER["inputs"][0], "shape": [3, 2]}]}, KEY, 400, "shape [-1, 3]"),
+        ("near/doubler/infer", {"inputs": [{**INFER["inputs"][0], "datatype": "INT32"}]}, KEY, 400, "FP32"),
+        ("near/doubler/infer", {"inputs": [{**INFER["inputs"][0], "data": [1]}]}, KEY, 400, "no inference request"),
+        ("near/doubler/infer", [1], KEY, 400, "no inference request"),
+    ],
+)
+def test_what_the_cluster_refuses_it_explains(
+    here: Installation, cluster: Cluster, path: str, body: Any, key: str, status: int, says: str
+) -> None:
+    got, answer = asked(f"{cluster.url}/v2/models/{path}", body, key)
+    assert got == status, answer
+    assert says in answer["error"]
+
+
+def test_a_new_version_takes_the_place_and_the_old_one_is_answered_by_itself(
+    here: Installation, cluster: Cluster, saved_model: Path
+) -> None:
+    add(here, "second", saved_model)
+    deploy(here, cluster, "near/second")
+    assert f"{cluster.url}/v2/models/near/second/versions/2" in replicas_of(here, "near/second@2").values()
+    assert not any(target.startswith("http") for target in replicas_of(here, "near/second@1").values())
+    assert asked(f"{cluster.url}/v2/models/near/second/versions/1/infer", INFER)[0] == 404
+    status, answer, _ = here.call("/v2/models/near/second/versions/1/infer", INFER)
+    assert (status, answer["model_version"]) == (200, "1")
+
+
+def test_what_is_not_there_to_deploy_is_said_so(here: Installation, cluster: Cluster) -> None:
+    assert "There is no model" in deploy(here, cluster, "near/nothing", fails=2)
+    nobody = f"127.0.0.1:{free_port()}"
+    # Ray itself tries for a while.
+    assert "No Ray cluster answers" in here.manage("deploy_ray", "near/doubler", "--address", nobody, fails=2)
+    wrong = free_port()
+    said = here.manage("deploy_ray", "--address", cluster.address, "--port", str(wrong), "near/doubler", fails=1)
+    assert "does not answer at" in said
+    assert not any(str(wrong) in target for target in replicas_of(here, "near/doubler").values())
+
+
+def test_a_model_taken_off_the_cluster_is_answered_here(here: Installation, cluster: Cluster) -> None:
+    here.manage(
+        "deploy_ray", "near/second", "--remove", "--address", cluster.address, "--port", str(cluster.serve_port)
+    )
+    assert until(lambda: asked(f"{cluster.url}/v2/models/near/second")[0] == 404)
+    time.sleep(1.1)
+    assert len(served_by(here, "near/second", 20)) == 1
+
+
+def test_the_config_for_other_machines_is_one_that_serve_takes(here: Installation, tmp_path: Path) -> None:
+    from ray.serve.schema import ServeDeploySchema
+
+    file = tmp_path / "serve.json"
+    here.manage("deploy_ray", "--write", str(file), "--models-dir", "/models", "--port", "8200")
+    config = ServeDeploySchema.parse_obj(json.loads(file.read_text()))
+    assert [one.name for one in config.applications] == ["mercato", "near.doubler", "near.second"]
+    assert config.applications[1].args["folder"].startswith("/models/near/doubler/")
+    assert KEY not in file.read_text()
+    built = (
+        "import json, sys; from ray.serve._private.api import call_user_app_builder_with_args_if_necessary as build\n"
+    )
+    built += "import mercato_serve as m; from ray.serve.deployment import Application\n"
+    built += "for one in json.load(open(sys.argv[1]))['applications']:\n"
+    built += "    app = build(getattr(m, one['import_path'].split(':')[1]), one['args']); assert isinstance(app, Application)"
+    subprocess.run([sys.executable, "-c", built, str(file)], cwd=ROOT / "deploy" / "ray", check=True, timeout=60)
+
+
+def test_when_the_cluster_goes_no_request_fails(here: Installation, cluster: Cluster) -> None:
+    on_ray = next(i for i, target in replicas_of(here, "near/doubler").items() if target.startswith("http"))
+    time.sleep(1.1)
+    assert on_ray in served_by(here, "near/doubler", 100)
+    statuses: list[int] = []
+    gone = threading.Event()
+
+    def keep_calling() -> None:
+        while not gone.is_set():
+            statuses.append(here.call("/v2/models/near/doubler/infer", INFER)[0])
+
+    threads = [threading.Thread(target=keep_calling) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    cluster.stop()
+    time.sleep(1)
+    gone.set()
+    for thread in threads:
+        thread.join()
+    assert len(statuses) > 20
+    assert set(statuses) == {200}
+    assert on_ray not in served_by(here, "near/doubler", 50)
