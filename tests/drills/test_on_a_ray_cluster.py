@@ -6,19 +6,14 @@ Runs where Ray is installed: `make test-ray`.
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,7 +22,7 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 
-from tests.fixtures.servers import free_port
+from tests.fixtures.ray import KEY, Cluster
 from tests.fixtures.serving import EMAIL, Installation, Upstream
 from tests.fixtures.working import until
 from tests.house.tree import ROOT
@@ -37,65 +32,6 @@ pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: make test-ray"),
 ]
 INFER = {"inputs": [{"name": "x", "shape": [2, 3], "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6]}]}
-KEY = "a-key-of-the-cluster"
-
-
-class Cluster:
-    """A head node on this machine, in a process group of its own; its state is in a folder that goes with it."""
-
-    def __init__(self) -> None:
-        self.port, self.serve_port = free_port(), free_port()
-        self.address = f"127.0.0.1:{self.port}"
-        self.url = f"http://127.0.0.1:{self.serve_port}"
-        self._folder = tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True)  # sockets' names are short
-        # One token for the cluster and for who commands it; Ray would else look for one in the home folder.
-        self.variables = {
-            "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32),
-            "RAY_SERVE_KEY": KEY,
-        }  # fmt: skip
-        os.environ |= self.variables
-        self._log = Path(self._folder.name, "head.log")
-        log = self._log.open("wb")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--port", str(self.port),
-             "--num-cpus", "4", "--temp-dir", self._folder.name, "--include-dashboard", "false", "--disable-usage-stats"],
-            stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-        log.close()
-        until(self._answers, 60)
-
-    def _answers(self) -> bool:
-        assert self.process.poll() is None, self._log.read_text()[-3000:]
-        return "Ray runtime started" in self._log.read_text()
-
-    def stop(self) -> None:
-        """As a power cut would; ends what it started, and nothing else that may be Ray's on this machine."""
-        for pid in [self.process.pid, *_descendants(self.process.pid)]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.wait(10)
-        self._folder.cleanup()
-        for name in self.variables:
-            os.environ.pop(name, None)
-
-
-def _descendants(pid: int) -> list[int]:
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    found = [pid]
-    for known in found:
-        found += [child for child, parent in parents.items() if parent == known]
-    return found[1:]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    made = Cluster()
-    yield made
-    if made.process.poll() is None:
-        made.stop()
 
 
 @pytest.fixture(scope="module")
@@ -121,12 +57,18 @@ def add(installation: Installation, name: str, folder: Path) -> None:
     )  # fmt: skip
 
 
-def deploy(installation: Installation, cluster: Cluster, *models: str, fails: int = 0) -> Any:
-    said = installation.manage(
-        "deploy_ray", *models, "--address", cluster.address, "--port", str(cluster.serve_port), "--cpus", "0.5",
-        "--most", "2", fails=fails,
+def deploying(installation: Installation, cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", "deploy_ray", "--address", cluster.address, "--port", str(cluster.serve_port),
+         "--cpus", "0.5", "--most", "2", *arguments],
+        cwd=ROOT, env=installation.env, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    return said if fails else json.loads(said.splitlines()[-1])
+
+
+def deploy(installation: Installation, cluster: Cluster, *arguments: str) -> Any:
+    done = deploying(installation, cluster, *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def replicas_of(installation: Installation, model: str) -> dict[str, str]:
@@ -166,29 +108,36 @@ def served_by(installation: Installation, model: str, count: int) -> set[str]:
     return {event["replica"] for event in events}
 
 
-def test_a_deployed_model_answers_from_the_cluster_and_from_here(here: Installation, cluster: Cluster) -> None:
-    told = deploy(here, cluster, "near/doubler")
-    assert told == {"url": cluster.url, "models": ["near/doubler"]}
-    places = replicas_of(here, "near/doubler")
-    assert f"{cluster.url}/v2/models/near/doubler/versions/1" in places.values()
-    assert len(places) == 2
+def test_a_deployed_model_answers_from_the_cluster_and_where_it_may_also_from_here(
+    here: Installation, cluster: Cluster
+) -> None:
+    assert deploy(here, cluster, "near/doubler", "--alone") == {"url": cluster.url, "models": ["near/doubler"]}
+    [(on_ray, target)] = replicas_of(here, "near/doubler").items()
+    assert target == f"{cluster.url}/v2/models/near/doubler/versions/1"
     time.sleep(1.1)  # the web process reads its places anew every second
-    assert served_by(here, "near/doubler", 200) == set(places)
+    assert served_by(here, "near/doubler", 200) == {on_ray}
+    deploy(here, cluster, "near/doubler")
+    places = replicas_of(here, "near/doubler")
+    assert len(places) == 2
+    time.sleep(1.1)
+    assert served_by(here, "near/doubler", 50) - {on_ray} == set(places) - {on_ray}
 
 
 def test_deploying_again_changes_nothing_and_another_model_leaves_the_first_alone(
     here: Installation, cluster: Cluster
 ) -> None:
-    before, began = replicas_of(here, "near/doubler"), time.monotonic()
-    assert deploy(here, cluster, "near/doubler")["models"] == ["near/doubler"]
-    again_s = time.monotonic() - began
+    before = replicas_of(here, "near/doubler")
+    again = deploying(here, cluster, "near/doubler")
+    assert json.loads(again.stdout)["models"] == ["near/doubler"]
+    assert "deploying" not in again.stderr
     assert replicas_of(here, "near/doubler") == before
-    began = time.monotonic()
-    assert deploy(here, cluster)["models"] == ["near/doubler", "near/second"]
-    assert again_s < time.monotonic() - began, "what runs already is not started again"
+    both = deploying(here, cluster)
+    assert json.loads(both.stdout)["models"] == ["near/doubler", "near/second"]
+    assert [line for line in both.stderr.splitlines() if "deploying" in line] == ["near/second: deploying version 1 …"]
     for name in ("doubler", "second"):
         status, answer = asked(f"{cluster.url}/v2/models/near/{name}/infer", INFER)
-        assert (status, answer["outputs"][1]["data"]) == (200, [6, 15]), answer
+        assert status == 200, answer
+        assert {o["name"]: o["data"] for o in answer["outputs"]}["sum"] == [6, 15]
 
 
 def test_the_cluster_speaks_the_protocol_to_others_clients(here: Installation, cluster: Cluster) -> None:
@@ -246,21 +195,28 @@ def test_a_new_version_takes_the_place_and_the_old_one_is_answered_by_itself(
     assert (status, answer["model_version"]) == (200, "1")
 
 
-def test_what_is_not_there_to_deploy_is_said_so(here: Installation, cluster: Cluster) -> None:
-    assert "There is no model" in deploy(here, cluster, "near/nothing", fails=2)
-    nobody = f"127.0.0.1:{free_port()}"
-    # Ray itself tries for a while.
-    assert "No Ray cluster answers" in here.manage("deploy_ray", "near/doubler", "--address", nobody, fails=2)
-    wrong = free_port()
-    said = here.manage("deploy_ray", "--address", cluster.address, "--port", str(wrong), "near/doubler", fails=1)
-    assert "does not answer at" in said
-    assert not any(str(wrong) in target for target in replicas_of(here, "near/doubler").values())
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("near/nothing",), 2, "There is no model"),
+        (("near/doubler", "--address", "127.0.0.1:9"), 2, "No Ray cluster answers"),
+        (("near/doubler", "--least", "3"), 2, "--least"),
+        (("near/doubler", "--port", "9"), 1, "does not answer at"),
+    ],
+)
+def test_what_cannot_be_deployed_is_said_so(
+    here: Installation, cluster: Cluster, arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    before = replicas_of(here, "near/doubler")
+    done = deploying(here, cluster, *arguments)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert replicas_of(here, "near/doubler") == before
 
 
 def test_a_model_taken_off_the_cluster_is_answered_here(here: Installation, cluster: Cluster) -> None:
-    here.manage(
-        "deploy_ray", "near/second", "--remove", "--address", cluster.address, "--port", str(cluster.serve_port)
-    )
+    deploy(here, cluster, "near/second", "--remove")
     assert until(lambda: asked(f"{cluster.url}/v2/models/near/second")[0] == 404)
     time.sleep(1.1)
     assert len(served_by(here, "near/second", 20)) == 1
@@ -271,7 +227,7 @@ def test_the_config_for_other_machines_is_one_that_serve_takes(here: Installatio
 
     file = tmp_path / "serve.json"
     here.manage("deploy_ray", "--write", str(file), "--models-dir", "/models", "--port", "8200")
-    config = ServeDeploySchema.parse_obj(json.loads(file.read_text()))
+    config = ServeDeploySchema(**json.loads(file.read_text()))
     assert [one.name for one in config.applications] == ["mercato", "near.doubler", "near.second"]
     assert config.applications[1].args["folder"].startswith("/models/near/doubler/")
     assert KEY not in file.read_text()
@@ -286,8 +242,6 @@ def test_the_config_for_other_machines_is_one_that_serve_takes(here: Installatio
 
 def test_when_the_cluster_goes_no_request_fails(here: Installation, cluster: Cluster) -> None:
     on_ray = next(i for i, target in replicas_of(here, "near/doubler").items() if target.startswith("http"))
-    time.sleep(1.1)
-    assert on_ray in served_by(here, "near/doubler", 100)
     statuses: list[int] = []
     gone = threading.Event()
 
@@ -295,14 +249,21 @@ def test_when_the_cluster_goes_no_request_fails(here: Installation, cluster: Clu
         while not gone.is_set():
             statuses.append(here.call("/v2/models/near/doubler/infer", INFER)[0])
 
-    threads = [threading.Thread(target=keep_calling) for _ in range(4)]
+    threads = [threading.Thread(target=keep_calling) for _ in range(8)]
     for thread in threads:
         thread.start()
+    time.sleep(1)
     cluster.stop()
     time.sleep(1)
     gone.set()
     for thread in threads:
         thread.join()
-    assert len(statuses) > 20
+    assert len(statuses) > 100
     assert set(statuses) == {200}
+    # A process that knows nothing of the places tries the cluster, too.
+    here.stop()
+    here.start()
     assert on_ray not in served_by(here, "near/doubler", 50)
+    _, told, _ = here.call("/v1/route", {"model": "near/doubler"})
+    [place] = [one for one in told["places"] if one["id"] == on_ray]
+    assert "ejected" in place["reason"], told

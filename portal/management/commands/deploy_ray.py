@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -115,8 +116,9 @@ def _cluster(address: str) -> Iterator[Any]:
         ) from error
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise CommandError(
             f"No Ray cluster answers at {address}: start one with `ray start --head`, or name it with --address.",
             returncode=2,
@@ -125,3 +127,10 @@ def _cluster(address: str) -> Iterator[Any]:
         yield serve
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody listens: Ray itself would try for minutes."""
+    parts = urlsplit(address if "//" in address else f"//{address}")
+    if parts.hostname and parts.port:
+        socket.create_connection((parts.hostname, parts.port), 5).close()
