@@ -126,6 +126,15 @@ def running(serve: Any) -> Mapping[str, str]:
     return {name: application.status.value for name, application in serve.status().applications.items()}
 
 
+def answers(url: str) -> bool:
+    """Whether the program's door is at the address."""
+    try:
+        answer = urllib3.request("GET", f"{url}/v2", timeout=10.0, retries=False)
+        return answer.status == 200 and "extensions" in answer.json()
+    except (urllib3.exceptions.HTTPError, ValueError, TypeError):
+        return False
+
+
 def fingerprint_at(url: str, one: Deployment, key: str) -> str | None:
     """The fingerprint of what answers for the version there; None where nobody does."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}

@@ -264,6 +264,6 @@ def test_when_the_cluster_goes_no_request_fails(here: Installation, cluster: Clu
     here.stop()
     here.start()
     assert on_ray not in served_by(here, "near/doubler", 50)
-    _, told, _ = here.call("/v1/route", {"model": "near/doubler"})
-    [place] = [one for one in told["places"] if one["id"] == on_ray]
+    _, told, _ = here.call("/v1/route", {"model": "near/doubler", "input": {"inputs": {"x": [[1, 2, 3]]}}})
+    [place] = [one for one in told["replicas"] if one["id"] == on_ray]
     assert "ejected" in place["reason"], told

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,11 @@ class Command(BaseCommand):
         key = os.environ.get(KEY_VARIABLE, "")
         if states.get(clusters.DOOR) != "RUNNING":
             serve.run(program.door({}), name=clusters.DOOR, route_prefix="/v2")
+        until(
+            lambda: clusters.answers(url),
+            f"Serve does not answer at {url}: is the host right? Serve keeps the port that "
+            "it was started with: if that was another, name it with --port.",
+        )
         for one in found:
             if states.get(one.application) != "RUNNING" or clusters.fingerprint_at(url, one, key) != one.fingerprint:
                 self.stderr.write(f"{one.model}: deploying version {one.number} …")
@@ -82,25 +87,26 @@ class Command(BaseCommand):
                     serve.run(application, name=one.application, route_prefix=one.route)
                 except RuntimeError as error:
                     raise CommandError(f"{one.model} could not be deployed: {str(error)[-500:]}") from error
-                self._see(one, url, key)
-            clusters.register(one, url, alone=alone)
-
-    def _see(self, one: Deployment, url: str, key: str) -> None:
-        """Waits until the version answers there: Serve's proxies learn of it a moment later."""
-        ends = time.monotonic() + SEEN_S
-        while clusters.fingerprint_at(url, one, key) != one.fingerprint:
-            if time.monotonic() > ends:
-                raise CommandError(
-                    f"{one.model} is deployed but does not answer at {url}: is the host right? If Serve was started on "
-                    "another port before, it keeps that: name it with --port."
+                until(
+                    lambda: clusters.fingerprint_at(url, one, key) == one.fingerprint,
+                    f"{one.model} does not answer at {url}.",
                 )
-            time.sleep(0.2)
+            clusters.register(one, url, alone=alone)
 
     def _remove(self, serve: Any, found: list[Deployment], url: str) -> None:
         for one in found:
             clusters.unregister(one, url)
             if one.application in clusters.running(serve):
                 serve.delete(one.application)
+
+
+def until(seen: Callable[[], bool], else_: str) -> None:
+    """Waits until it is so: Serve's proxies learn of what runs a moment later. Raises CommandError."""
+    ends = time.monotonic() + SEEN_S
+    while not seen():
+        if time.monotonic() > ends:
+            raise CommandError(else_)
+        time.sleep(0.2)
 
 
 @contextmanager
