@@ -135,14 +135,14 @@ def answers(url: str) -> bool:
         return False
 
 
-def fingerprint_at(url: str, one: Deployment, key: str) -> str | None:
-    """The fingerprint of what answers for the version there; None where nobody does."""
+def runs(url: str, one: Deployment, key: str) -> bool:
+    """Whether the version answers there, deployed as it would be now."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         answer = urllib3.request("GET", url + one.place, headers=headers, timeout=10.0, retries=False)
-        return str(answer.json()["parameters"]["fingerprint"]) if answer.status == 200 else None
+        return answer.status == 200 and answer.json()["parameters"]["fingerprint"] == one.fingerprint
     except (urllib3.exceptions.HTTPError, ValueError, KeyError, TypeError):
-        return None
+        return False
 
 
 def register(one: Deployment, url: str, *, alone: bool) -> None:

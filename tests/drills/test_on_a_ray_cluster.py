@@ -202,6 +202,7 @@ def test_a_new_version_takes_the_place_and_the_old_one_is_answered_by_itself(
         (("near/doubler", "--address", "127.0.0.1:9"), 2, "No Ray cluster answers"),
         (("near/doubler", "--least", "3"), 2, "--least"),
         (("near/doubler", "--port", "9"), 1, "does not answer at"),
+        (("near/second", "--models-dir", "/nowhere"), 1, "is not a folder on this machine of the cluster"),
     ],
 )
 def test_what_cannot_be_deployed_is_said_so(
@@ -213,6 +214,15 @@ def test_what_cannot_be_deployed_is_said_so(
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert replicas_of(here, "near/doubler") == before
+
+
+def test_a_cluster_that_others_reach_is_not_left_without_a_key(here: Installation, cluster: Cluster) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "deploy_ray", "near/doubler", "--address", cluster.address, "--host", "192.0.2.1"],
+        cwd=ROOT, env={**here.env, "RAY_SERVE_KEY": ""}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "RAY_SERVE_KEY" in done.stderr
 
 
 def test_a_model_taken_off_the_cluster_is_answered_here(here: Installation, cluster: Cluster) -> None:

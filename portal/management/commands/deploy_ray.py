@@ -9,6 +9,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,20 +68,25 @@ class Command(BaseCommand):
         self.stdout.write(orjson.dumps({"url": url, "models": [one.model for one in found]}).decode())
 
     def _deploy(self, serve: Any, found: list[Deployment], url: str, alone: bool) -> None:
-        here = urlsplit(url).hostname in ("127.0.0.1", "localhost")
+        here, key = urlsplit(url).hostname in ("127.0.0.1", "localhost"), os.environ.get(KEY_VARIABLE, "")
+        if not here and not key:
+            raise CommandError(
+                f"Put a long random text into {KEY_VARIABLE}, here and for the web processes: without it, whoever reaches "
+                "the cluster's port calls the models for nothing.",
+                returncode=2,
+            )
         # Serve keeps these if it already runs. Where Mercato is elsewhere, each machine of the cluster answers.
         serve.start(http_options={"host": "127.0.0.1" if here else "0.0.0.0", "port": urlsplit(url).port})  # noqa: S104
         states, program = clusters.running(serve), clusters.program()
-        key = os.environ.get(KEY_VARIABLE, "")
         if states.get(clusters.DOOR) != "RUNNING":
             serve.run(program.door({}), name=clusters.DOOR, route_prefix="/v2")
         until(
-            lambda: clusters.answers(url),
+            partial(clusters.answers, url),
             f"Serve does not answer at {url}: is the host right? Serve keeps the port that "
             "it was started with: if that was another, name it with --port.",
         )
         for one in found:
-            if states.get(one.application) != "RUNNING" or clusters.fingerprint_at(url, one, key) != one.fingerprint:
+            if states.get(one.application) != "RUNNING" or not clusters.runs(url, one, key):
                 self.stderr.write(f"{one.model}: deploying version {one.number} …")
                 application = program.application({**one.arguments(), "key": key})
                 try:
@@ -88,7 +94,7 @@ class Command(BaseCommand):
                 except RuntimeError as error:
                     raise CommandError(f"{one.model} could not be deployed: {str(error)[-500:]}") from error
                 until(
-                    lambda: clusters.fingerprint_at(url, one, key) == one.fingerprint,
+                    partial(clusters.runs, url, one, key),
                     f"{one.model} does not answer at {url}.",
                 )
             clusters.register(one, url, alone=alone)
