@@ -126,6 +126,14 @@ def running(serve: Any) -> Mapping[str, str]:
     return {name: application.status.value for name, application in serve.status().applications.items()}
 
 
+def failure(serve: Any, one: Deployment) -> str:
+    """The error for which the cluster could not deploy the version: the last line of what it tells."""
+    application = serve.status().applications.get(one.application)
+    told = [deployment.message for deployment in application.deployments.values()] if application else []
+    lines = [line for line in "\n".join(told).splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
 def answers(url: str) -> bool:
     """Whether the program's door is at the address."""
     try:

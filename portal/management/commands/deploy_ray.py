@@ -92,7 +92,8 @@ class Command(BaseCommand):
                 try:
                     serve.run(application, name=one.application, route_prefix=one.route)
                 except RuntimeError as error:
-                    raise CommandError(f"{one.model} could not be deployed: {str(error)[-500:]}") from error
+                    why = clusters.failure(serve, one) or str(error)
+                    raise CommandError(f"{one.model} could not be deployed: {why[-1000:]}") from error
                 until(
                     partial(clusters.runs, url, one, key),
                     f"{one.model} does not answer at {url}.",
