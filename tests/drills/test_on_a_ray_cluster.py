@@ -8,12 +8,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,8 +19,8 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 
-from tests.fixtures.ray import KEY, Cluster
-from tests.fixtures.serving import EMAIL, Installation, Upstream
+from tests.fixtures.ray import KEY, Cluster, add, deploy, deploying, replicas_of, served_by
+from tests.fixtures.serving import Installation
 from tests.fixtures.working import until
 from tests.house.tree import ROOT
 
@@ -35,46 +32,9 @@ INFER = {"inputs": [{"name": "x", "shape": [2, 3], "datatype": "FP32", "data": [
 
 
 @pytest.fixture(scope="module")
-def here(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, saved_model: Path) -> Iterator[Installation]:
-    """An installation that knows the cluster's key, with `near/doubler` and `near/second`."""
-    made = Installation(tmp_path_factory.mktemp("near"), Upstream())
-    made.manage("migrate", "-v0")
-    made.manage("create_account", EMAIL, "--password", "bench-Passw0rd!", "--credit", "100")
-    made.key = made.manage("create_key", EMAIL, "--rpm", "0")
-    for name in ("doubler", "second"):
-        add(made, name, saved_model)
-    made.start()
-    yield made
-    made.stop()
-    made.upstream.shutdown()
-    made.upstream.server_close()
-
-
-def add(installation: Installation, name: str, folder: Path) -> None:
-    installation.manage(
-        "add_model", f"near/{name}", "--task", "tensor", "--engine", "tensorflow", "--source", str(folder),
-        "--price-request", "0.0001",
-    )  # fmt: skip
-
-
-def deploying(installation: Installation, cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", "deploy_ray", "--address", cluster.address, "--port", str(cluster.serve_port),
-         "--cpus", "0.5", "--most", "2", *arguments],
-        cwd=ROOT, env=installation.env, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-
-
-def deploy(installation: Installation, cluster: Cluster, *arguments: str) -> Any:
-    done = deploying(installation, cluster, *arguments)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def replicas_of(installation: Installation, model: str) -> dict[str, str]:
-    """Targets of the active ones by id."""
-    listed = json.loads(installation.manage("replica", "list", model).splitlines()[-1])
-    return {row["id"]: row["target"] for row in listed if row["state"] == "active"}
+def deployed(near: Installation, cluster: Cluster) -> None:
+    """`near/doubler` is on the cluster."""
+    deploy(near, cluster, "near/doubler")
 
 
 def asked(url: str, body: Any = None, key: str = KEY) -> tuple[int, Any]:
@@ -90,57 +50,41 @@ def asked(url: str, body: Any = None, key: str = KEY) -> tuple[int, Any]:
             return error.code, json.load(error)
 
 
-def served_by(installation: Installation, model: str, count: int) -> set[str]:
-    """The replicas that answered so many calls at once; all of them rightly."""
-
-    def call(number: int) -> str:
-        rows = [[number, 1, 2]] * (1 + number % 3)
-        body = {"inputs": [{"name": "x", "shape": [len(rows), 3], "datatype": "FP32", "data": rows}]}
-        status, answer, headers = installation.call(f"/v2/models/{model}/infer", body)
-        assert status == 200, answer
-        assert {o["name"]: o["data"] for o in answer["outputs"]}["sum"] == [number + 3] * len(rows)
-        return headers["x-request-id"]
-
-    with ThreadPoolExecutor(16) as pool:
-        ids = set(pool.map(call, range(count)))
-    events = [event for event in installation.used()["events"] if event["request_id"] in ids]
-    assert len(events) == count, "each was billed once"
-    return {event["replica"] for event in events}
-
-
 def test_a_deployed_model_answers_from_the_cluster_and_where_it_may_also_from_here(
-    here: Installation, cluster: Cluster
+    near: Installation, cluster: Cluster
 ) -> None:
-    assert deploy(here, cluster, "near/doubler", "--alone") == {"url": cluster.url, "models": ["near/doubler"]}
-    [(on_ray, target)] = replicas_of(here, "near/doubler").items()
+    assert deploy(near, cluster, "near/doubler", "--alone") == {"url": cluster.url, "models": ["near/doubler"]}
+    [(on_ray, target)] = replicas_of(near, "near/doubler").items()
     assert target == f"{cluster.url}/v2/models/near/doubler/versions/1"
     time.sleep(1.1)  # the web process reads its places anew every second
-    assert served_by(here, "near/doubler", 200) == {on_ray}
-    deploy(here, cluster, "near/doubler")
-    places = replicas_of(here, "near/doubler")
+    assert served_by(near, "near/doubler", 200) == {on_ray}
+    deploy(near, cluster, "near/doubler")
+    places = replicas_of(near, "near/doubler")
     assert len(places) == 2
     time.sleep(1.1)
-    assert served_by(here, "near/doubler", 50) - {on_ray} == set(places) - {on_ray}
+    assert served_by(near, "near/doubler", 50) - {on_ray} == set(places) - {on_ray}
 
 
 def test_deploying_again_changes_nothing_and_another_model_leaves_the_first_alone(
-    here: Installation, cluster: Cluster
+    near: Installation, cluster: Cluster
 ) -> None:
-    before = replicas_of(here, "near/doubler")
-    again = deploying(here, cluster, "near/doubler")
+    deploy(near, cluster, "near/doubler")
+    before = replicas_of(near, "near/doubler")
+    again = deploying(near, cluster, "near/doubler")
     assert json.loads(again.stdout)["models"] == ["near/doubler"]
     assert "deploying" not in again.stderr
-    assert replicas_of(here, "near/doubler") == before
-    both = deploying(here, cluster)
-    assert json.loads(both.stdout)["models"] == ["near/doubler", "near/second"]
-    assert [line for line in both.stderr.splitlines() if "deploying" in line] == ["near/second: deploying version 1 …"]
-    for name in ("doubler", "second"):
+    assert replicas_of(near, "near/doubler") == before
+    both = deploying(near, cluster, "near/doubler", "near/third")
+    assert json.loads(both.stdout)["models"] == ["near/doubler", "near/third"]
+    assert [line for line in both.stderr.splitlines() if "deploying" in line] == ["near/third: deploying version 1 …"]
+    for name in ("doubler", "third"):
         status, answer = asked(f"{cluster.url}/v2/models/near/{name}/infer", INFER)
         assert status == 200, answer
         assert {o["name"]: o["data"] for o in answer["outputs"]}["sum"] == [6, 15]
 
 
-def test_the_cluster_speaks_the_protocol_to_others_clients(here: Installation, cluster: Cluster) -> None:
+@pytest.mark.usefixtures("deployed")
+def test_the_cluster_speaks_the_protocol_to_others_clients(cluster: Cluster) -> None:
     client = triton.InferenceServerClient(f"127.0.0.1:{cluster.serve_port}")
     headers = {"Authorization": f"Bearer {KEY}"}
     assert client.is_server_live()
@@ -175,8 +119,9 @@ def test_the_cluster_speaks_the_protocol_to_others_clients(here: Installation, c
         ("near/doubler/infer", [1], KEY, 400, "no inference request"),
     ],
 )
+@pytest.mark.usefixtures("deployed")
 def test_what_the_cluster_refuses_it_explains(
-    here: Installation, cluster: Cluster, path: str, body: Any, key: str, status: int, says: str
+    cluster: Cluster, path: str, body: Any, key: str, status: int, says: str
 ) -> None:
     got, answer = asked(f"{cluster.url}/v2/models/{path}", body, key)
     assert got == status, answer
@@ -184,14 +129,15 @@ def test_what_the_cluster_refuses_it_explains(
 
 
 def test_a_new_version_takes_the_place_and_the_old_one_is_answered_by_itself(
-    here: Installation, cluster: Cluster, saved_model: Path
+    near: Installation, cluster: Cluster, saved_model: Path
 ) -> None:
-    add(here, "second", saved_model)
-    deploy(here, cluster, "near/second")
-    assert f"{cluster.url}/v2/models/near/second/versions/2" in replicas_of(here, "near/second@2").values()
-    assert not any(target.startswith("http") for target in replicas_of(here, "near/second@1").values())
+    deploy(near, cluster, "near/second")
+    add(near, "second", saved_model)
+    deploy(near, cluster, "near/second")
+    assert f"{cluster.url}/v2/models/near/second/versions/2" in replicas_of(near, "near/second@2").values()
+    assert not any(target.startswith("http") for target in replicas_of(near, "near/second@1").values())
     assert asked(f"{cluster.url}/v2/models/near/second/versions/1/infer", INFER)[0] == 404
-    status, answer, _ = here.call("/v2/models/near/second/versions/1/infer", INFER)
+    status, answer, _ = near.call("/v2/models/near/second/versions/1/infer", INFER)
     assert (status, answer["model_version"]) == (200, "1")
 
 
@@ -202,43 +148,45 @@ def test_a_new_version_takes_the_place_and_the_old_one_is_answered_by_itself(
         (("near/doubler", "--address", "127.0.0.1:9"), 2, "No Ray cluster answers"),
         (("near/doubler", "--least", "3"), 2, "--least"),
         (("near/doubler", "--port", "9"), 1, "does not answer at"),
-        (("near/second", "--models-dir", "/nowhere"), 1, "is not a folder on this machine of the cluster"),
+        (("near/lost", "--models-dir", "/nowhere"), 1, "is not a folder on this machine of the cluster"),
     ],
 )
 def test_what_cannot_be_deployed_is_said_so(
-    here: Installation, cluster: Cluster, arguments: tuple[str, ...], code: int, says: str
+    near: Installation, cluster: Cluster, arguments: tuple[str, ...], code: int, says: str
 ) -> None:
-    before = replicas_of(here, "near/doubler")
-    done = deploying(here, cluster, *arguments)
+    before = replicas_of(near, "near/doubler")
+    done = deploying(near, cluster, *arguments)
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
-    assert replicas_of(here, "near/doubler") == before
+    assert replicas_of(near, "near/doubler") == before
 
 
-def test_a_cluster_that_others_reach_is_not_left_without_a_key(here: Installation, cluster: Cluster) -> None:
+def test_a_cluster_that_others_reach_is_not_left_without_a_key(near: Installation, cluster: Cluster) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "deploy_ray", "near/doubler", "--address", cluster.address, "--host", "192.0.2.1"],
-        cwd=ROOT, env={**here.env, "RAY_SERVE_KEY": ""}, capture_output=True, text=True, timeout=60,
+        cwd=ROOT, env={**near.env, "RAY_SERVE_KEY": ""}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 2
     assert "RAY_SERVE_KEY" in done.stderr
 
 
-def test_a_model_taken_off_the_cluster_is_answered_here(here: Installation, cluster: Cluster) -> None:
-    deploy(here, cluster, "near/second", "--remove")
-    assert until(lambda: asked(f"{cluster.url}/v2/models/near/second")[0] == 404)
+def test_a_model_taken_off_the_cluster_is_answered_here(near: Installation, cluster: Cluster) -> None:
+    deploy(near, cluster, "near/fourth")
+    assert asked(f"{cluster.url}/v2/models/near/fourth")[0] == 200
+    deploy(near, cluster, "near/fourth", "--remove")
+    assert until(lambda: asked(f"{cluster.url}/v2/models/near/fourth")[0] == 404)
     time.sleep(1.1)
-    assert len(served_by(here, "near/second", 20)) == 1
+    assert len(served_by(near, "near/fourth", 20)) == 1
 
 
-def test_the_config_for_other_machines_is_one_that_serve_takes(here: Installation, tmp_path: Path) -> None:
+def test_the_config_for_other_machines_is_one_that_serve_takes(near: Installation, tmp_path: Path) -> None:
     from ray.serve.schema import ServeDeploySchema
 
     file = tmp_path / "serve.json"
-    here.manage("deploy_ray", "--write", str(file), "--models-dir", "/models", "--port", "8200")
+    near.manage("deploy_ray", "--write", str(file), "--models-dir", "/models", "--port", "8200")
     config = ServeDeploySchema(**json.loads(file.read_text()))
-    assert [one.name for one in config.applications] == ["mercato", "near.doubler", "near.second"]
+    assert [one.name for one in config.applications][:2] == ["mercato", "near.doubler"]
     assert config.applications[1].args["folder"].startswith("/models/near/doubler/")
     assert KEY not in file.read_text()
     built = (
@@ -248,32 +196,3 @@ def test_the_config_for_other_machines_is_one_that_serve_takes(here: Installatio
     built += "for one in json.load(open(sys.argv[1]))['applications']:\n"
     built += "    app = build(getattr(m, one['import_path'].split(':')[1]), one['args']); assert isinstance(app, Application)"
     subprocess.run([sys.executable, "-c", built, str(file)], cwd=ROOT / "deploy" / "ray", check=True, timeout=60)
-
-
-def test_when_the_cluster_goes_no_request_fails(here: Installation, cluster: Cluster) -> None:
-    on_ray = next(i for i, target in replicas_of(here, "near/doubler").items() if target.startswith("http"))
-    statuses: list[int] = []
-    gone = threading.Event()
-
-    def keep_calling() -> None:
-        while not gone.is_set():
-            statuses.append(here.call("/v2/models/near/doubler/infer", INFER)[0])
-
-    threads = [threading.Thread(target=keep_calling) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    time.sleep(1)
-    cluster.stop()
-    time.sleep(1)
-    gone.set()
-    for thread in threads:
-        thread.join()
-    assert len(statuses) > 100
-    assert set(statuses) == {200}
-    # A process that knows nothing of the places tries the cluster, too.
-    here.stop()
-    here.start()
-    assert on_ray not in served_by(here, "near/doubler", 50)
-    _, told, _ = here.call("/v1/route", {"model": "near/doubler", "input": {"inputs": {"x": [[1, 2, 3]]}}})
-    [place] = [one for one in told["replicas"] if one["id"] == on_ray]
-    assert "ejected" in place["reason"], told
