@@ -24,7 +24,7 @@ bench: $(VENV)/dev ## measure our speed; a table and plots in var/bench/ (needs 
 
 test-ray: $(VENV)/dev ## the same on a real local Ray cluster (installs Ray, an optional extra)
 	@$(PIP) $(QUIET) -r requirements/ray.txt
-	@$(PY) -m pytest -q tests/drills/test_on_a_ray_cluster.py
+	@$(PY) -m pytest -q tests/drills/test_on_a_ray_cluster.py tests/drills/test_a_ray_cluster_goes.py
 
 lint: $(VENV)/dev ## style, types, import contracts, deployment checks, missing migrations
 	$(VENV)/bin/ruff check .

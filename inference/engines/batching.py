@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.errors import DeadlinePassed, Overloaded
+from inference.errors import DeadlinePassed, Overloaded, UpstreamFailed
 from portal.kit.combining import Combiner, Full, Ticket, TimedOut
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -45,6 +45,10 @@ class Batcher:
         for group in alike.values():
             try:
                 self._together(group)
+            except (UpstreamFailed, Overloaded) as error:
+                # The place failed, no request: asking it again for each would only take longer.
+                for ticket in group:
+                    ticket.error = error
             except Exception as error:
                 # One bad request must not take the others of its batch along.
                 if len(group) == 1:

@@ -1,4 +1,7 @@
-"""Any Open Inference Protocol v2 server: Triton, KServe, MLServer, OpenVINO Model Server, a Ray Serve application."""
+"""Any server of the Open Inference Protocol v2: Triton, KServe, MLServer, OpenVINO Model Server, another Mercato.
+
+https://github.com/kserve/open-inference-protocol
+"""
 
 from __future__ import annotations
 
@@ -7,118 +10,135 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import orjson
 
 from inference.engines import tensors
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
-from inference.engines.upstream import Upstream, UpstreamGone
+from inference.engines.upstream import Answer, Upstream, UpstreamGone
 from inference.errors import Overloaded, UpstreamFailed, UpstreamRefused, WrongProtocol
+from marketplace.tasks.oip import place_of
 
-MOST_ROWS, MOST_WAITING = 64, 256
-BINARY = "binary_tensor_data"
+BINARY = "binary_tensor_data"  # the extension by which tensors travel as bytes
+MOST_WAITING = 256
+JOINED_S = 60.0  # for the answer to requests that were joined: each of them has its own deadline
+ASKED_S = 5.0  # for what the server says about itself
 
 
 class OipEngine:
-    """Sends tensors to an upstream, as bytes where it takes them. The option `batch` joins requests on their way."""
+    """Sends a task's tensors to an upstream and makes the task's output of those that come back."""
 
     memory_bytes = 0
 
     def __init__(self, replica: ReplicaSpec) -> None:
         self._replica = replica
-        name = replica.options.get("upstream_model") or replica.model
-        version = replica.options.get("upstream_version")
-        self._path = f"/v2/models/{name}" + (f"/versions/{version}" if version else "")
-        headers = {}
-        variable = replica.options.get("upstream_key_env")
-        if variable and os.environ.get(variable):
-            headers["Authorization"] = f"Bearer {os.environ[variable]}"
-        self._upstream = Upstream(replica.target, headers)
-        self._binary = False
-        self._batcher: Batcher | None = None
+        root, self._path = place_of(replica.target, str(replica.options.get("upstream_model") or replica.model))
+        self._upstream = Upstream(root, {"Accept": "*/*", **self.headers(replica)})
+        # None until the server was asked. It may be down when this process starts, and another place may do meanwhile.
+        self._binary: bool | None = None
+        most = int(replica.options.get("batch") or 0)
+        self._joined = Batcher(lambda arrays: self._ask(arrays, JOINED_S), most, MOST_WAITING) if most > 1 else None
+
+    def headers(self, replica: ReplicaSpec) -> dict[str, str]:
+        """What every request carries: the key, if there is one."""
+        key = os.environ.get(str(replica.options.get("upstream_key_env") or ""))
+        return {"Authorization": f"Bearer {key}"} if key else {}
 
     def load(self) -> None:
-        """Asks what the server can. One that does not answer now may later: it is then asked in JSON."""
-        try:
-            self._binary = BINARY in (self._get("/v2").get("extensions") or [])
-        except UpstreamFailed:
-            self._binary = False
-        if self._replica.options.get("batch"):
-            self._batcher = Batcher(lambda arrays: self._infer(arrays, 60.0), MOST_ROWS, MOST_WAITING)
+        """Nothing to load: the upstream is asked when there is work."""
 
     def unload(self) -> None:
-        """Closes idle connections."""
+        """Closes idle connections; those at work end by themselves."""
         self._upstream.close()
 
     def alive(self) -> bool:
-        """Whether the server says that the model is ready."""
+        """Whether the upstream says that the model is ready."""
         try:
-            answer = self._upstream.ask("GET", f"{self._path}/ready", timeout_s=3)
-            answer.whole()
+            status, _ = _get(self._upstream, f"{self._path}/ready")
         except UpstreamGone:
             return False
-        self._upstream.finish(answer)
-        return answer.status < 300
-
-    def metadata(self) -> dict[str, Any]:
-        """What the server says of the model. Raises UpstreamFailed."""
-        return self._get(self._path)
+        return status == 200
 
     def infer(self, work: Work) -> Result:
         """See engine.Engine."""
         task, spec = self._replica.task, self._replica.spec
-        arrays = work.given if work.raw else task.codec.prepare(work.given, spec)
-        run = self._batcher.run if self._batcher is not None else self._infer
-        outputs = run(arrays, work.timeout_s)
         if work.raw:
             rows = len(next(iter(work.given.values())))
-            return Result(outputs, {"request": 1, task.row_unit: rows})
+            return Result(self._run(work.given, work.timeout_s), {"request": 1, task.row_unit: rows})
+        outputs = self._run(task.codec.prepare(work.given, spec), work.timeout_s)
         return Result(task.codec.present(work.given, outputs, spec), {"request": 1, **task.codec.units(work.given)})
 
     def stream(self, work: Work) -> Iterator[Piece]:
-        """Tensors do not stream."""
+        """Always raises WrongProtocol: the protocol has whole answers only."""
         raise WrongProtocol(f"{self._replica.model} does not stream: ask for the whole answer.")
 
-    def _infer(self, arrays: Arrays, timeout_s: float) -> Arrays:
-        body, length = tensors.request(arrays, self._binary)
-        headers = {"Content-Type": "application/octet-stream" if length is not None else "application/json"}
-        if length is not None:
-            headers["Inference-Header-Content-Length"] = str(length)
+    def speaks_binary(self) -> bool:
+        """Whether the server takes and gives tensors as bytes, by its own word. Raises UpstreamGone."""
+        status, said = _get(self._upstream, "/v2")
+        if status >= 500:
+            raise UpstreamGone
         try:
+            return status == 200 and BINARY in orjson.loads(said)["extensions"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return False  # some servers say nothing about themselves
+
+    def _run(self, arrays: Arrays, timeout_s: float) -> Arrays:
+        return self._joined.run(arrays, timeout_s) if self._joined else self._ask(arrays, timeout_s)
+
+    def _ask(self, arrays: Arrays, timeout_s: float) -> Arrays:
+        """The outputs. Raises UpstreamFailed, Overloaded or UpstreamRefused."""
+        model, spec = self._replica.model, self._replica.spec
+        given = {
+            t.name: arrays[t.name] if t.dtype == "str" else np.asarray(arrays[t.name], t.dtype) for t in spec.inputs
+        }
+        try:
+            if self._binary is None:
+                self._binary = self.speaks_binary()
+            body, length = tensors.request(given, self._binary)
+            headers = {"Content-Type": "application/json"}
+            if length is not None:
+                headers = {
+                    "Content-Type": "application/octet-stream",
+                    "Inference-Header-Content-Length": str(length),
+                }
             answer = self._upstream.ask("POST", f"{self._path}/infer", body, headers, timeout_s)
-            said = answer.whole()
+            said = _whole(self._upstream, answer)
         except UpstreamGone as error:
-            how = "did not answer in time" if error.timed_out else "cannot be reached"
-            raise UpstreamFailed(f"The upstream of {self._replica.model} {how}.", retry_after_s=2) from error
-        self._upstream.finish(answer)
+            if error.timed_out:
+                raise UpstreamFailed(f"The upstream of {model} did not answer in time.") from error
+            raise UpstreamFailed(f"The upstream of {model} cannot be reached.", retry_after_s=2) from error
         if answer.status >= 300:
-            raise self._refusal(answer.status, said)
-        header = answer.headers.get("inference-header-content-length")
+            raise refusal(model, answer.status, said)
+        length_said = answer.headers.get("inference-header-content-length", "")
         try:
-            return tensors.answer(said, int(header) if header is not None else None)
-        except (ValueError, KeyError, TypeError, struct.error) as error:
-            raise UpstreamFailed(f"The upstream of {self._replica.model} gave no valid answer.") from error
+            return tensors.fitted(spec, tensors.answer(said, int(length_said) if length_said else None))
+        except (KeyError, TypeError, AttributeError, ValueError, struct.error) as error:
+            raise UpstreamFailed(f"The upstream of {model} gave no valid answer: {str(error)[:200]}") from error
 
-    def _get(self, path: str) -> dict[str, Any]:
-        try:
-            answer = self._upstream.ask("GET", path, timeout_s=10)
-            said = answer.whole()
-            self._upstream.finish(answer)
-            found = orjson.loads(said)
-        except (UpstreamGone, orjson.JSONDecodeError) as error:
-            raise UpstreamFailed(f"{self._replica.target} does not answer as a server of the protocol does.") from error
-        if answer.status >= 300 or not isinstance(found, dict):
-            raise UpstreamFailed(f"{self._replica.target} answers {path} with {answer.status}.")
-        return found
 
-    def _refusal(self, status: int, said: bytes) -> Overloaded | UpstreamFailed | UpstreamRefused:
-        """What the server's error is to our caller."""
-        if status in (429, 503):
-            return Overloaded(f"The upstream of {self._replica.model} is overloaded.", retry_after_s=2)
-        if status >= 500 or status in (401, 403, 404):
-            return UpstreamFailed(f"The upstream of {self._replica.model} fails with {status}.")
-        try:
-            message = str(orjson.loads(said)["error"])[:300]
-        except (ValueError, KeyError, TypeError):
-            message = f"The upstream of {self._replica.model} refuses the request with {status}."
-        return UpstreamRefused(message, status=400)
+def _get(upstream: Upstream, path: str) -> tuple[int, bytes]:
+    answer = upstream.ask("GET", path, timeout_s=ASKED_S)
+    said = _whole(upstream, answer)
+    return answer.status, said
+
+
+def _whole(upstream: Upstream, answer: Answer) -> bytes:
+    try:
+        return answer.whole()
+    finally:
+        upstream.finish(answer)
+
+
+def refusal(model: str, status: int, said: bytes) -> Overloaded | UpstreamFailed | UpstreamRefused:
+    """What an upstream's error is to our caller; only what is the caller's to change repeats the upstream's words."""
+    if status in (429, 503):
+        return Overloaded(f"The upstream of {model} is overloaded.", retry_after_s=2)
+    if status >= 500 or status in (401, 403, 404):
+        return UpstreamFailed(f"The upstream of {model} fails with {status}.")
+    try:
+        error: Any = orjson.loads(said)["error"]
+        message = str(error["message"] if isinstance(error, dict) else error)[:300]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        message = ""
+    return UpstreamRefused(message or f"The upstream of {model} refuses the request with {status}.", status=400)

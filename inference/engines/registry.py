@@ -11,7 +11,7 @@ ENGINES = {
     "tensorflow": "inference.engines.tensorflow.engine.engine_of",
     "openai": "inference.engines.openai.OpenAIEngine",
     "oip": "inference.engines.oip.OipEngine",
-    "ray": "inference.engines.oip.OipEngine",  # what deploy_ray deploys speaks the protocol
+    "ray": "inference.engines.ray.RayEngine",
 }
 
 

@@ -10,12 +10,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from marketplace.tasks.oip import DATATYPES
+from marketplace.tasks.task import ModelSpec, Tensor
+
 Arrays = Mapping[str, NDArray[Any]]
-DATATYPES = {
-    "BOOL": "bool", "INT8": "int8", "INT16": "int16", "INT32": "int32", "INT64": "int64", "UINT8": "uint8",
-    "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "FP16": "float16", "FP32": "float32", "FP64": "float64",
-    "BYTES": "str",
-}  # fmt: skip
 _NAMES = {np.dtype(numpy): name for name, numpy in DATATYPES.items() if numpy != "str"}
 
 
@@ -81,6 +79,24 @@ def answer(body: bytes, header: int | None) -> dict[str, NDArray[Any]]:
             dtype = DATATYPES[output["datatype"]]
             found[output["name"]] = np.asarray(output["data"], dtype).reshape(output["shape"])
     return found
+
+
+def fitted(spec: ModelSpec, found: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The specification's outputs. Raises ValueError for one that is missing, or of another type or shape."""
+    return {tensor.name: _fitted(tensor, found.get(tensor.name)) for tensor in spec.outputs}
+
+
+def _fitted(tensor: Tensor, array: NDArray[Any] | None) -> NDArray[Any]:
+    if array is None:
+        raise ValueError(f"it has no output {tensor.name}")
+    if (array.dtype == object) != (tensor.dtype == "str"):
+        raise ValueError(f"{tensor.name} is not of type {tensor.dtype}")
+    fits = len(array.shape) == len(tensor.shape) and all(
+        want is None or want == have for want, have in zip(tensor.shape, array.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"{tensor.name} has the shape {list(array.shape)}")
+    return array if tensor.dtype == "str" else np.asarray(array, tensor.dtype)
 
 
 def _texts(data: memoryview | bytes) -> list[bytes]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import urllib3
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -18,17 +17,13 @@ from billing.prices import book
 from marketplace.catalog.models import Model, Version
 from marketplace.catalog.versions import publish
 from marketplace.errors import SourceInvalid
+from marketplace.publishing import oip
 from marketplace.tasks import registry
-from marketplace.tasks.task import ModelSpec, Task, Tensor
+from marketplace.tasks.task import ModelSpec, Task
 from marketplace.training.signature import describe
 from portal.accounts.models import Workspace
 from portal.kit import ids
 
-_DTYPES = {
-    "BOOL": "bool", "INT8": "int8", "INT16": "int16", "INT32": "int32", "INT64": "int64", "UINT8": "uint8",
-    "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "FP16": "float16", "FP32": "float32", "FP64": "float64",
-    "BYTES": "str",
-}  # fmt: skip
 _DOWNLOADED = ("*.json", "*.safetensors", "*.txt", "*.jinja", "1_Pooling/*")  # of a hub's folder; never code
 LOCAL, UPSTREAM = "tensorflow", "openai"
 TENSORS = ("oip", "ray")  # both speak the Open Inference Protocol
@@ -68,8 +63,9 @@ def import_model(
         spec = ModelSpec(max_output_tokens=int((options or {}).get("max_output_tokens") or MOST_OUTPUT_TOKENS))
         place = _address(source)
     elif engine in TENSORS:
-        place = _address(source).removesuffix("/v2")
-        spec = _asked(place, f"{publisher.slug}/{name}", options or {})
+        there, place = options or {}, _address(source)
+        upstream_model = there.get("upstream_model") or f"{publisher.slug}/{name}"
+        spec = oip.describe(place, upstream_model, there.get("upstream_key_env") or "", declared)
     else:
         known = ", ".join((LOCAL, UPSTREAM, *TENSORS))
         raise SourceInvalid(f"{engine!r} is not an engine here: use one of {known}.", param="engine")
@@ -91,35 +87,6 @@ def _address(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
         raise SourceInvalid(f"{url[:200]!r} is not an address like http://host:port/v1.", param="source")
     return url.rstrip("/")
-
-
-def _asked(address: str, slug: str, options: Mapping[str, Any]) -> ModelSpec:
-    """What a server of the Open Inference Protocol says that the model takes and gives. Raises SourceInvalid."""
-    url = f"{address}/v2/models/{options.get('upstream_model') or slug}"
-    secret = os.environ.get(str(options.get("upstream_key_env") or ""), "")
-    try:
-        answer = urllib3.request(
-            "GET", url, timeout=10.0, retries=False, headers={"Authorization": f"Bearer {secret}"} if secret else {}
-        )
-        told = answer.json()
-    except (urllib3.exceptions.HTTPError, ValueError) as error:
-        raise SourceInvalid(f"{url} does not answer as the protocol says.", param="source") from error
-    if answer.status != 200:
-        raise SourceInvalid(
-            f"{url} answers with {answer.status}: is the model there, and the key right?", param="source"
-        )
-    try:
-        return ModelSpec(_told(told["inputs"]), _told(told["outputs"]))
-    except (KeyError, TypeError) as error:
-        raise SourceInvalid(f"{url} does not tell the model's inputs and outputs.", param="source") from error
-
-
-def _told(tensors: list[Mapping[str, Any]]) -> tuple[Tensor, ...]:
-    """Tensors as the protocol tells them; −1 is any size."""
-    return tuple(
-        Tensor(t["name"], _DTYPES[t["datatype"]], tuple(None if int(s) < 0 else int(s) for s in t["shape"]))
-        for t in tensors
-    )
 
 
 def _fetched(source: str) -> Path:

@@ -49,6 +49,11 @@ def _exact(data: Any, dtype: str) -> NDArray[Any]:
         return texts
     found = np.asarray(data)
     kind = np.dtype(dtype).kind
+    if dtype == "uint64" and found.dtype.kind == "f":
+        found = np.asarray(data, object)  # small and large ones together: NumPy would make them fractions
+        if all(isinstance(value, int) for value in found.flat):
+            return found.astype(dtype)
+        raise ValueError
     if found.dtype.kind not in ("b" if kind == "b" else "iuf"):
         raise ValueError
     with np.errstate(over="ignore", invalid="ignore"):
@@ -56,6 +61,14 @@ def _exact(data: Any, dtype: str) -> NDArray[Any]:
     if kind in "iu" and (array != found).any():
         raise ValueError
     return array
+
+
+def _listed(array: NDArray[Any]) -> Any:
+    """Nested lists as JSON takes them: text that came as bytes is text again."""
+    if array.dtype == object:
+        texts = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in array.flat]
+        return np.asarray(texts, object).reshape(array.shape).tolist()
+    return array.tolist()
 
 
 class Raw:
@@ -99,7 +112,7 @@ class Raw:
         return arrays
 
     def present(self, given: Json, outputs: Arrays, spec: ModelSpec) -> Json:
-        return {"outputs": {name: array.tolist() for name, array in outputs.items()}}
+        return {"outputs": {name: _listed(array) for name, array in outputs.items()}}
 
     def units(self, given: Json) -> dict[str, int]:
         return {"row": max(map(len, given["inputs"].values()), default=0)}

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from inference.api.view import FieldInvalid, fields
 from inference.call import Call, Outcome
 from inference.engines import tensors
-from inference.engines.tensors import DATATYPES
 from marketplace.catalog.resolve import Resolved, resolve
+from marketplace.tasks.oip import DATATYPES
 from marketplace.tasks.task import Tensor
 from marketplace.tasks.tensor import as_array, fitted
 from portal.accounts.keys.lookup import Caller

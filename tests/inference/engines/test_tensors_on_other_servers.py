@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.servers import free_port
 from tests.fixtures.serving import EMAIL, Installation, Upstream
 
 INFER = {"inputs": [{"name": "x", "shape": [2, 3], "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6]}]}
@@ -65,4 +66,13 @@ def test_an_address_that_does_not_speak_the_protocol_is_refused_at_import(
     said = reseller.manage(
         "add_model", "resell/none", "--task", "tensor", "--engine", "oip", "--source", reseller.url, fails=2
     )
-    assert "answers with 401" in said
+    assert "--upstream-key-env" in said
+
+
+def test_an_address_where_nobody_answers_is_refused_at_import(reseller: Installation) -> None:
+    said = reseller.manage(
+        "add_model", "resell/away", "--task", "tensor", "--engine", "oip", "--source", f"http://127.0.0.1:{free_port()}",
+        fails=2,
+    )  # fmt: skip
+    assert "cannot be reached" in said
+    assert "Traceback" not in said
