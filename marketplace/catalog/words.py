@@ -7,6 +7,8 @@ from django.utils.translation import gettext_noop as _
 WORDS = (
     _("Image classification"),
     _("Tabular classification"),
+    _("Image generation"),
+    _("Embeddings"),
     _("Text generation"),
     _("Chat"),
     _("Raw tensors"),
