@@ -18,7 +18,7 @@ INFER = {"inputs": [{"name": "x", "shape": [2, 3], "datatype": "FP32", "data": [
 def reseller(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation whose `resell/doubler` runs on the other one."""
     os.environ["THE_OTHERS_KEY"] = installation.key
-    made = Installation(tmp_path_factory.mktemp("reseller"), Upstream())
+    made = Installation(tmp_path_factory.mktemp("reseller"), Upstream(), apart=True)
     made.manage("migrate", "-v0")
     made.manage("create_account", EMAIL, "--password", "bench-Passw0rd!", "--credit", "10")
     made.key = made.manage("create_key", EMAIL, "--rpm", "0")
