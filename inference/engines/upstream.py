@@ -67,17 +67,12 @@ class Answer:
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
         self.headers: dict[str, str] = {}
-        self.headed = self.done = self.begun = False
+        self.headed = self.done = self.begun = self.reusable = False
 
     @property
     def status(self) -> int:
         """The status code; after `head`."""
         return int(self._parser.get_status_code())
-
-    @property
-    def reusable(self) -> bool:
-        """Whether the connection can carry another request."""
-        return self.done and bool(self._parser.should_keep_alive())
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools."""
@@ -92,8 +87,9 @@ class Answer:
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """httptools."""
+        """httptools. Here it knows whether the connection can carry another request; afterwards it has forgotten."""
         self.done = self.headed
+        self.reusable = self.done and bool(self._parser.should_keep_alive())
 
     def head(self) -> None:
         """Reads until the headers are there. Raises UpstreamGone."""
