@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 
@@ -40,6 +41,7 @@ def engine_of(replica: ReplicaSpec) -> Engine:
         try:
             engine = registry.make(replica)
             engine.load()
+            gc.freeze()  # it stays: the collector need not walk it again and again
         except Problem as problem:
             _failed[replica.id] = (time.monotonic() + RETRY_LOAD_S, problem)
             raise
