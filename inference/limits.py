@@ -5,7 +5,6 @@ Exact across processes: counted in Redis by REDIS_URL, else in a file that the p
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from inference.errors import Overloaded, RateLimited
 from portal.accounts.keys.lookup import Caller
+from portal.kit import crowd
 from portal.kit.counters import SharedCounters
 
 SEAT_S = 3_600  # in Redis, a dead process's seats are free after this
@@ -99,8 +99,6 @@ class Entry:
 
 
 _INSIDE = Entry()
-_inside = 0
-_guard = threading.Lock()
 
 
 def take(caller: Caller) -> Allowance:
@@ -133,11 +131,8 @@ def tokens_left(caller: Caller) -> Allowance:
 
 def enter(caller: Caller, tokens: int) -> Entry:
     """Lets a call in that uses `tokens` at most. Raises Overloaded (503) at once, and RateLimited (429)."""
-    global _inside
-    with _guard:
-        if _inside >= settings.REQUESTS_MAX:
-            raise Overloaded("This server is full: try again shortly.", retry_after_s=1)
-        _inside += 1
+    if not crowd.enter(settings.REQUESTS_MAX):
+        raise Overloaded("This server is full: try again shortly.", retry_after_s=1)
     if not (caller.tpm or caller.concurrency):
         return _INSIDE
     seat: int | str | None = None
@@ -153,9 +148,7 @@ def enter(caller: Caller, tokens: int) -> Entry:
 
 def leave(entry: Entry, tokens: int) -> None:
     """The call is over and used so many tokens: the rest can be used by others."""
-    global _inside
-    with _guard:
-        _inside -= 1
+    crowd.leave()
     if entry.seat is not None:
         if _redis is not None:
             _redis.zrem(f"seats:{entry.key_id}", entry.seat)

@@ -7,12 +7,14 @@ works at once on its own thread, so nothing is delayed when idle; under load the
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+REST_S, MOST_REST_S = 0.0001, 0.002
 
 
 class Full(Exception):
@@ -39,10 +41,20 @@ class Combiner(Generic[T, R]):
     """`work(tickets)` is called by one thread at a time with 1 to `most` tickets, in their order.
 
     An exception that it raises goes to every ticket that has neither result nor error of its own.
+
+    `company` tells how many there are who may come, those in line among them. While the line still grows, its leader
+    rests for them, MOST_REST_S at most: on one core nobody gets into line while it works. Who is alone never waits.
     """
 
-    def __init__(self, work: Callable[[list[Ticket[T, R]]], None], most: int, most_waiting: int) -> None:
+    def __init__(
+        self,
+        work: Callable[[list[Ticket[T, R]]], None],
+        most: int,
+        most_waiting: int,
+        company: Callable[[], int] | None = None,
+    ) -> None:
         self._work = work
+        self._company = company
         self._most = most
         self._most_waiting = most_waiting
         self._guard = threading.Lock()
@@ -77,6 +89,8 @@ class Combiner(Generic[T, R]):
         return len(self._line)
 
     def _lead(self) -> None:
+        if self._company is not None:
+            self._gather(self._company())
         with self._guard:
             batch, self._line = self._line[: self._most], self._line[self._most :]
             for ticket in batch:
@@ -97,3 +111,11 @@ class Combiner(Generic[T, R]):
                     self._line[0].ready.release()
                 else:
                     self._busy = False
+
+    def _gather(self, company: int) -> None:
+        """Rests while more come."""
+        wanted, ends = min(company, self._most), time.monotonic() + MOST_REST_S
+        before = 0
+        while before < (now := len(self._line)) < wanted and time.monotonic() < ends:
+            before = now
+            time.sleep(REST_S)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from portal.kit.caches import RecentValues
-from portal.kit.combining import Combiner, Full, Ticket, TimedOut
+from portal.kit.combining import REST_S, Combiner, Full, Ticket, TimedOut
 
 
 def double(tickets: list[Ticket[int, int]]) -> None:
@@ -45,6 +45,43 @@ def test_everybody_gets_their_own_result_and_those_who_wait_share_a_turn() -> No
     assert results == {n: n * 2 for n in range(40)}
     assert sum(turns) == 40
     assert max(turns) > 1
+
+
+def test_those_who_are_on_their_way_share_the_first_ones_turn() -> None:
+    turns: list[int] = []
+    others: list[threading.Thread] = []
+
+    def work(tickets: list[Ticket[int, int]]) -> None:
+        turns.append(len(tickets))
+        double(tickets)
+
+    def company() -> int:
+        """Two more come while the first one looks around."""
+        if not others:
+            others.extend(threading.Thread(target=combiner.submit, args=(n,)) for n in (1, 2))
+            for other in others:
+                other.start()
+            while combiner.waiting() < 3:
+                time.sleep(0.001)
+        return 3
+
+    combiner = Combiner(work, 8, 8, company)
+    assert combiner.submit(21) == 42
+    for other in others:
+        other.join()
+    assert turns == [3]
+
+
+def test_who_is_alone_does_not_wait_for_company() -> None:
+    combiner = Combiner(double, 8, 8, lambda: 1)
+
+    def seconds(times: int) -> float:
+        started = time.perf_counter()
+        for n in range(times):
+            combiner.submit(n)
+        return time.perf_counter() - started
+
+    assert min(seconds(100) for _ in range(10)) < 100 * REST_S
 
 
 def test_one_failure_in_a_turn_leaves_the_others_alone_and_the_line_moves_on() -> None:
