@@ -25,6 +25,8 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "model_health": ("GET", "/models/olga/secret/health", 404, 404, 200, 200, 200),
     "playground_token": ("POST", "/playground/token", LOGIN, 400, 400, 400, 400),
     "keys": ("POST", "/keys", LOGIN, 422, 403, 422, 422),
+    "key": ("POST", "/keys/{key}", LOGIN, 404, 403, 422, 422),
+    "rotate_key": ("POST", "/keys/{key}/rotate", LOGIN, 404, 403, 200, 200),
     "revoke_key": ("POST", "/keys/{key}/revoke", LOGIN, 404, 403, 302, 302),
     "usage": ("GET", "/usage", LOGIN, 200, 200, 200, 200),
     "usage_latest": ("GET", "/usage/latest", LOGIN, 200, 200, 200, 200),
