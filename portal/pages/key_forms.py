@@ -72,21 +72,13 @@ class KeyForm(forms.Form):
         self._ends = _last_day(key.expires_at) if key and key.expires_at else None
         if key is not None:
             del self.fields["kind"]
-            self.initial |= {name: getattr(key, name) for name in ("name", "scopes", *NUMBERS)}
-            self.initial |= {"models": "\n".join(key.allowed_models), "networks": "\n".join(key.networks)}
-            self.initial |= {"expires": self._ends}
-            self.initial |= {f"cap_{cap.period}": money.decimal(cap.limit_nanos) for cap in caps or []}
-        else:
-            rpm = Key._meta.get_field("rpm").default
-            self.initial |= {"kind": KeyKind.LIVE.value, "scopes": default_scopes(), "rpm": rpm, "tpm": 0} | {
-                "concurrency": 0
-            }
+        self.initial = {**(_new() if key is None else _shown(key, caps or [])), "expires": self._ends, **self.initial}
         for name in NUMBERS:
             self.fields[name].help_text = _NO_LIMIT
         for name in ("models", "networks"):
             self.fields[name].widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false"})
         for name in self.caps:
-            self.fields[name].widget.attrs |= {"inputmode": "decimal", "placeholder": _("no cap")}
+            self.fields[name].widget.attrs.update({"inputmode": "decimal", "placeholder": _("no cap")})
 
     caps = tuple(f"cap_{period}" for period in Period.values)
 
@@ -130,6 +122,22 @@ class KeyForm(forms.Form):
                     amount(text, period)
                 except Problem as problem:
                     self.refused(problem)
+
+
+def _new() -> dict[str, Any]:
+    """What the form of a new key begins with."""
+    rpm = Key._meta.get_field("rpm").default
+    return {"kind": KeyKind.LIVE.value, "scopes": default_scopes(), "rpm": rpm, "tpm": 0, "concurrency": 0}
+
+
+def _shown(key: Key, caps: list[Standing]) -> dict[str, Any]:
+    """What the form of this key begins with."""
+    return {
+        **{name: getattr(key, name) for name in ("name", "scopes", *NUMBERS)},
+        "models": "\n".join(key.allowed_models),
+        "networks": "\n".join(key.networks),
+        **{f"cap_{cap.period}": money.decimal(cap.limit_nanos) for cap in caps},
+    }
 
 
 def _by(rule: Callable[[list[str]], list[str]], values: list[str]) -> list[str]:
