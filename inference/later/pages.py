@@ -37,7 +37,7 @@ class EventsForm(forms.Form):
     """What an endpoint is told of."""
 
     events = forms.MultipleChoiceField(
-        label=gettext_lazy("Events"),
+        label=gettext_lazy("Tell it when"),
         choices=EVENTS,
         required=False,
         widget=forms.CheckboxSelectMultiple,
