@@ -61,7 +61,7 @@ class ReplicaForm(forms.ModelForm):  # type: ignore[type-arg] # generic for the 
     """A new place for a version; one that is known already takes work again."""
 
     engine = forms.ChoiceField(
-        label=_("engine"),
+        label=_("Engine"),
         required=False,
         choices=[("", _("the version's own")), *((name, name) for name in registry.ENGINES)],
         widget=UnfoldAdminSelectWidget,
@@ -78,12 +78,9 @@ class ReplicaForm(forms.ModelForm):  # type: ignore[type-arg] # generic for the 
                 given["target"] = replicas.checked(given["version"], given["target"], given.get("engine", ""))
             except Problem as problem:
                 self.add_error("target", problem.message)
-
-    def validate_unique(self) -> None:
-        """A place that is there already is no mistake: see replicas.add."""
-
-    def validate_constraints(self) -> None:
-        """As above."""
+            else:  # a place that is there already is no mistake: see replicas.add
+                known = Replica.objects.filter(version=given["version"], target=given["target"]).first()
+                self.instance = known or self.instance
 
 
 @admin.register(Replica)

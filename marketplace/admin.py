@@ -18,6 +18,8 @@ from billing.prices import book
 from marketplace.models import Model, Run, Split, Version
 from marketplace.training import runs
 
+LINK = "text-primary-600 dark:text-primary-500 underline"  # unfold's
+
 
 class SplitForms(BaseInlineFormSet):  # type: ignore[type-arg] # generic for the type checker only
     """Shares of one model's versions."""
@@ -64,8 +66,8 @@ class ModelAdminPage(ModelAdmin):  # type: ignore[misc] # as above
     def live_figures(self, row: Model) -> str:
         splits, page = reverse("admin:marketplace_split_changelist"), reverse("model", args=row.slug.split("/"))
         return format_html(
-            '<a href="{}?model__id__exact={}">{}</a> · <a href="{}">{}</a>',
-            splits, row.pk, _("by version, while calls are shared"), page, _("the model's page"),
+            '<a class="{}" href="{}?model__id__exact={}">{}</a> · <a class="{}" href="{}">{}</a>',
+            LINK, splits, row.pk, _("by version, while calls are shared"), LINK, page, _("the model's page"),
         )  # fmt: skip
 
 

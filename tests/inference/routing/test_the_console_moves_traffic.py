@@ -62,7 +62,8 @@ def test_replicas_are_added_drained_and_removed_and_processes_notice_within_a_se
     assert model.live_version
     assert places(model) == [SOURCE]
     for target in (SOURCE, OTHER + "/"):
-        assert add(console, model.live_version, target).status_code == 302
+        answer = add(console, model.live_version, target)
+        assert answer.status_code == 302, answer.context["adminform"].form.errors
     until(lambda: places(model) == [SOURCE, OTHER], NOTICED_S)
     one, other = Replica.objects.order_by("target")
     act(console, "drain", one)
@@ -72,7 +73,8 @@ def test_replicas_are_added_drained_and_removed_and_processes_notice_within_a_se
     act(console, "remove", one)
     until(lambda: places(model) == [OTHER], NOTICED_S)
     # Adding it again gives it work again, under the same id, so that its figures go on.
-    assert add(console, model.live_version, SOURCE).status_code == 302
+    answer = add(console, model.live_version, SOURCE)
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
     until(lambda: places(model) == [SOURCE, OTHER], NOTICED_S)
     assert set(Replica.objects.all()) == {one, other}
 
