@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import BaseInlineFormSet
@@ -41,7 +42,7 @@ class SplitInline(TabularInline):  # type: ignore[misc] # unfold publishes no ty
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "version" and request.resolver_match is not None:
-            model_id = request.resolver_match.kwargs.get("object_id", "")
+            model_id = unquote(request.resolver_match.kwargs.get("object_id", ""))
             kwargs["queryset"] = Version.objects.filter(model=model_id).select_related("model__publisher")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.admin.utils import quote
 from django.test import Client
 from django.utils import timezone
 
@@ -120,7 +121,7 @@ def share(console: Client, model: Model, *rows: tuple[Version, int]) -> Any:
         data |= {f"splits-{at}-weight": split.weight, f"splits-{at}-DELETE": "on"}
     for at, (version, weight) in enumerate(rows, len(old)):
         data |= {f"splits-{at}-model": model.pk, f"splits-{at}-version": version.pk, f"splits-{at}-weight": weight}
-    return console.post(f"/admin/marketplace/model/{model.pk}/change/", data)
+    return console.post(f"/admin/marketplace/model/{quote(model.pk)}/change/", data)
 
 
 def shares(model: Model, calls: int = 400) -> Counter[int]:

@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from billing.gate import caps
 from billing.gate.models import Cap, Lease, Period
-from portal.accounts.keys.issuing import issue
+from portal.accounts.keys.issuing import Limits, issue, rotate
 from portal.accounts.keys.lookup import _recent, caller_of
 from portal.accounts.keys.models import KeyKind
 from portal.accounts.models import Key, User, Workspace
+from portal.pages import key_limits
 from tests.fixtures.people import signed_in
 
 FULL = {
@@ -183,3 +184,32 @@ def test_viewers_see_and_strangers_do_not(workspace: Workspace, teammate: User, 
         assert "laptop" in page
         assert "id_scopes" not in page
     assert signed_in(stranger).get(f"/keys/{key.pk}").status_code == 404
+
+
+def test_a_rotation_during_a_change_is_not_undone(workspace: Workspace) -> None:
+    stale, old = issue(workspace, "laptop")
+    new = rotate(Key.objects.get(pk=stale.pk), timedelta(0))
+    key_limits.alter(stale, {"name": "renamed"})
+    _recent.forget()
+    assert caller_of(old) is None
+    assert caller_of(new) is not None
+
+
+def test_programs_follow_the_same_rule(workspace: Workspace) -> None:
+    _, boss = issue(workspace, "boss", limits=Limits(scopes=["keys"]))
+
+    def call(method: str, path: str, body: dict[str, Any]) -> Any:
+        return getattr(Client(), method)(path, body, "application/json", headers={"x-api-key": boss})
+
+    made = call("post", "/v1/keys", {"name": "made", "tpm": None, "rpm": None, "caps": {"day": "1"}})
+    assert (made.status_code, made.json()["tpm"], made.json()["rpm"]) == (201, 0, 600)
+    path = f"/v1/keys/{made.json()['id']}"
+    for body, param in (
+        ({"name": "no", "caps": {"week": "much"}}, "/caps/week"),
+        ({"name": "no", "models": ["x"]}, "/models"),
+        ({"name": "no", "expires_at": "2027-02-30T00:00:00Z"}, "/expires_at"),
+    ):
+        refused = call("patch", path, body)
+        assert (refused.status_code, refused.json()["error"]["param"]) == (422, param)
+    assert Key.objects.get(pk=made.json()["id"]).name == "made"
+    assert call("patch", path, {"name": "yes"}).json()["caps"]["day"] == {"limit": "1.00", "used_or_lent": "0.00"}
