@@ -17,6 +17,7 @@ from inference.api.openai.responses import Responses
 from inference.api.predictions import later, webhooks
 from inference.api.predictions.predictions import Predictions
 from inference.api.tfserving import predict as tf
+from inference.later import pages as hooks
 from inference.playground import pages as playground
 from inference.routing import pages as routing
 
@@ -81,6 +82,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_OIP}/versions/<str:version>", oip.Metadata.as_view(), name="oip_version_metadata"),
     path(f"{_OIP}/versions/<str:version>/ready", oip.Ready.as_view(), name="oip_version_ready"),
     path(f"{_OIP}/versions/<str:version>/infer", oip.Infer.as_view(), name="oip_version_infer"),
+    path("settings/webhooks", hooks.webhooks, name="webhooks"),
+    path("settings/webhooks/signing-secret", hooks.signing_secret, name="signing_secret"),
+    path("settings/webhooks/<str:endpoint_id>", hooks.webhook, name="webhook"),
+    path("settings/webhooks/<str:endpoint_id>/rotate", hooks.rotate_webhook, name="rotate_webhook"),
+    path("settings/webhooks/<str:endpoint_id>/test", hooks.test_webhook, name="test_webhook"),
+    path("settings/webhooks/<str:endpoint_id>/switch", hooks.switch_webhook, name="switch_webhook"),
+    path("settings/webhooks/<str:endpoint_id>/delete", hooks.delete_webhook, name="delete_webhook"),
+    path("settings/webhooks/<str:endpoint_id>/deliveries", hooks.webhook_log, name="webhook_log"),
+    path("settings/webhooks/<str:endpoint_id>/deliveries/<str:delivery_id>", hooks.send_again, name="send_again"),
     path("playground/token", playground.token, name="playground_token"),
     path("models/<str:publisher>/<str:name>/health", routing.model_health, name="model_health"),
 ]

@@ -5,23 +5,56 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 
 from billing.prices import book
-from marketplace.models import Model, Run, Version
+from marketplace.models import Model, Run, Split, Version
 from marketplace.training import runs
+
+LINK = "text-primary-600 dark:text-primary-500 underline"  # unfold's
+
+
+class SplitForms(BaseInlineFormSet):  # type: ignore[type-arg] # generic for the type checker only
+    """Shares of one model's versions."""
+
+    def clean(self) -> None:
+        super().clean()
+        kept = [form.cleaned_data for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
+        if kept and not any(row.get("weight") for row in kept):
+            raise ValidationError(_("Give at least one version a weight, or delete all shares."))
+
+
+class SplitInline(TabularInline):  # type: ignore[misc] # unfold publishes no types
+    """A new version on a share of the calls; without rows the live version answers all."""
+
+    model = Split
+    formset = SplitForms
+    extra = 0
+    verbose_name_plural = _("splits: calls are shared in proportion to the weights, within a second of saving")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "version" and request.resolver_match is not None:
+            model_id = unquote(request.resolver_match.kwargs.get("object_id", ""))
+            kwargs["queryset"] = Version.objects.filter(model=model_id).select_related("model__publisher")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 @admin.register(Model)
-class ModelAdminPage(ModelAdmin):  # type: ignore[misc] # unfold publishes no types
+class ModelAdminPage(ModelAdmin):  # type: ignore[misc] # as above
     list_display = ("slug", "title", "task", "visibility", "live_version", "price_label", "created_at")
     list_filter = ("task", "visibility")
     search_fields = ("name", "title", "publisher__slug")
     list_select_related = ("publisher", "live_version__model__publisher", "price")
-    readonly_fields = ("id", "publisher", "name", "task", "price", "live_version", "created_at")
+    readonly_fields = ("id", "publisher", "name", "task", "price", "live_version", "live_figures", "created_at")
+    inlines = (SplitInline,)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # `manage.py add_model` inspects what it adds
@@ -29,6 +62,14 @@ class ModelAdminPage(ModelAdmin):  # type: ignore[misc] # unfold publishes no ty
     @admin.display(description=_("price"))
     def price_label(self, row: Model) -> str:
         return book.label(row.price.rates if row.price else {})
+
+    @admin.display(description=_("live figures"))
+    def live_figures(self, row: Model) -> str:
+        splits, page = reverse("admin:marketplace_split_changelist"), reverse("model", args=row.slug.split("/"))
+        return format_html(
+            '<a class="{}" href="{}?model__id__exact={}">{}</a> · <a class="{}" href="{}">{}</a>',
+            LINK, splits, row.pk, _("by version, while calls are shared"), LINK, page, _("the model's page"),
+        )  # fmt: skip
 
 
 class ReadOnly(ModelAdmin):  # type: ignore[misc] # as above

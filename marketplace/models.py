@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marketplace.catalog.models import Model, Version
+from marketplace.catalog.models import Model, Split, Version
 from marketplace.training.models import Run
 
-__all__ = ["Model", "Run", "Version"]
+__all__ = ["Model", "Run", "Split", "Version"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing.errors import MoneyInvalid
 from billing.gate.models import Cap, Lease, Period
+from billing.metering.models import UsageEvent
 from portal.accounts.models import Key
 from portal.kit.caches import RecentValues
 
@@ -22,7 +25,7 @@ def set_cap(key: Key, limit_nanos: int, period: str = Period.TOTAL) -> Cap:
     """Caps what the key may spend in a period. Raises MoneyInvalid below what it has spent or been lent in this one."""
     if period not in Period.values:
         raise MoneyInvalid(f"A cap is for one of {', '.join(Period.values)}.", param="/caps")
-    start, _ = bounds(period, timezone.now())
+    start = bounds(period, timezone.now())[0]
     with transaction.atomic():
         cap, new = Cap.objects.select_for_update().get_or_create(
             key=key, period=period, defaults={"limit_nanos": limit_nanos, "period_start": start}
@@ -32,7 +35,7 @@ def set_cap(key: Key, limit_nanos: int, period: str = Period.TOTAL) -> Cap:
         else:
             _begin_anew(cap, start)
         if limit_nanos < cap.used_nanos:
-            raise MoneyInvalid("The cap is below what this key has used already.", param="/caps")
+            raise MoneyInvalid(_("The cap is below what this key has used already."), param=f"/caps/{period}")
         cap.limit_nanos = limit_nanos
         cap.save()
     _capped.forget(key.pk)
@@ -58,10 +61,44 @@ def locked(key_id: str, now: datetime) -> list[Cap]:
     """The key's caps, locked, each in its current period."""
     caps = list(Cap.objects.select_for_update().filter(key_id=key_id).order_by("pk"))
     for cap in caps:
-        start, _ = bounds(cap.period, now)
-        if _begin_anew(cap, start):
+        if _begin_anew(cap, bounds(cap.period, now)[0]):
             cap.save(update_fields=["used_nanos", "period_start"])
     return caps
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A cap in its current period, to be read. `used_nanos` counts what is lent too, `spent_nanos` only what was spent."""
+
+    period: str
+    limit_nanos: int
+    used_nanos: int
+    spent_nanos: int
+    until: datetime | None  # when it starts anew
+
+
+def standings(key_ids: Collection[str], now: datetime) -> dict[str, list[Standing]]:
+    """The keys' caps as they stand, the shortest period first; changes and locks nothing."""
+    leases = list(
+        Lease.objects.filter(key_id__in=key_ids, closed_at=None).values_list(
+            "pk", "key_id", "opened_at", "granted_nanos"
+        )
+    )
+    events = UsageEvent.objects.filter(lease_id__in=[lease[0] for lease in leases]).order_by()
+    spent = dict(events.values_list("lease_id").annotate(nanos=Sum("cost_nanos")))
+    found: dict[str, list[Standing]] = {key_id: [] for key_id in key_ids}
+    for cap in Cap.objects.filter(key_id__in=key_ids):
+        start, until = bounds(cap.period, now)
+        used = cap.used_nanos if cap.period_start >= start else 0
+        idle = sum(
+            granted - spent.get(lease_id, 0)
+            for lease_id, key_id, opened_at, granted in leases
+            if key_id == cap.key_id and opened_at >= start
+        )
+        found[cap.key_id].append(Standing(cap.period, cap.limit_nanos, used, max(used - idle, 0), until))
+    for caps in found.values():
+        caps.sort(key=lambda cap: Period.values.index(cap.period))
+    return found
 
 
 def left(caps: Iterable[Cap]) -> int | None:

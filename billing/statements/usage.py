@@ -71,11 +71,13 @@ class Totals:
     cost_nanos: int
 
 
-def totals(workspace_id: str, since: datetime) -> Totals:
-    """Since the start of an hour: rollups of the hours that are over, and the events of this one."""
+def totals(workspace_id: str, since: datetime, key_id: str = "") -> Totals:
+    """Since the start of an hour, of one key or all: rollups of the hours that are over, and the events of this one."""
     hour = hour_of(timezone.now())
     over = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=since, hour__lt=hour)
-    sums = over.aggregate(n=Sum("requests", default=0), nanos=Sum("cost_nanos", default=0))
     fresh = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__gte=max(since, hour))
+    if key_id:
+        over, fresh = over.filter(key_id=key_id), fresh.filter(key_id=key_id)
+    sums = over.aggregate(n=Sum("requests", default=0), nanos=Sum("cost_nanos", default=0))
     now = fresh.aggregate(n=Count("id"), nanos=Sum("cost_nanos", default=0))
     return Totals(sums["n"] + now["n"], sums["nanos"] + now["nanos"])

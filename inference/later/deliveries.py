@@ -13,8 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+from celery import current_app
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from standardwebhooks import Webhook
 
 from inference.later.models import Delivery, Endpoint
@@ -22,6 +25,7 @@ from portal.kit import outbound, seals
 from portal.kit.errors import Problem
 
 TIMEOUT_S = 15
+MOST_URL = 500  # characters
 OVERLAP = timedelta(hours=24)  # both secrets sign after a rotation
 _S, _M, _H = 1, 60, 3_600
 SCHEDULE_S = (0, 5 * _S, 5 * _M, 30 * _M, 2 * _H, 5 * _H, 10 * _H, 14 * _H, 20 * _H, 24 * _H)
@@ -43,17 +47,41 @@ class WebhookMissing(Problem):
 
 
 EVENTS = ("prediction.started", "prediction.completed", "batch.completed", "webhook.test")
+REFUSALS = (  # what outbound says of an address, for translators
+    gettext_noop("the port is not a number"),
+    gettext_noop("it must be http:// or https:// with a host and no user name"),
+    gettext_noop("its host cannot be found"),
+    gettext_noop("its host is in a private network"),
+)
 
 
 def open_endpoint(workspace_id: str, url: str, events: list[str]) -> tuple[Endpoint, str]:
     """A new endpoint and its secret. Raises WebhookInvalid for an address that may not be called."""
-    if any(event not in EVENTS for event in events):
-        raise WebhookInvalid(f"events are some of {', '.join(EVENTS)}.", param="/events")
+    _check_events(events)
+    if len(url) > MOST_URL:
+        raise WebhookInvalid(_("The address is longer than %(n)d characters.") % {"n": MOST_URL}, param="/url")
     try:
         outbound.check(url, settings.OUTBOUND_ALLOWED_HOSTS)
     except outbound.AddressRefused as error:
-        raise WebhookInvalid(f"This address cannot be called: {error}.", param="/url") from error
+        why = _(str(error))
+        raise WebhookInvalid(_("This address cannot be called: %(why)s.") % {"why": why}, param="/url") from error
     return _make(workspace_id, url, events)
+
+
+def choose(endpoint: Endpoint, events: list[str]) -> None:
+    """It is told of these from now on; of all where there are none. Raises WebhookInvalid."""
+    _check_events(events)
+    Endpoint.objects.filter(pk=endpoint.pk).update(events=events)
+
+
+def disable(endpoint: Endpoint) -> None:
+    """Nothing more is queued for it; what is queued already is still sent."""
+    Endpoint.objects.filter(pk=endpoint.pk, disabled_at=None).update(disabled_at=timezone.now())
+
+
+def enable(endpoint: Endpoint) -> None:
+    """It is told again, of what happens from now on."""
+    Endpoint.objects.filter(pk=endpoint.pk).update(disabled_at=None)
 
 
 def signer(workspace_id: str) -> Endpoint:
@@ -98,6 +126,11 @@ def again(delivery: Delivery) -> None:
     Delivery.objects.filter(pk=delivery.pk).update(next_at=timezone.now(), delivered_at=None)
 
 
+def wake() -> None:
+    """Has what is due sent now, and not at the job's next turn."""
+    current_app.send_task("inference.jobs.send_webhooks")
+
+
 def send_due(now: datetime, most: int = 100) -> int:
     """Sends what is due; how many were taken. Two senders at once send nothing twice."""
     taken = 0
@@ -114,6 +147,11 @@ def signatures(endpoint: Endpoint, message_id: str, at: datetime, body: str) -> 
     if endpoint.previous_secret and endpoint.previous_until and endpoint.previous_until > at:
         sealed.append(endpoint.previous_secret)
     return " ".join(Webhook(seals.unseal(one, settings.SECRET_KEY)).sign(message_id, at, body) for one in sealed)
+
+
+def _check_events(events: list[str]) -> None:
+    if any(event not in EVENTS for event in events):
+        raise WebhookInvalid(_("events are some of %(events)s.") % {"events": ", ".join(EVENTS)}, param="/events")
 
 
 def _send(delivery: Delivery) -> bool:

@@ -34,6 +34,16 @@ class Summary:
     tokens_a_second: float | None  # while it generated
     uptime: float | None
 
+    @property
+    def asked(self) -> int:
+        """All requests."""
+        return self.served + self.failed
+
+    @property
+    def uptime_percent(self) -> float | None:
+        """For people."""
+        return self.uptime * 100 if self.uptime is not None else None
+
 
 def sum_up(now: datetime) -> int:
     """Makes the rows of the current five minutes and of those before from the events; how many."""
@@ -41,10 +51,14 @@ def sum_up(now: datetime) -> int:
     return _sum(start - EVERY) + _sum(start)
 
 
-def of(model: str, since: datetime, now: datetime, replica: str = "") -> Summary:
-    """How the model did since then, or one replica of it."""
+def of(model: str, since: datetime, now: datetime, *, replica: str = "", version_id: str = "") -> Summary:
+    """How the model did since then, or one replica or version of it."""
     rows = Figures.objects.filter(model=model, since__gte=since)
-    return _summary(rows.filter(replica=replica) if replica else rows, now - since)
+    if replica:
+        rows = rows.filter(replica=replica)
+    if version_id:
+        rows = rows.filter(version_id=version_id)
+    return _summary(rows, now - since)
 
 
 def by_replica(model: str, since: datetime, now: datetime) -> dict[str, Summary]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 
+from inference.engines import registry
 from inference.engines.engine import ReplicaSpec
 from inference.routing.models import Replica, ReplicaState
 from marketplace.catalog.models import Version
 from marketplace.catalog.resolve import Resolved
+from marketplace.errors import SourceInvalid
 from marketplace.publishing.importing import LOCAL
 from portal.kit.caches import RecentValues
 
+MOST_TARGET = 500  # characters
 _Row = tuple[str, str, str, str]  # id, target, state, engine
 _rows: RecentValues[str, list[_Row]] = RecentValues(
     lambda version_id: list(
@@ -21,11 +26,39 @@ _rows: RecentValues[str, list[_Row]] = RecentValues(
 
 
 def add(version: Version, target: str, engine: str = "") -> Replica:
-    """Another place for the version; one that was drained or removed takes work again."""
+    """Another place for the version; one that was drained or removed takes work again. Raises SourceInvalid."""
     replica, _ = Replica.objects.update_or_create(
-        version=version, target=target.rstrip("/"), defaults={"state": ReplicaState.ACTIVE, "engine": engine}
+        version=version,
+        target=checked(version, target, engine),
+        defaults={"state": ReplicaState.ACTIVE, "engine": engine},
     )
     return replica
+
+
+def checked(version: Version, target: str, engine: str = "") -> str:
+    """The target as it is kept. Raises SourceInvalid for one that the engine cannot run, or an unknown engine."""
+    engine, target = engine or version.engine, target.strip().rstrip("/")
+    if engine not in registry.ENGINES:
+        raise SourceInvalid(f"The engine is one of {', '.join(registry.ENGINES)}.", param="engine")
+    if engine == LOCAL:
+        folder = (settings.MODELS_DIR / target).resolve()
+        if not target or not folder.is_relative_to(settings.MODELS_DIR.resolve()) or not folder.exists():
+            raise SourceInvalid(
+                f"The engine {LOCAL} runs what is in a folder of {settings.MODELS_DIR}: there is none {target[:200]!r}.",
+                param="target",
+            )
+        return target
+    try:
+        parts = urlsplit(target)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or len(target) > MOST_TARGET or any(letter.isspace() for letter in target):
+        raise SourceInvalid(
+            f"The engine {engine} asks a server: give its address like http://host:8000/v1, not {target[:200]!r}.",
+            param="target",
+        )
+    return target
 
 
 def drain(replica: Replica) -> None:

@@ -44,11 +44,16 @@ def thing_of(workspace: Workspace, things: QuerySet[M], **which: Any) -> M:
     return found
 
 
-def require_role(request: HttpRequest, workspace: Workspace, least: Role) -> None:
-    """Raises Forbidden unless the person's role in the workspace is at least `least`."""
+def has_role(request: HttpRequest, workspace: Workspace, least: Role) -> bool:
+    """Whether the person's role in the workspace is at least `least`."""
     assert isinstance(request.user, User), "guard the view with login_required"
     membership = Membership.objects.filter(user=request.user, workspace=workspace).first()
-    if membership is None or _RANK[Role(membership.role)] < _RANK[least]:
+    return membership is not None and _RANK[Role(membership.role)] >= _RANK[least]
+
+
+def require_role(request: HttpRequest, workspace: Workspace, least: Role) -> None:
+    """Raises Forbidden unless the person's role in the workspace is at least `least`."""
+    if not has_role(request, workspace, least):
         raise Forbidden(f"Ask an owner of {workspace.name}: this needs the role {least.label}.")
 
 

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
 from billing import money
-from billing.gate.caps import drop_cap, left, locked, set_cap
-from billing.gate.models import Cap, Period
+from billing.gate.caps import Standing, left, locked, standings
 from billing.gate.tokens import issue_token
 from inference import limits
 from marketplace.catalog.resolve import resolve
-from portal.accounts.keys.issuing import Limits, change, issue, revoke, rotate
-from portal.accounts.keys.models import KeyKind, default_scopes
+from portal.accounts.keys.issuing import revoke, rotate
+from portal.accounts.keys.models import KeyKind
 from portal.accounts.keys.scopes import LimitsInvalid
 from portal.accounts.models import Key, Workspace
 from portal.accounts.wire.view import KeyedView, json_answer
 from portal.kit.errors import Problem
+from portal.pages import key_limits
 
-_NUMBERS = ("rpm", "tpm", "concurrency")
-_LISTS = ("scopes", "models", "networks")
-_FIELDS = {"name", "test", "expires_at", "caps", *_NUMBERS, *_LISTS}
 MOST_LISTED = 1_000
 
 
@@ -66,16 +62,13 @@ class Keys(KeyedView):
 
     def get(self, request: Request) -> HttpResponse:
         keys = Key.objects.filter(workspace_id=self.caller.workspace_id).exclude(kind=KeyKind.EPHEMERAL)
-        listed = keys.prefetch_related("caps").order_by("-created_at")[:MOST_LISTED]
-        return json_answer({"object": "list", "data": [_shown(key) for key in listed]})
+        listed = list(keys.order_by("-created_at")[:MOST_LISTED])
+        caps = standings([key.pk for key in listed], timezone.now())
+        return json_answer({"object": "list", "data": [_shown(key, caps[key.pk]) for key in listed]})
 
     def post(self, request: Request) -> HttpResponse:
         given = _given(self.body(request))
-        kind = KeyKind.TEST if given.get("test") is True else KeyKind.LIVE
-        with transaction.atomic():
-            workspace = Workspace.objects.get(pk=self.caller.workspace_id)
-            key, secret = issue(workspace, str(given.get("name", "")), None, _limits(given), kind)
-            _cap(key, given)
+        key, secret = key_limits.make(Workspace.objects.get(pk=self.caller.workspace_id), given)
         return json_answer({**_shown(key), "secret": secret}, status=201)
 
 
@@ -89,11 +82,7 @@ class OneKey(KeyedView):
 
     def patch(self, request: Request, key_id: str) -> HttpResponse:
         given = _given(self.body(request))
-        key = self.key(key_id)
-        with transaction.atomic():
-            change(key, str(given.get("name", key.name)), _limits(given, key))
-            _cap(key, given)
-        return json_answer(_shown(self.key(key_id)))
+        return json_answer(_shown(key_limits.alter(self.key(key_id), given)))
 
     def delete(self, request: Request, key_id: str) -> HttpResponse:
         revoke(self.key(key_id))
@@ -148,52 +137,14 @@ class Tokens(KeyedView):
 def _given(body: Any) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise LimitsInvalid("The body must be a JSON object.", param="")
-    unknown = [name for name in body if name not in _FIELDS]
+    unknown = [name for name in body if name not in key_limits.FIELDS]
     if unknown:
         raise LimitsInvalid(f"Remove the unknown field {unknown[0][:60]!r}.", param=f"/{unknown[0][:60]}")
     return body
 
 
-def _limits(given: Mapping[str, Any], key: Key | None = None) -> Limits:
-    """What the body says, and what the key has where it says nothing."""
-    had: dict[str, Any] = {"scopes": default_scopes(), "models": [], "networks": [], "tpm": 0, "concurrency": 0}
-    expires_at: datetime | None = None
-    if key is not None:
-        had = {name: getattr(key, "allowed_models" if name == "models" else name) for name in (*_NUMBERS, *_LISTS)}
-        expires_at = key.expires_at
-    for name in _NUMBERS:
-        value = given.get(name, had.get(name))
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31):
-            raise LimitsInvalid(f"{name} is a whole number; 0 does not limit.", param=f"/{name}")
-        had[name] = value
-    for name in _LISTS:
-        value = given.get(name, had[name])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise LimitsInvalid(f"{name} is a list of texts.", param=f"/{name}")
-        had[name] = value
-    if "expires_at" in given:
-        expires_at = parse_datetime(str(given["expires_at"])) if given["expires_at"] is not None else None
-        if given["expires_at"] is not None and (expires_at is None or expires_at.tzinfo is None):
-            raise LimitsInvalid("expires_at is a time with its zone, like 2027-01-31T12:00:00Z.", param="/expires_at")
-    return Limits(expires_at=expires_at, origin=key.origin if key else "", **had)
-
-
-def _cap(key: Key, given: Mapping[str, Any]) -> None:
-    """Sets the caps that the body names: {"day": "0.50", "total": null}."""
-    caps = given.get("caps", {})
-    if not isinstance(caps, dict) or any(period not in Period.values for period in caps):
-        raise LimitsInvalid(f"caps is an object with some of {', '.join(Period.values)}.", param="/caps")
-    for period, amount in caps.items():
-        if amount is None:
-            drop_cap(key, period)
-        else:
-            set_cap(key, money.parse(amount), period)
-
-
-def _shown(key: Key) -> dict[str, Any]:
-    caps: dict[str, Any] = {}
-    for cap in Cap.objects.filter(key=key):
-        caps[cap.period] = {"limit": money.decimal(cap.limit_nanos), "used_or_lent": money.decimal(cap.used_nanos)}
+def _shown(key: Key, caps: list[Standing] | None = None) -> dict[str, Any]:
+    standing = standings([key.pk], timezone.now())[key.pk] if caps is None else caps
     return {
         "id": key.pk,
         "object": "key",
@@ -206,7 +157,10 @@ def _shown(key: Key) -> dict[str, Any]:
         "rpm": key.rpm,
         "tpm": key.tpm,
         "concurrency": key.concurrency,
-        "caps": caps,
+        "caps": {
+            cap.period: {"limit": money.decimal(cap.limit_nanos), "used_or_lent": money.decimal(cap.used_nanos)}
+            for cap in standing
+        },
         "created_at": key.created_at.isoformat(),
         "expires_at": key.expires_at.isoformat() if key.expires_at else None,
         "revoked_at": key.revoked_at.isoformat() if key.revoked_at else None,

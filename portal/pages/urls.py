@@ -9,6 +9,8 @@ from portal.pages import docs, home, keys, keys_api, openapi, probes, status
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("keys", keys.keys, name="keys"),
+    path("keys/<str:key_id>", keys.key, name="key"),
+    path("keys/<str:key_id>/rotate", keys.rotate_key, name="rotate_key"),
     path("keys/<str:key_id>/revoke", keys.revoke_key, name="revoke_key"),
     path("v1/key", keys_api.OwnKey.as_view(), name="api_own_key"),
     path("v1/keys", keys_api.Keys.as_view(), name="api_keys"),

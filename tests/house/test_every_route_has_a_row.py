@@ -15,7 +15,7 @@ from tests.fixtures.people import signed_in
 
 LOGIN = 302
 WHO = ("anonymous", "stranger", "viewer", "member", "owner")
-# Path → method, status for: anonymous, a stranger, a viewer, a member, the owner. `{key}` is a key of the owner's workspace.
+# Path → method, status for: anonymous, a stranger, a viewer, a member, the owner. `{key}`, `{hook}` and `{message}` are of the owner's.
 ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "home": ("GET", "/", 200, 200, 200, 200, 200),
     "catalog": ("GET", "/models", 200, 200, 200, 200, 200),
@@ -25,6 +25,8 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "model_health": ("GET", "/models/olga/secret/health", 404, 404, 200, 200, 200),
     "playground_token": ("POST", "/playground/token", LOGIN, 400, 400, 400, 400),
     "keys": ("POST", "/keys", LOGIN, 422, 403, 422, 422),
+    "key": ("POST", "/keys/{key}", LOGIN, 404, 403, 422, 422),
+    "rotate_key": ("POST", "/keys/{key}/rotate", LOGIN, 404, 403, 200, 200),
     "revoke_key": ("POST", "/keys/{key}/revoke", LOGIN, 404, 403, 302, 302),
     "usage": ("GET", "/usage", LOGIN, 200, 200, 200, 200),
     "usage_latest": ("GET", "/usage/latest", LOGIN, 200, 200, 200, 200),
@@ -34,6 +36,15 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "billing_portal": ("POST", "/billing/portal", LOGIN, 302, 403, 403, 302),
     "stripe_webhook": ("POST", "/stripe/webhook", 400, 400, 400, 400, 400),
     "settings": ("GET", "/settings", LOGIN, 200, 200, 200, 200),
+    "webhooks": ("POST", "/settings/webhooks", LOGIN, 422, 403, 422, 422),
+    "signing_secret": ("POST", "/settings/webhooks/signing-secret", LOGIN, 200, 403, 200, 200),
+    "webhook": ("GET", "/settings/webhooks/{hook}", LOGIN, 404, 200, 200, 200),
+    "rotate_webhook": ("POST", "/settings/webhooks/{hook}/rotate", LOGIN, 404, 403, 200, 200),
+    "test_webhook": ("POST", "/settings/webhooks/{hook}/test", LOGIN, 404, 403, 302, 302),
+    "switch_webhook": ("POST", "/settings/webhooks/{hook}/switch", LOGIN, 404, 403, 302, 302),
+    "delete_webhook": ("POST", "/settings/webhooks/{hook}/delete", LOGIN, 404, 403, 302, 302),
+    "webhook_log": ("GET", "/settings/webhooks/{hook}/deliveries", LOGIN, 404, 200, 200, 200),
+    "send_again": ("POST", "/settings/webhooks/{hook}/deliveries/{message}", LOGIN, 404, 403, 302, 302),
     "switch_workspace": ("POST", "/settings/workspace", LOGIN, 302, 302, 302, 302),
     "mailbox": ("GET", "/dev/mailbox", 200, 200, 200, 200, 200),
     "docs": ("GET", "/docs", 200, 200, 200, 200, 200),
@@ -130,6 +141,14 @@ def everybody(owner: User, workspace: Workspace, teammate: User, stranger: User)
     return clients
 
 
+def hook_of(workspace: Workspace) -> tuple[str, str]:
+    """A webhook of the workspace and a message to it."""
+    from inference.later.deliveries import _make, _queue
+
+    endpoint, _ = _make(workspace.pk, "https://example.com/hook", [])
+    return endpoint.pk, _queue(endpoint, endpoint.url, "webhook.test", {}).pk
+
+
 def test_every_address_has_a_row() -> None:
     assert names() == set(ROWS)
 
@@ -139,8 +158,9 @@ def test_everybody_sees_what_they_may(everybody: list[Client], workspace: Worksp
     for name, (method, path, *expected) in ROWS.items():
         for who, client, status in zip(WHO, everybody, expected, strict=True):
             key, _ = issue(workspace, "a key")
+            hook, message = hook_of(workspace)
             body: dict[str, Any] = {"data": {}} if method == "POST" else {}
-            answer = getattr(client, method.lower())(path.format(key=key.pk), **body)
+            answer = getattr(client, method.lower())(path.format(key=key.pk, hook=hook, message=message), **body)
             to_login = answer.headers.get("Location", "").startswith("/accounts/login/")
             if answer.status_code != status or to_login != (
                 status == LOGIN and who == "anonymous" and name != "set_language"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import current_app
 from django.http import HttpResponse
 from rest_framework.request import Request
 
@@ -15,10 +14,6 @@ from inference.later.models import Delivery, Endpoint
 from portal.accounts.wire.view import json_answer
 
 MOST_LISTED = 200
-
-
-def _wake() -> None:
-    current_app.send_task("inference.jobs.send_webhooks")
 
 
 class WebhookView(PredictionView):
@@ -90,7 +85,7 @@ class TestWebhook(WebhookView):
         if not endpoint.url:
             raise FieldInvalid("This one has no address of its own.", param="")
         delivery = deliveries.test(endpoint)
-        _wake()
+        deliveries.wake()
         return json_answer(_told(delivery), status=201)
 
 
@@ -110,7 +105,7 @@ class RetryDelivery(WebhookView):
         if delivery is None:
             raise WebhookMissing("There is no such delivery.")
         deliveries.again(delivery)
-        _wake()
+        deliveries.wake()
         delivery.refresh_from_db()
         return json_answer(_told(delivery))
 

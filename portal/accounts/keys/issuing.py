@@ -69,7 +69,7 @@ def change(key: Key, name: str, limits: Limits) -> None:
         raise KeyNameInvalid(_("Give the key a name of 1 to 80 characters."), param="name")
     scopes, models, networks = checked(limits.scopes, limits.models, limits.networks)
     if limits.expires_at is not None and limits.expires_at <= timezone.now():
-        raise LimitsInvalid("The key would have expired already: choose a later time.", param="/expires_at")
+        raise LimitsInvalid(_("The key would have expired already: choose a later time."), param="/expires_at")
     key.name = name
     key.rpm = settings.KEY_DEFAULT_RPM if limits.rpm is None else limits.rpm
     key.tpm, key.concurrency = limits.tpm, limits.concurrency
@@ -81,9 +81,9 @@ def change(key: Key, name: str, limits: Limits) -> None:
 def rotate(key: Key, overlap: timedelta) -> str:
     """A new secret for the key; the one before opens for `overlap` more. Raises LimitsInvalid."""
     if key.revoked_at is not None:
-        raise LimitsInvalid("This key is revoked: make a new one.")
+        raise LimitsInvalid(_("This key is revoked: make a new one."))
     if not timedelta(0) <= overlap <= OVERLAP_MOST:
-        raise LimitsInvalid("The overlap may be 0 seconds to 30 days.", param="/overlap_seconds")
+        raise LimitsInvalid(_("The overlap may be 0 seconds to 30 days."), param="/overlap_seconds")
     secret = PREFIXES[KeyKind(key.kind)] + secrets.token_urlsafe(32)
     key.previous_hash, key.previous_until = key.hash, timezone.now() + overlap
     key.hash, key.hint = digest(secret), _hint(secret)

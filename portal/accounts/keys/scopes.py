@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from portal.kit.errors import Problem
 
@@ -85,15 +86,28 @@ def checked(scopes: Iterable[str], models: Iterable[str], networks: Iterable[str
     named = list(dict.fromkeys(scopes))
     unknown = [scope for scope in named if scope not in SCOPES]
     if unknown or not named:
-        raise LimitsInvalid(f"scopes are some of {', '.join(SCOPES)}.", param="/scopes")
+        raise LimitsInvalid(
+            _("Choose at least one scope, of %(scopes)s.") % {"scopes": ", ".join(SCOPES)}, param="/scopes"
+        )
+    return named, checked_models(models), checked_networks(networks)
+
+
+def checked_models(models: Iterable[str]) -> list[str]:
+    """Models that a key may call, each once. Raises LimitsInvalid."""
     slugs = list(dict.fromkeys(models))
-    if any(slug.count("/") != 1 or len(slug) > 120 for slug in slugs):
-        raise LimitsInvalid("models are like publisher/name or publisher/*.", param="/models")
+    if any(slug.count("/") != 1 or not all(slug.split("/")) or len(slug) > 120 for slug in slugs):
+        raise LimitsInvalid(
+            _("Write models like publisher/name, or publisher/* for all of a publisher."), param="/models"
+        )
+    return slugs
+
+
+def checked_networks(networks: Iterable[str]) -> list[str]:
+    """Networks that a key opens from, as their addresses. Raises LimitsInvalid."""
     try:
-        ranges = [str(ipaddress.ip_network(network, strict=False)) for network in networks]
+        return [str(ipaddress.ip_network(network, strict=False)) for network in networks]
     except ValueError as error:
-        raise LimitsInvalid("networks are like 192.0.2.0/24 or 2001:db8::/32.", param="/networks") from error
-    return named, slugs, ranges
+        raise LimitsInvalid(_("Write networks like 192.0.2.0/24 or 2001:db8::/32."), param="/networks") from error
 
 
 @lru_cache(maxsize=4096)

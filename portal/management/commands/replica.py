@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from inference.routing import replicas
 from inference.routing.models import Replica
 from marketplace.catalog.models import Model, Version
+from portal.kit.errors import Problem
 
 
 class Command(BaseCommand):
@@ -27,7 +28,10 @@ class Command(BaseCommand):
         if action != "list" and not target:
             raise CommandError("Name the replica's URL.", returncode=2)
         if action == "add":
-            replicas.add(version, str(target), engine)
+            try:
+                replicas.add(version, str(target), engine)
+            except Problem as error:
+                raise CommandError(error.message, returncode=2) from error
         elif action != "list":
             replica = Replica.objects.filter(version=version, target=str(target).rstrip("/")).first()
             if replica is None:
