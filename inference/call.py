@@ -40,6 +40,7 @@ class Call:
     request_id: str
     raw: bool = False
     pointer: str = "/input"  # where `given` stands in the body, for messages
+    names: Mapping[str, str] = field(default_factory=dict)  # fields of `given` → what the caller calls them
     wishes: Wishes = field(default=NONE)
 
 

@@ -10,10 +10,13 @@ from billing import money
 from billing.errors import CostTooHigh, QuoteInvalid
 from billing.prices.quote import PER, cost
 from inference.call import Call
+from inference.engines import fields
 from inference.engines.engine import Work
 from inference.errors import WrongProtocol
 from marketplace.catalog.resolve import Resolved, choose, resolve
+from marketplace.tasks import registry
 from marketplace.tasks.schema import Check
+from marketplace.tasks.task import Task
 from portal.accounts.keys.scopes import require_model
 
 _PROTOCOLS = {
@@ -22,7 +25,7 @@ _PROTOCOLS = {
     "oip": "the Open Inference Protocol",
 }
 _CONVERSES = {"anthropic": "openai", "responses": "openai"}  # other languages for the same conversations
-_checks: dict[str, Check] = {}
+_checks: dict[tuple[str, str], Check] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +76,24 @@ def _bounded(
     """
     named = "max_completion_tokens" if call.given.get("max_completion_tokens") else "max_tokens"
     limit = max(resolved.spec.max_output_tokens, 1)
-    wanted = min(call.given.get(named) or resolved.task.default_tokens or limit, limit)
-    answers = call.given.get("n") or 1
+    asked = call.given.get(named)
+    wanted = min(resolved.task.default_tokens or limit if asked is None else asked, limit)
+    answers = _answers(call.given)
     allowed = wanted
     rate = rates.get("output_token", 0)
     if call.wishes.most_nanos is not None and rate:
         before = sum(units.get(unit, 0) * nanos for unit, nanos in rates.items())
         allowed = min(wanted, max(1, (call.wishes.most_nanos * PER - before) // (rate * answers)))
-    if call.given.get(named) != allowed:
+    if asked != allowed:
         return {**call.given, named: allowed}, allowed * answers, allowed < wanted
     return call.given, allowed * answers, False
+
+
+def _answers(given: Mapping[str, Any]) -> int:
+    """How many answers are generated: each prompt's, and those of which the best are chosen."""
+    prompt = given.get("prompt")
+    several = isinstance(prompt, list) and not all(isinstance(token, int) for token in prompt)
+    return max(given.get("n") or 1, given.get("best_of") or 1) * (len(prompt) if several and prompt else 1)
 
 
 def _price(call: Call, resolved: Resolved) -> tuple[Mapping[str, int], str]:
@@ -109,11 +120,20 @@ def _resolve(call: Call) -> Resolved:
     if protocol in _PROTOCOLS and protocol not in resolved.task.protocols:
         ways = " or ".join(_PROTOCOLS[protocol] for protocol in resolved.task.protocols if protocol in _PROTOCOLS)
         raise WrongProtocol(f"{resolved.slug} does {resolved.task.title.lower()}: call it by {ways}.")
-    check = _checks.get(resolved.version_id)
+    task = _form(resolved.task, call)
+    check = _checks.get((resolved.version_id, task.name))
     if check is None:
-        check = _checks[resolved.version_id] = Check(resolved.task.codec.input_schema(resolved.spec))
-    check(call.given, call.pointer)
+        check = _checks[resolved.version_id, task.name] = Check(task.codec.input_schema(resolved.spec))
+    check(call.given, call.pointer, call.names)
+    if resolved.engine in fields.RUN_HERE:
+        fields.check(resolved.slug, task.name, call.given, call.pointer, call.names)
     return resolved
+
+
+def _form(task: Task, call: Call) -> Task:
+    """The task whose schema holds: a model that converses may be given a bare prompt by OpenAI's older interface."""
+    bare = task.name == "chat" and call.protocol == "openai" and "prompt" in call.given and "messages" not in call.given
+    return registry.get("text-generation") if bare else task
 
 
 def size(given: Any) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inference.api.oip import wire as oip
-from inference.api.openai import embeddings_wire, images_wire
+from inference.api.openai import completions, embeddings_wire, images_wire, responses_wire
 from inference.api.openai import wire as openai
 from inference.api.predictions import wire as predictions
 from inference.api.view import FieldInvalid, fields
@@ -32,4 +32,8 @@ def call_of(body: Any, caller: Caller, request_id: str) -> Call:
         return embeddings_wire.call_of(given, caller, request_id)[0]
     if task == "image-generation":
         return images_wire.call_of(given, caller, request_id)
-    raise FieldInvalid("Send the body of the call, with messages, input or inputs.", param="")
+    if "prompt" in rest:
+        return completions.call_of(given, caller, request_id)[0]
+    if "input" in rest:
+        return responses_wire.call_of(given, caller, request_id)[0]
+    raise FieldInvalid("Send the body of the call, with messages, prompt, input or inputs.", param="")

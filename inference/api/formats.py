@@ -88,7 +88,7 @@ def _shaped(found: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     given = found.get("input")
     if isinstance(given, dict):
         for name, value in given.items():
-            wanted = schema.get("properties", {}).get(name, {}).get("type")
+            wanted = _first_type(schema.get("properties", {}).get(name, {}))
             if wanted == "string" and not isinstance(value, str):
                 given[name] = str(value)
             elif wanted == "array" and not isinstance(value, list):
@@ -118,11 +118,16 @@ def _form(request: HttpRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _typed(text: str, schema: Mapping[str, Any], name: str) -> Any:
     """A form's text as the type that the schema wants."""
-    kind = schema.get("type")
-    wanted = kind[0] if isinstance(kind, list) else kind
+    wanted = _first_type(schema)
     if wanted in (None, "string"):
         return text
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise FieldInvalid(f"This must be of type {wanted}, written as in JSON.", param=f"/input/{name}") from error
+
+
+def _first_type(schema: Mapping[str, Any]) -> Any:
+    """The type that a schema names, the first where it names several."""
+    kind = schema.get("type")
+    return kind[0] if isinstance(kind, list) else kind

@@ -15,7 +15,7 @@ _HEADERS = (
     "HTTP_X_MAX_COST", "HTTP_X_FALLBACK_MODELS", "HTTP_X_ON_DISCONNECT", "HTTP_X_QUOTE_ID", "HTTP_X_OPERATION_ID",
     "HTTP_X_TEST_FAULT", "HTTP_IDEMPOTENCY_KEY",
 )  # fmt: skip
-_FIELDS = ("max_cost", "fallback_models", "on_disconnect", "quote_id")
+FIELDS = ("max_cost", "fallback_models", "on_disconnect", "quote_id")
 MOST_FALLBACKS = 5
 
 
@@ -28,7 +28,7 @@ class WishInvalid(Problem):
 
 def wishes_of(meta: Mapping[str, Any], body: Any) -> Wishes:
     """The wishes; those in the body are taken out of it, since they are not the model's. Raises WishInvalid, QuoteInvalid."""
-    said = {name: body.pop(name) for name in _FIELDS if name in body} if isinstance(body, dict) else {}
+    said = {name: body.pop(name) for name in FIELDS if name in body} if isinstance(body, dict) else {}
     if not said and not any(header in meta for header in _HEADERS):
         return NONE
     fallbacks = said.get("fallback_models", meta.get("HTTP_X_FALLBACK_MODELS", ""))

@@ -50,6 +50,7 @@ class Piece:
     units: Mapping[str, int]
     native: tuple[Mapping[str, Any], ...] = ()  # an upstream's own chunks, passed through
     finish: str | None = None  # stop or length, on the last piece
+    stop: str | None = None  # the stop sequence that ended it, where one did
 
 
 class Engine(Protocol):

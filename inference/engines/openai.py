@@ -30,7 +30,6 @@ class OpenAIEngine:
 
     def __init__(self, replica: ReplicaSpec) -> None:
         self._replica = replica
-        self._path = PATHS[replica.task.name]
         self._upstream_model = replica.options.get("upstream_model") or replica.model
         headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
         variable = replica.options.get("upstream_key_env")
@@ -65,9 +64,14 @@ class OpenAIEngine:
         finally:
             self._upstream.finish(answer)
         try:
-            return Result(_from_upstream(self._replica.task.name, content), _units(work.given, content))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            return Result(_from_upstream(self._form(work), content), _units(work.given, content))
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise UpstreamFailed(f"The upstream of {self._replica.model} gave no valid answer.") from error
+
+    def _form(self, work: Work) -> str:
+        """The task whose interface the work is for: a model that converses may be given a bare prompt."""
+        task = self._replica.task.name
+        return "text-generation" if task == "chat" and "messages" not in work.given else task
 
     def stream(self, work: Work) -> Iterator[Piece]:
         """The upstream's chunks as they come; its usage where it sends one, else tokens counted here and marked so."""
@@ -76,6 +80,7 @@ class OpenAIEngine:
     def _pieces(self, work: Work, answer: Answer) -> Iterator[Piece]:
         units = {"request": 1, "input_token": _guess(_said(work.given)), "output_token": 0, "estimated": 1}
         finish: str | None = None
+        stop: str | None = None
         rest = b""
         try:
             for part in answer.parts(IDLE_S):
@@ -99,10 +104,11 @@ class OpenAIEngine:
                         units = _counted(usage)
                     for choice in chunk.get("choices") or ():
                         finish = choice.get("finish_reason") or finish
+                        stop = stop_of(choice) or stop
                         delta = choice.get("delta") or choice
                         said = delta.get("content") or delta.get("text") or ""
                         text += said
-                        if "estimated" in units and (said or delta.get("tool_calls")):
+                        if "estimated" in units and (said or delta.get("tool_calls") or reasoning_of(delta)):
                             units = {**units, "output_token": units["output_token"] + 1}
                     if chunk.get("choices"):
                         natives.append(chunk)
@@ -110,7 +116,7 @@ class OpenAIEngine:
                     yield Piece(text, units, tuple(natives))
             if finish is None:
                 raise UpstreamFailed("The upstream ended in the middle of its answer.")
-            yield Piece("", units, finish=finish)
+            yield Piece("", units, finish=finish, stop=stop)
         except UpstreamGone as error:
             if error.timed_out:
                 raise DeadlinePassed("The upstream took too long for its answer.") from error
@@ -122,11 +128,14 @@ class OpenAIEngine:
 
     def _ask(self, work: Work, stream: bool) -> Answer:
         """The upstream's answer to the work. Raises UpstreamFailed or Overloaded before its first byte, UpstreamRefused."""
-        body = {**_to_upstream(self._replica.task.name, work.given), "model": self._upstream_model}
+        form = self._form(work)
+        body = {**_to_upstream(form, work.given), "model": self._upstream_model}
+        options = body.pop("stream_options", None) or {}
+        body.pop("stream", None)  # an input of predictions may have it; how the answer comes is told apart from it
         if stream:
-            body |= {"stream": True, "stream_options": {"include_usage": True}}
+            body |= {"stream": True, "stream_options": {**options, "include_usage": True}}
         try:
-            answer = self._upstream.ask("POST", self._path, orjson.dumps(body), timeout_s=work.timeout_s)
+            answer = self._upstream.ask("POST", PATHS[form], orjson.dumps(body), timeout_s=work.timeout_s)
             if answer.status < 300:
                 return answer
             said = answer.whole()
@@ -137,6 +146,9 @@ class OpenAIEngine:
                 f"The upstream of {self._replica.model} cannot be reached.", retry_after_s=2
             ) from error
         self._upstream.finish(answer)
+        if form != self._replica.task.name and answer.status in (404, 405, 501):
+            # It has chat alone: no failure of this replica, whose other callers are served well.
+            raise UpstreamRefused(f"The upstream of {self._replica.model} converses only: send messages.", status=400)
         raise refusal(self._replica.model, answer.status, said)
 
 
@@ -151,7 +163,7 @@ def _to_upstream(task: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _from_upstream(task: str, answer: dict[str, Any]) -> dict[str, Any]:
-    """The task's output of an upstream's answer; a conversation's is passed on as it is. Raises KeyError, TypeError, …"""
+    """The task's output of an upstream's answer, and all that the answer says of language. Raises KeyError, TypeError, …"""
     if task == "embeddings":
         ordered = sorted(answer["data"], key=lambda item: item["index"])
         return {"embeddings": [_vector(item["embedding"]) for item in ordered]}
@@ -159,9 +171,21 @@ def _from_upstream(task: str, answer: dict[str, Any]) -> dict[str, Any]:
         return {"images": [item["b64_json"] for item in answer["data"]]}
     if task == "text-generation":
         choice = answer["choices"][0]
-        return {"text": choice["text"], "finish_reason": choice.get("finish_reason") or "stop"}
-    answer["choices"]  # noqa: B018 – an answer without any is none
+        return {**answer, "text": choice["text"], "finish_reason": choice.get("finish_reason") or "stop"}
+    answer["choices"][0]
     return answer
+
+
+def stop_of(choice: Mapping[str, Any]) -> str | None:
+    """The stop sequence that ended a choice, where the upstream tells: vLLM and SGLang do. A number is a token's."""
+    found = choice.get("stop_reason") or choice.get("matched_stop")
+    return found if isinstance(found, str) else None
+
+
+def reasoning_of(said: Mapping[str, Any]) -> str:
+    """What a model thought before it said something, where the upstream tells: vLLM, SGLang, DeepSeek, Ollama."""
+    found = said.get("reasoning_content") or said.get("reasoning")
+    return found if isinstance(found, str) else ""
 
 
 def _vector(written: Any) -> list[float]:

@@ -18,7 +18,7 @@ from billing import money
 from billing.metering.models import UsageEvent
 from inference import plan as planning
 from inference.call import Call, Wishes
-from inference.later import deliveries, files
+from inference.later import deliveries, files, usage
 from inference.later.models import Batch, File, Line
 from portal.accounts.keys.lookup import Caller, caller
 from portal.accounts.models import Key
@@ -26,7 +26,10 @@ from portal.accounts.wire import problems
 from portal.kit import ids
 from portal.kit.errors import Problem
 
-ENDPOINTS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses")
+ENDPOINTS = (
+    "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/images/generations",
+)  # fmt: skip
+_FIELDS = ("input_file_id", "endpoint", "completion_window", "metadata", "max_cost")
 WINDOW = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
 AT_ONCE, A_ROUND = 8, 64  # lines
@@ -62,6 +65,9 @@ Endpoints = Mapping[str, Endpoint]
 
 def create(who: Caller, given: Mapping[str, Any]) -> Batch:
     """A batch to be validated and run. Raises BatchInvalid and FileMissing."""
+    for name in given:
+        if name not in _FIELDS and given[name] is not None:  # output_expires_after, for one
+            raise BatchInvalid(f"{name[:60]} is not carried here: leave it out.", param=f"/{name[:60]}")
     if given.get("endpoint") not in ENDPOINTS:
         raise BatchInvalid(f"endpoint is one of {', '.join(ENDPOINTS)}.", param="/endpoint")
     if given.get("completion_window", "24h") != "24h":
@@ -69,6 +75,11 @@ def create(who: Caller, given: Mapping[str, Any]) -> Batch:
     metadata = given.get("metadata") or {}
     if not isinstance(metadata, dict) or len(metadata) > 16:
         raise BatchInvalid("metadata is an object with at most 16 pairs.", param="/metadata")
+    for key, value in metadata.items():
+        if len(key) > 64 or not isinstance(value, str) or len(value) > 512:
+            raise BatchInvalid(
+                "metadata has keys of at most 64 characters, and texts of at most 512.", param=f"/metadata/{key[:64]}"
+            )
     file = files.of(who.workspace_id, str(given.get("input_file_id", "")))
     now = timezone.now()
     ceiling = given.get("max_cost")
@@ -178,8 +189,9 @@ def _validate(batch: Batch, who: Caller, endpoint: Endpoint) -> None:
     if batch.ceiling_nanos is not None and most > batch.ceiling_nanos:
         told = f"This batch may cost {money.show(most)}, more than its max_cost of {money.show(batch.ceiling_nanos)}."
         errors.append(_error(told, None, "max_cost_exceeded", "max_cost"))
-    batch.most_nanos = most
-    Batch.objects.filter(pk=batch.pk).update(most_nanos=most)
+    batch.most_nanos, names = most, {line.body.get("model") for line in lines}
+    model = str(names.pop()) if len(names) == 1 else ""
+    Batch.objects.filter(pk=batch.pk).update(most_nanos=most, model=model)
     if errors:
         _end(batch, "failed", errors)
         return
@@ -205,7 +217,7 @@ def _read(batch: Batch, number: int, raw: bytes, who: Caller, endpoint: Endpoint
     if given["body"].get("stream"):
         raise BatchInvalid("Batches do not stream.", code="invalid_line", param="body.stream")
     seen.add(custom_id)
-    call = _call(batch, given["body"], who, endpoint, f"{batch.pk}:{number}", "")
+    call = _call(batch, given["body"], who, endpoint, usage.operation_of(batch.pk, number), "")
     most = planning.plan(call, settings.UPSTREAM_TIMEOUT_S).most_nanos
     return Line(batch=batch, number=number, custom_id=custom_id, body=given["body"]), most
 
@@ -220,7 +232,7 @@ def _answer(batch: Batch, line: Line, who: Caller, endpoint: Endpoint) -> None:
     """Runs one line, on a thread of its own."""
     request_id = ids.make("req")
     try:
-        call = _call(batch, line.body, who, endpoint, f"{batch.pk}:{line.number}", request_id)
+        call = _call(batch, line.body, who, endpoint, usage.operation_of(batch.pk, line.number), request_id)
         status, answer = 200, dict(endpoint.answer(call))
     except Exception as error:
         problem = problems.as_problem(error)
@@ -239,7 +251,7 @@ def _finish(batch: Batch, state: str) -> None:
     lines = Line.objects.filter(batch=batch).exclude(status=None).order_by("number")
     output = _file(batch, "output", [_written(line) for line in lines.filter(status=200).iterator()])
     failed = _file(batch, "error", [_written(line) for line in lines.exclude(status=200).iterator()])
-    Batch.objects.filter(pk=batch.pk).update(output_file=output, error_file=failed)
+    Batch.objects.filter(pk=batch.pk).update(output_file=output, error_file=failed, usage=usage.of(batch))
     _end(batch, state, [])
 
 

@@ -184,6 +184,8 @@ class Batch(models.Model):
     error_file = models.ForeignKey(File, null=True, on_delete=models.SET_NULL, related_name="+")
     errors = models.JSONField(default=list)
     metadata = models.JSONField(default=dict)
+    model = models.CharField(_("model"), max_length=140, blank=True)  # of all lines, where it is one
+    usage = models.JSONField(null=True)  # of all answers, once there are no more to come
     ceiling_nanos = models.BigIntegerField(null=True)  # the caller's
     most_nanos = models.BigIntegerField(null=True)  # what it can cost, known after validation
     leased_until = models.DateTimeField(null=True)

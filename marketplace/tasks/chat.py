@@ -33,6 +33,7 @@ class Conversation:
                 "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 2},
                 "top_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
                 "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
+                "best_of": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
                 "stop": {"type": ["string", "array", "null"]},
                 "seed": {"type": ["integer", "null"]},
                 "stream": {"type": ["boolean", "null"]},

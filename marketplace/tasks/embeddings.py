@@ -7,23 +7,30 @@ from typing import Any
 from marketplace.errors import InputInvalid
 from marketplace.tasks.task import Arrays, Json, ModelSpec, Task
 
-MOST_TEXTS = 256
+MOST_TEXTS = 2_048  # as OpenAI takes them; its clients send them in hundreds
 MOST_CHARACTERS = 100_000
 
 
 class Embedding:
-    """A list of texts → a list of vectors."""
+    """A list of texts → a list of vectors. Further fields are the upstream's; a model that runs here names them."""
 
     def input_schema(self, spec: ModelSpec) -> dict[str, Any]:
-        text = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS}
+        text = {
+            "description": "A text, or for upstreams its tokens.",
+            "type": ["string", "array"],
+            "minLength": 1,
+            "maxLength": MOST_CHARACTERS,
+            "items": {"type": "integer"},
+            "minItems": 1,
+            "maxItems": MOST_CHARACTERS,
+        }
         return {
             "type": "object",
             "properties": {
                 "texts": {"type": "array", "items": text, "minItems": 1, "maxItems": MOST_TEXTS},
-                "dimensions": {"type": "integer", "minimum": 1, "maximum": 65_536},
+                "dimensions": {"type": ["integer", "null"], "minimum": 1, "maximum": 65_536},
             },
             "required": ["texts"],
-            "additionalProperties": False,
         }
 
     def output_schema(self, spec: ModelSpec) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from marketplace.tasks.task import Arrays, Json, ModelSpec, Task
 
 
 class Painting:
-    """A prompt → images as base64."""
+    """A prompt → images as base64. Further fields are the upstream's."""
 
     def input_schema(self, spec: ModelSpec) -> dict[str, Any]:
         prompt: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 4_000}
@@ -19,16 +19,15 @@ class Painting:
             "type": "object",
             "properties": {
                 "prompt": prompt,
-                "n": {"type": "integer", "minimum": 1, "maximum": 10},
-                "size": {"type": "string", "maxLength": 20},
-                "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1},
-                "quality": {"type": "string", "maxLength": 20},
-                "style": {"type": "string", "maxLength": 40},
-                "background": {"type": "string", "maxLength": 20},
-                "output_format": {"enum": ["png", "jpeg", "webp"]},
+                "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 10},
+                "size": {"type": ["string", "null"], "maxLength": 20},
+                "seed": {"type": ["integer", "null"]},
+                "quality": {"type": ["string", "null"], "maxLength": 20},
+                "style": {"type": ["string", "null"], "maxLength": 40},
+                "background": {"type": ["string", "null"], "maxLength": 20},
+                "output_format": {"type": ["string", "null"], "maxLength": 20},
             },
             "required": ["prompt"],
-            "additionalProperties": False,
         }
 
     def output_schema(self, spec: ModelSpec) -> dict[str, Any]:

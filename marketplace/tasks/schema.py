@@ -17,14 +17,17 @@ class Check:
         self._schema = schema
         self._validator = jsonschema_rs.validator_for(dict(schema))
 
-    def __call__(self, value: Any, root: str = "/input") -> None:
-        """Raises InputInvalid (422) that says what to change where; `root` is the pointer of `value` in the body."""
+    def __call__(self, value: Any, root: str = "/input", names: Mapping[str, str] | None = None) -> None:
+        """Raises InputInvalid (422) that says what to change where; `root` is the pointer of `value` in the body.
+
+        `names`: what the caller calls fields of `value` that are named otherwise in the body.
+        """
         if self._validator.is_valid(value):
             return
         error = next(self._validator.iter_errors(value))
-        raise InputInvalid(
-            self._sentence(error), param=root + "".join(f"/{_escape(part)}" for part in error.instance_path)
-        )
+        path = [_escape(part) for part in error.instance_path]
+        path[:1] = [(names or {}).get(part, part) for part in path[:1]]
+        raise InputInvalid(self._sentence(error), param=root + "".join(f"/{part}" for part in path))
 
     def _sentence(self, error: jsonschema_rs.ValidationError) -> str:
         """What to change, without repeating the caller's data."""

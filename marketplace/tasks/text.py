@@ -8,33 +8,44 @@ import numpy as np
 
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
 
-MOST_CHARACTERS = 20_000
-
 
 class Generation:
-    """A prompt → its continuation, token by token."""
+    """A prompt → its continuation, token by token. Further fields are the upstream's; one that runs here names them."""
 
     def input_schema(self, spec: ModelSpec) -> dict[str, Any]:
         return {
             "type": "object",
             "properties": {
-                "prompt": {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS},
-                "max_tokens": {"type": "integer", "minimum": 1, "maximum": spec.max_output_tokens},
-                "temperature": {"type": "number", "minimum": 0, "maximum": 2},
-                "top_k": {"type": "integer", "minimum": 1, "maximum": 1000},
-                "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1},
-                "stop": {"type": "string", "minLength": 1, "maxLength": 100},
+                "prompt": {
+                    "description": "A text. Upstreams also take texts, tokens, and lists of tokens.",
+                    "type": ["string", "array"],
+                    "minLength": 1,
+                    "items": {"type": ["string", "integer", "array"]},
+                    "minItems": 1,
+                },
+                "max_tokens": {"type": ["integer", "null"], "minimum": 0, "maximum": spec.max_output_tokens},
+                "max_completion_tokens": {"type": ["integer", "null"], "minimum": 1, "maximum": spec.max_output_tokens},
+                "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 2},
+                "top_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+                "top_k": {"type": ["integer", "null"]},
+                "seed": {"type": ["integer", "null"]},
+                "stop": {"type": ["string", "array", "null"]},
+                "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
+                "best_of": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
             },
             "required": ["prompt"],
-            "additionalProperties": False,
         }
 
     def output_schema(self, spec: ModelSpec) -> dict[str, Any]:
         return {
             "type": "object",
-            "properties": {"text": {"type": "string"}, "finish_reason": {"enum": ["stop", "length"]}},
+            "properties": {
+                "text": {"type": "string"},
+                "finish_reason": {"enum": ["stop", "length"]},
+                "stop_sequence": {"description": "That of `stop` which ended the text.", "type": "string"},
+                "choices": {"description": "All answers, as an upstream gave them.", "type": "array"},
+            },
             "required": ["text", "finish_reason"],
-            "additionalProperties": False,
         }
 
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:

@@ -69,27 +69,44 @@ _TENSOR = _object(
 _WISHES = {"max_cost": _MONEY, "fallback_models": {"type": "array", "items": _TEXT}}
 
 
+_LIMIT: Json = {"type": "integer", "minimum": 1}
+_ORDER: Json = {"enum": ["asc", "desc"]}
+# Address name → what may stand in the query of its list.
+_QUERIES: dict[str, Json] = {
+    "api_models": {"limit": _LIMIT, "after": _TEXT, "task": {"enum": list(registry.TASKS)}},
+    "api_files": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER, "purpose": _TEXT},
+    "api_batches": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER},
+}
+
+
 @cache
 def _shapes() -> dict[str, Json]:
     """Address name → JSON Schema of its body."""
     chat = _of_task("chat", **_WISHES)
-    texts = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
+    tokens = {"type": "array", "items": {"type": "integer"}}
+    texts = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}, tokens, {"type": "array", "items": tokens}]}
+    whole: Json = {"type": "integer", "minimum": 1}
     message = _object(("role", "content"), role={"enum": ["user", "assistant"]}, content={"type": ["string", "array"]})
     rows = _object(instances={"type": "array"}, inputs={}, signature_name=_TEXT)
     shapes = {
         "api_chat_completions": chat,
         "api_quotes": chat,
         "api_route": chat,
-        "api_completions": _object(("model", "prompt"), model=_MODEL, prompt=_TEXT, max_tokens={"type": "integer"}),
-        "api_responses": _object(("model", "input"), model=_MODEL, input={"type": ["string", "array"]}),
-        "api_embeddings": _object(
-            ("model", "input"), model=_MODEL, input=texts, encoding_format={"enum": ["float", "base64"]}
+        "api_completions": _of_task("text-generation", prompt=texts, **_WISHES),
+        "api_responses": _object(
+            ("model", "input"), model=_MODEL, input={"type": ["string", "array"]}, instructions=_TEXT,
+            max_output_tokens=whole, text=_LOOSE, reasoning=_LOOSE, tools={"type": "array", "items": _LOOSE}, **_WISHES,
         ),
-        "api_images": _of_task("image-generation"),
+        "api_embeddings": _object(
+            ("model", "input"), model=_MODEL, input=texts, encoding_format={"enum": ["float", "base64"]},
+            dimensions=whole, user=_TEXT, **_WISHES,
+        ),
+        "api_images": _of_task("image-generation", **_WISHES),
         "api_messages": _object(
             ("model", "max_tokens", "messages"),
             model=_MODEL, max_tokens={"type": "integer", "minimum": 1},
-            messages={"type": "array", "items": message, "minItems": 1},
+            messages={"type": "array", "items": message, "minItems": 1}, stop_sequences={"type": "array", "items": _TEXT},
+            thinking=_LOOSE, output_config=_LOOSE, tools={"type": "array", "items": _LOOSE}, **_WISHES,
         ),
         "api_predictions": _object(("input",), input=_LOOSE, webhook=_TEXT, **_WISHES),
         "oip_infer": _object(("inputs",), id=_TEXT, inputs={"type": "array", "items": _TENSOR, "minItems": 1}),
@@ -101,6 +118,7 @@ def _shapes() -> dict[str, Json]:
         "api_batches": _object(
             ("input_file_id", "endpoint"),
             input_file_id=_TEXT, endpoint={"enum": list(ENDPOINTS)}, completion_window={"const": "24h"}, max_cost=_MONEY,
+            metadata={"type": "object", "maxProperties": 16, "additionalProperties": {"type": "string", "maxLength": 512}},
         ),
     }  # fmt: skip
     shapes["api_count_tokens"] = shapes["api_messages"]
@@ -184,6 +202,10 @@ def _operation(route: str, name: str, view: type[KeyedView], method: str) -> Jso
         "parameters": [
             {"name": parameter, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
             for parameter in _PARAMETER.findall(route)
+        ]
+        + [
+            {"name": parameter, "in": "query", "required": False, "schema": schema}
+            for parameter, schema in (_QUERIES.get(name, {}) if method == "get" else {}).items()
         ],
         "responses": {
             **{str(status): good for status in (200, 201, 202)},

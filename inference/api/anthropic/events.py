@@ -8,22 +8,29 @@ from typing import Any
 from inference.api import streaming
 from inference.api.anthropic import wire
 from inference.engines.engine import Piece
+from inference.engines.openai import reasoning_of
 from inference.predict import Stream
 from portal.accounts.wire import problems
 
 
 class _Blocks:
-    """The content blocks of one answer: text, then tools, each opened and closed."""
+    """The content blocks of one answer: thoughts, text, then tools, each opened and closed."""
 
     def __init__(self) -> None:
         self._index = -1
-        self._open = ""  # "text", or the id of a tool's call
+        self._open = ""  # "text", "thinking", or the id of a tool's call
         self._tools: dict[int, str] = {}
 
     def text(self, text: str) -> bytes:
         """A part of the text."""
         opened = self._begin("text", {"type": "text", "text": ""}) if self._open != "text" else b""
         return opened + self._delta({"type": "text_delta", "text": text})
+
+    def thinking(self, text: str) -> bytes:
+        """A part of what the model thinks. Nobody signs it here."""
+        block = {"type": "thinking", "thinking": "", "signature": ""}
+        opened = self._begin("thinking", block) if self._open != "thinking" else b""
+        return opened + self._delta({"type": "thinking_delta", "thinking": text})
 
     def tool(self, call: dict[str, Any]) -> bytes:
         """A part of a tool's call, as OpenAI gives it."""
@@ -57,10 +64,11 @@ class _Blocks:
         return streaming.event("content_block_delta", said)
 
 
-def events(stream: Stream, request_id: str) -> Iterator[bytes]:
+def events(stream: Stream, request_id: str, asked: wire.Asked) -> Iterator[bytes]:
     """message_start, the blocks, message_delta with how it ended and what it used, message_stop; or an error."""
     blocks = _Blocks()
     finish: str | None = None
+    stop: str | None = None
     started: dict[str, Any] = {
         "id": f"msg_{request_id}", "type": "message", "role": "assistant", "model": stream.resolved.slug, "content": [],
         "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 0, "output_tokens": 0},
@@ -68,15 +76,15 @@ def events(stream: Stream, request_id: str) -> Iterator[bytes]:
     try:
         yield streaming.event("message_start", {"type": "message_start", "message": started})
         for piece in stream:
-            finish = piece.finish or finish
-            said = _said(piece, blocks)
+            finish, stop = piece.finish or finish, piece.stop or stop
+            said = _said(piece, blocks, asked.thinking)
             if said:
                 yield said
             elif not piece.finish:
                 yield streaming.event("ping", {"type": "ping"})
         assert stream.outcome is not None, "a stream that ended was settled"
         yield blocks.close()
-        ended = {"stop_reason": wire.ending(finish), "stop_sequence": None}
+        ended = wire.ending(finish, stop, asked)
         yield streaming.event(
             "message_delta", {"type": "message_delta", "delta": ended, "usage": wire.usage(stream.outcome)}
         )
@@ -85,13 +93,15 @@ def events(stream: Stream, request_id: str) -> Iterator[bytes]:
         yield streaming.event("error", wire.error(problems.as_problem(error), request_id))
 
 
-def _said(piece: Piece, blocks: _Blocks) -> bytes:
+def _said(piece: Piece, blocks: _Blocks, thinking: bool) -> bytes:
     if not piece.native:
         return blocks.text(piece.text) if piece.text else b""
     said = b""
     for chunk in piece.native:
         for choice in chunk.get("choices") or ():
-            delta = choice.get("delta") or {}
+            delta = choice.get("delta") or {"content": choice.get("text")}
+            if thinking and reasoning_of(delta):
+                said += blocks.thinking(reasoning_of(delta))
             if delta.get("content"):
                 said += blocks.text(delta["content"])
             for call in delta.get("tool_calls") or ():

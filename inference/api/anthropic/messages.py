@@ -23,11 +23,11 @@ class Messages(PredictionView):
         return wire.error(problem, self.request_id)
 
     def post(self, request: Request) -> HttpResponseBase:
-        call, stream = wire.call_of(self.body(request), self.caller, self.request_id)
-        if stream:
-            return self.events(events(self.stream(call), self.request_id))
-        outcome = self.run(call)
-        return self.answer(outcome, wire.message(outcome))
+        asked = wire.call_of(self.body(request), self.caller, self.request_id)
+        if asked.stream:
+            return self.events(events(self.stream(asked.call), self.request_id, asked))
+        outcome = self.run(asked.call)
+        return self.answer(outcome, wire.message(outcome, asked))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -39,6 +39,6 @@ class CountTokens(Messages):
     """How many tokens messages have: an estimate, four bytes each, since only the model's own tokenizer knows."""
 
     def post(self, request: Request) -> HttpResponse:
-        call, _ = wire.call_of(self.body(request), self.caller, self.request_id, counting=True)
-        said = call.given.get("messages") or call.given.get("prompt") or ""
+        given = wire.call_of(self.body(request), self.caller, self.request_id, counting=True).call.given
+        said = [given.get("messages") or given.get("prompt") or "", given.get("tools") or []]
         return json_answer({"input_tokens": -(-size(said) // 4), "estimated": True})

@@ -6,14 +6,18 @@ https://docs.anthropic.com/en/api/messages. Inside, a conversation has OpenAI's 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import orjson
 
 from billing import money
 from inference.api import conversation
+from inference.api.anthropic.blocks import choice_of, messages_of, tool_of
 from inference.api.view import FieldInvalid, fields
 from inference.call import Call, Outcome
+from inference.engines.openai import reasoning_of
 from portal.accounts.keys.lookup import Caller
 from portal.kit.errors import Problem
 
@@ -22,8 +26,30 @@ _TYPES = {
     413: "request_too_large", 429: "rate_limit_error", 503: "overloaded_error", 504: "timeout_error",
 }  # fmt: skip
 _ENDS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
-_PASSED = ("temperature", "top_p", "top_k")
-_REFUSED = ("thinking", "mcp_servers", "container", "context_management")
+_THINKS = ("enabled", "adaptive")
+_EFFORTS = ((4_096, "low"), (16_384, "medium"), (inf, "high"))  # for less tokens of thinking than these
+_TRANSLATED = (
+    "model", "messages", "system", "max_tokens", "stop_sequences", "stream", "tools", "tool_choice", "metadata",
+    "service_tier", "output_config", "thinking", "cache_control",
+)  # fmt: skip
+# Anthropic's own servers have these, and their accounts. `speed` has a way to ask for nothing.
+_REFUSED = (
+    "mcp_servers", "container", "context_management", "inference_geo", "user_profile_id", "workspace_id", "diagnostics",
+)  # fmt: skip
+_NAMES = {
+    "stop": "stop_sequences", "user": "metadata/user_id", "response_format": "output_config/format",
+    "reasoning_effort": "output_config/effort", "parallel_tool_calls": "tool_choice/disable_parallel_tool_use",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call, and how its answer is wanted."""
+
+    call: Call
+    stream: bool
+    stops: tuple[str, ...]  # the stop sequences, of which the answer names the one that ended it
+    thinking: bool  # the answer tells what the model thought, where the upstream tells it
 
 
 def error(problem: Problem, request_id: str) -> dict[str, Any]:
@@ -33,38 +59,48 @@ def error(problem: Problem, request_id: str) -> dict[str, Any]:
     return {"type": "error", "error": {**details, **problem.details}, "request_id": request_id}
 
 
-def call_of(body: Any, caller: Caller, request_id: str, *, counting: bool = False) -> tuple[Call, bool]:
-    """The call, and whether to stream it. Raises FieldInvalid and catalog errors. `counting`: it is not to be run."""
+def call_of(body: Any, caller: Caller, request_id: str, *, counting: bool = False) -> Asked:
+    """The call. Fields that nobody here knows go along. Raises FieldInvalid and catalog errors.
+
+    `counting`: it is not to be run.
+    """
     given = fields(body)
     for name in _REFUSED:
-        if given.get(name) and given[name] != {"type": "disabled"}:
+        if given.get(name):
             raise FieldInvalid(f"{name} is not carried here: leave it out.", param=f"/{name}")
+    if given.get("speed") not in (None, "standard"):
+        raise FieldInvalid("speed is standard here: leave it out.", param="/speed")
+    if (given.get("n") or 1) != 1:
+        raise FieldInvalid("A message is one answer: leave n out.", param="/n")
     most = given.get("max_tokens")
     if not counting and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
         raise FieldInvalid("Add max_tokens, a whole number of at least 1.", param="/max_tokens")
-    chat: dict[str, Any] = {name: given[name] for name in _PASSED if given.get(name) is not None}
-    if most is not None:
-        chat["max_tokens"] = most
-    if given.get("stop_sequences"):
-        chat["stop"] = given["stop_sequences"]
-    chat["messages"] = _messages(given)
-    if given.get("tools"):
-        chat["tools"] = [_tool(tool, at) for at, tool in enumerate(given["tools"])]
-        chosen = given.get("tool_choice")
-        if isinstance(chosen, dict):
-            chat["tool_choice"] = _choice(chosen)
-            if chosen.get("disable_parallel_tool_use"):
-                chat["parallel_tool_calls"] = False
     stream = given.get("stream") or False
     if not isinstance(stream, bool):
         raise FieldInvalid("stream must be true or false.", param="/stream")
-    return conversation.call_of(chat, given.get("model"), "anthropic", caller, request_id), stream
+    stops = given.get("stop_sequences") or []
+    if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
+        raise FieldInvalid("stop_sequences is a list of texts.", param="/stop_sequences")
+    known = (*_TRANSLATED, "speed", "n")
+    chat = {name: value for name, value in given.items() if name not in known and value is not None}
+    chat["messages"] = messages_of(given)
+    chat |= {"max_tokens": most} if most is not None else {}
+    chat |= {"stop": stops} if stops else {}
+    chat |= _tools(given) | _account(given)
+    chat |= _output(given) | _effort(given)
+    thinking = given.get("thinking") or {}
+    names = {**_NAMES, "reasoning_effort": "thinking"} if thinking.get("type") in _THINKS else _NAMES
+    call = conversation.call_of(chat, given.get("model"), "anthropic", caller, request_id, names)
+    shown = thinking.get("type") in _THINKS and thinking.get("display") != "omitted"
+    return Asked(call, stream, tuple(stops), shown)
 
 
-def message(outcome: Outcome) -> dict[str, Any]:
+def message(outcome: Outcome, asked: Asked) -> dict[str, Any]:
     """A Message."""
     said, ended = conversation.message_of(outcome.output)
     content: list[dict[str, Any]] = []
+    if asked.thinking and reasoning_of(said):
+        content.append({"type": "thinking", "thinking": reasoning_of(said), "signature": ""})
     if said.get("content"):
         content.append({"type": "text", "text": said["content"], "citations": None})
     for call in said.get("tool_calls") or ():
@@ -82,8 +118,7 @@ def message(outcome: Outcome) -> dict[str, Any]:
         "role": "assistant",
         "model": outcome.resolved.slug,
         "content": content,
-        "stop_reason": _ENDS.get(ended, "end_turn"),
-        "stop_sequence": None,
+        **ending(ended, conversation.stopped_by(outcome.output), asked),
         "usage": usage(outcome),
     }
 
@@ -100,103 +135,78 @@ def usage(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def ending(finish: str | None) -> str:
-    """Anthropic's stop_reason for OpenAI's finish_reason."""
-    return _ENDS.get(finish or "stop", "end_turn")
+def ending(finish: str | None, stop: str | None, asked: Asked) -> dict[str, Any]:
+    """Anthropic's stop_reason for OpenAI's finish_reason, and the stop sequence where it is known to be why."""
+    if stop is not None and stop in asked.stops:
+        return {"stop_reason": "stop_sequence", "stop_sequence": stop}
+    return {"stop_reason": _ENDS.get(finish or "stop", "end_turn"), "stop_sequence": None}
 
 
-def _messages(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    said = given.get("messages")
-    if not isinstance(said, list) or not said:
-        raise FieldInvalid("Add messages, a list with at least one message.", param="/messages")
-    found: list[dict[str, Any]] = []
-    system = given.get("system")
-    if system:
-        found.append({"role": "system", "content": _text(system, "/system")})
-    for at, one in enumerate(said):
-        if not isinstance(one, dict) or one.get("role") not in ("user", "assistant", "system"):
-            raise FieldInvalid("A message has the role user or assistant.", param=f"/messages/{at}/role")
-        content = one.get("content")
-        if isinstance(content, str):
-            found.append({"role": one["role"], "content": content})
-        elif isinstance(content, list):
-            found += _blocks(one["role"], content, f"/messages/{at}/content")
-        else:
-            raise FieldInvalid("content is a text or a list of blocks.", param=f"/messages/{at}/content")
+def _tools(given: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if given.get("tools"):
+        if not isinstance(given["tools"], list):
+            raise FieldInvalid("tools is a list.", param="/tools")
+        found["tools"] = [tool_of(tool, at) for at, tool in enumerate(given["tools"])]
+    chosen = given.get("tool_choice")
+    if chosen is not None:
+        if not isinstance(chosen, dict):
+            raise FieldInvalid("tool_choice is an object with a type.", param="/tool_choice")
+        found["tool_choice"] = choice_of(chosen)
+        if chosen.get("disable_parallel_tool_use"):
+            found["parallel_tool_calls"] = False
     return found
 
 
-def _blocks(role: str, blocks: list[Any], pointer: str) -> list[dict[str, Any]]:
-    """One message of Anthropic's is several of OpenAI's: results of tools are messages of their own."""
-    parts: list[dict[str, Any]] = []
-    calls: list[dict[str, Any]] = []
-    results: list[dict[str, Any]] = []
-    for at, block in enumerate(blocks):
-        kind = block.get("type") if isinstance(block, dict) else None
-        match kind:
-            case "text":
-                parts.append({"type": "text", "text": block.get("text", "")})
-            case "image":
-                parts.append({"type": "image_url", "image_url": {"url": _image(block, f"{pointer}/{at}")}})
-            case "tool_use":
-                function = {"name": block.get("name"), "arguments": orjson.dumps(block.get("input") or {}).decode()}
-                calls.append({"id": block.get("id"), "type": "function", "function": function})
-            case "tool_result":
-                content = _text(block.get("content") or "", f"{pointer}/{at}/content")
-                results.append({"role": "tool", "tool_call_id": block.get("tool_use_id"), "content": content})
-            case "thinking" | "redacted_thinking":
-                continue  # another model's notes to itself
-            case _:
-                raise FieldInvalid(
-                    f"Blocks of type {str(kind)[:40]!r} are not carried here: use text, image, tool_use, tool_result.",
-                    param=f"{pointer}/{at}/type",
-                )
-    found = list(results)
-    if parts or calls:
-        plain = all(part["type"] == "text" for part in parts)
-        said: Any = "".join(part["text"] for part in parts) if plain else parts
-        found.append({"role": role, "content": said or None, **({"tool_calls": calls} if calls else {})})
+def _account(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Whose request it is, and how soon it is wanted."""
+    found: dict[str, Any] = {}
+    metadata = given.get("metadata") or {}
+    _only(metadata, ("user_id",), "metadata")
+    if metadata.get("user_id"):
+        found["user"] = metadata["user_id"]
+    tier = given.get("service_tier")
+    if tier is not None:
+        found["service_tier"] = "default" if tier == "standard_only" else tier
     return found
 
 
-def _image(block: Mapping[str, Any], pointer: str) -> str:
-    source = block.get("source")
-    if isinstance(source, dict) and source.get("type") == "base64":
-        return f"data:{source.get('media_type', 'image/png')};base64,{source.get('data', '')}"
-    if isinstance(source, dict) and source.get("type") == "url":
-        return str(source.get("url", ""))
-    raise FieldInvalid("An image's source is base64 or url.", param=f"{pointer}/source")
+def _output(given: Mapping[str, Any]) -> dict[str, Any]:
+    config = given.get("output_config") or {}
+    _only(config, ("effort", "format"), "output_config")
+    shape = config.get("format")
+    if not shape:
+        return {}
+    if not isinstance(shape, dict) or shape.get("type") != "json_schema" or not isinstance(shape.get("schema"), dict):
+        raise FieldInvalid("format is a json_schema with its schema.", param="/output_config/format")
+    named = {"name": "output", "schema": shape["schema"], "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": named}}
 
 
-def _text(content: Any, pointer: str) -> str:
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
-        return "\n".join(str(part.get("text", "")) for part in content)
-    raise FieldInvalid("This is a text or a list of text blocks.", param=pointer)
+def _effort(given: Mapping[str, Any]) -> dict[str, Any]:
+    """How much the model shall think, in OpenAI's words: as said, else by the tokens that it may think."""
+    thinking = given.get("thinking") or {}
+    _only(thinking, ("type", "budget_tokens", "display"), "thinking")
+    kind, effort = thinking.get("type"), (given.get("output_config") or {}).get("effort")
+    if kind not in (None, "disabled", *_THINKS):
+        raise FieldInvalid("thinking is enabled, adaptive or disabled here.", param="/thinking/type")
+    if effort or kind not in _THINKS:
+        return {"reasoning_effort": effort} if effort else {}
+    if kind == "adaptive":
+        return {"reasoning_effort": "medium"}
+    budget = thinking.get("budget_tokens")
+    if not isinstance(budget, int) or budget < 1:
+        raise FieldInvalid("Add budget_tokens, a whole number of tokens.", param="/thinking/budget_tokens")
+    return {"reasoning_effort": next(effort for most, effort in _EFFORTS if budget < most)}
 
 
-def _tool(tool: Any, at: int) -> dict[str, Any]:
-    if not isinstance(tool, dict) or not isinstance(tool.get("name"), str) or tool.get("type") not in (None, "custom"):
-        raise FieldInvalid(
-            "A tool has a name and an input_schema; Anthropic's own tools are not here.", param=f"/tools/{at}"
-        )
-    function = {"name": tool["name"], "parameters": tool.get("input_schema") or {"type": "object"}}
-    if tool.get("description"):
-        function["description"] = tool["description"]
-    return {"type": "function", "function": function}
-
-
-def _choice(chosen: Mapping[str, Any]) -> Any:
-    match chosen.get("type"):
-        case "any":
-            return "required"
-        case "none":
-            return "none"
-        case "tool":
-            return {"type": "function", "function": {"name": chosen.get("name")}}
-        case _:
-            return "auto"
+def _only(said: Any, known: tuple[str, ...], field: str) -> None:
+    """Raises FieldInvalid for what has no other name here."""
+    if not isinstance(said, dict):
+        raise FieldInvalid(f"{field} is an object.", param=f"/{field}")
+    for name, value in said.items():
+        if name not in known and value is not None:
+            raise FieldInvalid(f"{name[:60]} of {field} is not carried here.", param=f"/{field}/{name[:60]}")
 
 
 def _arguments(text: Any) -> Any:

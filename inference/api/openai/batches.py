@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery import current_app
@@ -11,15 +11,17 @@ from rest_framework.request import Request
 
 from billing import money
 from inference import predict
-from inference.api.openai import completions, embeddings_wire, responses_wire, wire
-from inference.api.view import PredictionView, fields
+from inference.api.openai import completions, embeddings_wire, images_wire, listing, responses_wire, wire
+from inference.api.view import FieldInvalid, PredictionView, fields
+from inference.api.wishes import FIELDS as WISHES
 from inference.call import Call
 from inference.later import batches
 from inference.later.batches import Endpoint
 from inference.later.models import Batch
+from portal.accounts.keys.lookup import Caller
 from portal.accounts.wire.view import json_answer
 
-PAGE = 20
+PAGE, MOST_LISTED = 20, 100
 _TIMES = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
 
 
@@ -27,20 +29,34 @@ def _embeddings(call: Call) -> Mapping[str, Any]:
     return embeddings_wire.response(predict.run(call), "float")
 
 
+def _images(call: Call) -> Mapping[str, Any]:
+    return images_wire.response(predict.run(call))
+
+
 def _responses(call: Call) -> Mapping[str, Any]:
     return responses_wire.response(predict.run(call), {})
 
 
+def _endpoint(read: Callable[..., Any], answer: Callable[[Call], Mapping[str, Any]]) -> Endpoint:
+    """An endpoint whose `read` gives the call, alone or first of all."""
+
+    def call_of(body: Any, who: Caller, name: str) -> Call:
+        wish = next((wish for wish in WISHES if wish in body), None)
+        if wish is not None:
+            raise FieldInvalid(f"{wish} is for a call of its own; a batch has one max_cost.", param=f"/{wish}")
+        found = read(body, who, name)
+        call: Call = found if isinstance(found, Call) else found[0]
+        return call
+
+    return Endpoint(call_of, answer)
+
+
 ENDPOINTS = {
-    "/v1/chat/completions": Endpoint(
-        lambda body, who, name: wire.call_of(body, who, name)[0], lambda call: wire.completion(predict.run(call))
-    ),
-    "/v1/completions": Endpoint(
-        lambda body, who, name: completions.call_of(body, who, name)[0],
-        lambda call: completions.completion(predict.run(call)),
-    ),
-    "/v1/embeddings": Endpoint(lambda body, who, name: embeddings_wire.call_of(body, who, name)[0], _embeddings),
-    "/v1/responses": Endpoint(lambda body, who, name: responses_wire.call_of(body, who, name)[0], _responses),
+    "/v1/chat/completions": _endpoint(wire.call_of, lambda call: wire.completion(predict.run(call))),
+    "/v1/completions": _endpoint(completions.call_of, lambda call: completions.completion(predict.run(call))),
+    "/v1/embeddings": _endpoint(embeddings_wire.call_of, _embeddings),
+    "/v1/responses": _endpoint(responses_wire.call_of, _responses),
+    "/v1/images/generations": _endpoint(images_wire.call_of, _images),
 }
 
 
@@ -48,16 +64,9 @@ class Batches(PredictionView):
     """GET and POST /v1/batches"""
 
     def get(self, request: Request) -> HttpResponse:
-        found = Batch.objects.filter(workspace_id=self.caller.workspace_id).order_by("-created_at", "-pk")
-        after = request.query_params.get("after")
-        if after:
-            found = found.filter(pk__lt=after)  # ids sort by time
-        limit = request.query_params.get("limit", "")
-        size = min(int(limit), 100) if limit.isdecimal() and int(limit) else PAGE
-        rows = list(found[: size + 1])
-        data = [shown(batch) for batch in rows[:size]]
-        ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {"first_id": None, "last_id": None}
-        return json_answer({"object": "list", "data": data, **ends, "has_more": len(rows) > size})
+        query = request.query_params
+        found = listing.by_time(Batch.objects.filter(workspace_id=self.caller.workspace_id), query)
+        return json_answer(listing.page(found, listing.limit_of(query, PAGE, MOST_LISTED), shown))
 
     def post(self, request: Request) -> HttpResponse:
         given = fields(super(PredictionView, self).body(request))  # its max_cost is for all lines together
@@ -99,5 +108,7 @@ def shown(batch: Batch) -> dict[str, Any]:
         **{f"{state}_at": batch.times.get(state) for state in _TIMES},
         "request_counts": batches.counts(batch),
         "metadata": batch.metadata or None,
+        "model": batch.model or None,
+        "usage": batch.usage,
         "max_cost": None if batch.most_nanos is None else money.decimal(batch.most_nanos),
     }

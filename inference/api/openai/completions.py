@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.http.response import HttpResponseBase
@@ -16,8 +16,6 @@ from inference.call import Call, Outcome
 from inference.predict import Stream
 from portal.accounts.keys.lookup import Caller
 from portal.accounts.wire import problems
-
-_REFUSED = ("echo", "best_of", "logprobs", "suffix", "logit_bias")
 
 
 class Completions(PredictionView):
@@ -34,53 +32,67 @@ class Completions(PredictionView):
 def call_of(body: Any, caller: Caller, request_id: str) -> tuple[Call, bool, bool]:
     """The call, whether to stream it, and whether the stream shall tell the usage. Raises FieldInvalid."""
     given = dict(fields(body))
-    for name in _REFUSED:
-        if given.pop(name, None) not in (None, False, 1 if name == "best_of" else None):
-            raise FieldInvalid(f"{name} is not carried here: leave it out.", param=f"/{name}")
-    if (given.pop("n", None) or 1) != 1:
-        raise FieldInvalid("One continuation a request: leave n out.", param="/n")
     prompt = given.get("prompt")
-    if isinstance(prompt, list) and len(prompt) == 1:
-        prompt = prompt[0]
-    if not isinstance(prompt, str) or not prompt:
-        raise FieldInvalid("prompt is one text; lists of texts or of tokens are not taken here.", param="/prompt")
-    given["prompt"] = prompt
-    stream = given.pop("stream", None) or False
-    wants_usage = bool((given.pop("stream_options", None) or {}).get("include_usage"))
-    for name in ("user", "frequency_penalty", "presence_penalty"):
-        if not given.get(name):
-            given.pop(name, None)
+    if not isinstance(prompt, (str, list)) or not prompt:
+        raise FieldInvalid("Add prompt: a text; or a list of texts or of tokens, for upstreams.", param="/prompt")
     model = given.pop("model", None)
-    return conversation.prompt_call(given, model, "openai", caller, request_id), stream, wants_usage
+    stream, wants_usage = wire.streaming_of(given)
+    return conversation.prompt_call(given, model, caller, request_id), stream, wants_usage
 
 
 def completion(outcome: Outcome) -> dict[str, Any]:
-    """A Completion."""
-    said, finish = conversation.message_of(outcome.output)
-    return {
-        **_frame(f"cmpl-{outcome.event_id}", outcome.resolved.slug),
-        "choices": [{"index": 0, "text": said.get("content") or "", "finish_reason": finish, "logprobs": None}],
-        "usage": wire.usage(outcome, None),
-    }
+    """A Completion, with all choices that an upstream gave."""
+    told, frame = outcome.output, _frame(outcome.event_id, outcome.resolved.slug)
+    if "choices" in told:
+        rest = {name: value for name, value in told.items() if name not in ("text", "finish_reason")}
+        if "message" in told["choices"][0]:  # of an upstream that converses
+            rest = {**frame, "choices": [_choice(choice) for choice in told["choices"]]}
+        return {**rest, "model": frame["model"], "usage": wire.usage(outcome, told.get("usage"))}
+    choice = {"index": 0, "text": told["text"], "finish_reason": told["finish_reason"], "logprobs": None}
+    return {**frame, "choices": [choice], "usage": wire.usage(outcome, None)}
 
 
 def chunks(stream: Stream, request_id: str, wants_usage: bool) -> Iterator[bytes]:
     """The stream as Completions, `[DONE]` last."""
-    frame = _frame(f"cmpl-{request_id}", stream.resolved.slug)
+    frame = _frame(request_id, stream.resolved.slug)
+    no_usage = {"usage": None} if wants_usage else {}
+    passed = False  # whether an upstream's own chunks were passed on: they tell how it finished
     try:
         for piece in stream:
-            if piece.text or piece.finish:
+            passed = passed or bool(piece.native)
+            if piece.native:
+                yield b"".join(
+                    streaming.data({**_chunk(chunk, frame), "model": stream.resolved.slug, **no_usage})
+                    for chunk in piece.native
+                )
+            elif piece.text or (piece.finish and not passed):
                 choice = {"index": 0, "text": piece.text, "finish_reason": piece.finish, "logprobs": None}
-                yield streaming.data({**frame, "choices": [choice]})
-            else:
+                yield streaming.data({**frame, "choices": [choice], **no_usage})
+            elif not piece.finish:
                 yield streaming.KEEP_ALIVE
         assert stream.outcome is not None, "a stream that ended was settled"
-        if wants_usage:
-            yield streaming.data({**frame, "choices": [], "usage": wire.usage(stream.outcome, None)})
+        if wants_usage or stream.outcome.capped:
+            capped = {"cost_capped": True} if stream.outcome.capped else {}
+            yield streaming.data({**frame, "choices": [], "usage": wire.usage(stream.outcome, None), **capped})
         yield streaming.DONE
     except Exception as error:
-        yield streaming.data({**frame, **problems.body(problems.as_problem(error)), "choices": []})
+        broken = {"index": 0, "text": "", "finish_reason": "error", "logprobs": None}
+        yield streaming.data({**frame, **problems.body(problems.as_problem(error)), "choices": [broken]})
 
 
 def _frame(name: str, model: str) -> dict[str, Any]:
-    return {"id": name, "object": "text_completion", "created": int(time.time()), "model": model}
+    return {"id": f"cmpl-{name}", "object": "text_completion", "created": int(time.time()), "model": model}
+
+
+def _chunk(chunk: Mapping[str, Any], frame: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An upstream's chunk; one of a conversation gets the form of a text's."""
+    if "delta" not in chunk["choices"][0]:
+        return chunk
+    return {**frame, "choices": [_choice(choice) for choice in chunk["choices"]]}
+
+
+def _choice(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """A choice of an upstream that converses, as one of a text's."""
+    said = choice.get("delta") or choice.get("message") or {}
+    ended = {"finish_reason": choice.get("finish_reason"), "logprobs": None}
+    return {"index": choice.get("index", 0), "text": said.get("content") or "", **ended}

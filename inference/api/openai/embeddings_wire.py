@@ -14,26 +14,24 @@ from inference.call import Call, Outcome
 from portal.accounts.keys.lookup import Caller
 
 FORMATS = ("float", "base64")
+_NAMES = {"texts": "input"}
 
 
 def call_of(body: Any, caller: Caller, request_id: str) -> tuple[Call, str]:
-    """The call, and how the vectors are wanted. Raises FieldInvalid."""
-    given = fields(body)
-    model = given.get("model")
+    """The call, and how the vectors are wanted. Fields that nobody here knows go along. Raises FieldInvalid."""
+    given = dict(fields(body))
+    model, said, shape = (given.pop(name, None) for name in ("model", "input", "encoding_format"))
     if not isinstance(model, str) or not model:
         raise FieldInvalid("Add the field model: an embedding model of GET /v1/models.", param="/model")
-    texts = given.get("input")
-    if isinstance(texts, str):
-        texts = [texts]
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise FieldInvalid("input is a text or a list of texts; lists of tokens are not taken here.", param="/input")
-    shape = given.get("encoding_format") or "float"
+    # One text may come as its tokens, too.
+    alone = isinstance(said, str) or (isinstance(said, list) and said and all(isinstance(one, int) for one in said))
+    if not alone and (not isinstance(said, list) or not said):
+        raise FieldInvalid("Add input: a text, a list of texts, or lists of tokens for upstreams.", param="/input")
+    shape = shape or "float"
     if shape not in FORMATS:
         raise FieldInvalid("encoding_format is float or base64.", param="/encoding_format")
-    asked: dict[str, Any] = {"texts": texts}
-    if given.get("dimensions") is not None:
-        asked["dimensions"] = given["dimensions"]
-    return Call(caller, model, "openai", asked, request_id, pointer=""), shape
+    asked = {**given, "texts": [said] if alone else said}
+    return Call(caller, model, "openai", asked, request_id, pointer="", names=_NAMES), shape
 
 
 def response(outcome: Outcome, shape: str) -> dict[str, Any]:

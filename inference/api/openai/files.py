@@ -9,12 +9,13 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import FileResponse, HttpResponse
 from rest_framework.request import Request
 
+from inference.api.openai import listing
 from inference.api.view import FieldInvalid, PredictionView
 from inference.later import files
 from inference.later.models import File
 from portal.accounts.wire.view import json_answer
 
-MOST_LISTED = 1_000
+PAGE, MOST_LISTED = 1_000, 10_000
 
 
 class Files(PredictionView):
@@ -23,15 +24,20 @@ class Files(PredictionView):
     most_bytes = settings.FILE_MAX_BYTES + 64 * 1024
 
     def get(self, request: Request) -> HttpResponse:
-        found = File.objects.filter(workspace_id=self.caller.workspace_id).order_by("-created_at")
-        purpose = request.query_params.get("purpose")
-        if purpose:
-            found = found.filter(purpose=purpose)
-        data = [shown(file) for file in found[:MOST_LISTED]]
-        return json_answer({"object": "list", "data": data, "has_more": False})
+        query = request.query_params
+        found = File.objects.filter(workspace_id=self.caller.workspace_id)
+        if query.get("purpose"):
+            found = found.filter(purpose=query["purpose"])
+        return json_answer(
+            listing.page(listing.by_time(found, query), listing.limit_of(query, PAGE, MOST_LISTED), shown)
+        )
 
     def post(self, request: Request) -> HttpResponse:
-        purpose, upload = request._request.POST.get("purpose"), request._request.FILES.get("file")
+        form = request._request.POST
+        unknown = next((name for name in form if name != "purpose"), None)
+        if unknown is not None:  # expires_after[…], for one: files stay until they are deleted
+            raise FieldInvalid(f"{unknown[:60]} is not carried here: leave it out.", param=f"/{unknown[:60]}")
+        purpose, upload = form.get("purpose"), request._request.FILES.get("file")
         if purpose not in files.PURPOSES:
             raise FieldInvalid(f"purpose is one of {', '.join(files.PURPOSES)}.", param="/purpose")
         if not isinstance(upload, UploadedFile):

@@ -10,20 +10,18 @@ from inference.api.view import FieldInvalid, fields
 from inference.call import Call, Outcome
 from portal.accounts.keys.lookup import Caller
 
-_OURS = ("prompt", "n", "size", "seed", "quality", "style", "background", "output_format")
-
 
 def call_of(body: Any, caller: Caller, request_id: str) -> Call:
-    """The call. Raises FieldInvalid."""
-    given = fields(body)
-    model = given.get("model")
+    """The call. Fields that nobody here knows go along. Raises FieldInvalid."""
+    given = dict(fields(body))
+    model = given.pop("model", None)
     if not isinstance(model, str) or not model:
         raise FieldInvalid("Add the field model: an image model of GET /v1/models.", param="/model")
-    if given.get("response_format") not in (None, "b64_json"):
+    if given.pop("response_format", None) not in (None, "b64_json"):
         raise FieldInvalid("response_format is b64_json: images are not kept here.", param="/response_format")
-    if given.get("stream"):
+    if given.pop("stream", None):
         raise FieldInvalid("Images are not streamed: leave stream out.", param="/stream")
-    asked = {name: given[name] for name in _OURS if given.get(name) is not None}
+    asked = {name: value for name, value in given.items() if value is not None}
     return Call(caller, model, "openai", asked, request_id, pointer="")
 
 

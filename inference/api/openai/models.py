@@ -8,31 +8,39 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from billing.prices import book
-from inference.api.view import PredictionView
+from inference.api.openai import listing
+from inference.api.view import FieldInvalid, PredictionView
 from marketplace.catalog.models import Model
-from marketplace.catalog.search import visible
+from marketplace.catalog.search import search, visible
 from marketplace.catalog.state import state_of
 from marketplace.errors import ModelNotFound
 from portal.accounts.wire.view import json_answer
 
-MOST = 1_000
+MOST_LISTED = 1_000
 
 
 class Models(PredictionView):
-    """The models that the caller may call."""
+    """The models that the caller may call, oldest first: `task` chooses among them, `limit` and `after` turn pages."""
 
     def get(self, request: Request) -> HttpResponse:
-        models = visible(self.caller.workspace_id).exclude(live_version=None).order_by("pk")[:MOST]
-        return json_answer({"object": "list", "data": [_shown(model) for model in models]})
+        query = request.query_params
+        models = visible(self.caller.workspace_id).exclude(live_version=None)
+        if "task" in query:
+            models = search(models, task=query["task"])
+        after = query.get("after") or query.get("after_id")  # as Anthropic's SDK names it
+        if after:
+            models = models.filter(pk__gt=_found(self.caller.workspace_id, *_parts(after)).pk)
+        if "before_id" in query:
+            raise FieldInvalid("Pages are turned forward only, by after.", param="before_id")
+        limit = listing.limit_of(query, MOST_LISTED, MOST_LISTED)
+        return json_answer(listing.page(models.order_by("pk"), limit, _shown))
 
 
 class OneModel(PredictionView):
     """One of them."""
 
     def get(self, request: Request, publisher: str, name: str) -> HttpResponse:
-        model = visible(self.caller.workspace_id).filter(publisher__slug=publisher, name=name).first()
-        if model is None:
-            raise ModelNotFound(f"There is no model {publisher}/{name}.")
+        model = _found(self.caller.workspace_id, publisher, name)
         fine = {"error_code": "OK", "error_message": ""}
         versions = (
             [{"version": str(model.live_version.number), "state": "AVAILABLE", "status": fine}]
@@ -43,6 +51,18 @@ class OneModel(PredictionView):
         return json_answer({**_shown(model), "model_version_status": versions})
 
 
+def _found(workspace_id: str, publisher: str, name: str) -> Model:
+    model = visible(workspace_id).filter(publisher__slug=publisher, name=name).first()
+    if model is None:
+        raise ModelNotFound(f"There is no model {publisher[:60]}/{name[:60]}.")
+    return model
+
+
+def _parts(slug: str) -> tuple[str, str]:
+    publisher, _, name = slug.partition("/")
+    return publisher, name
+
+
 def _shown(model: Model) -> dict[str, Any]:
     rates = model.price.rates if model.price else {}
     return {
@@ -51,6 +71,10 @@ def _shown(model: Model) -> dict[str, Any]:
         "created": int(model.created_at.timestamp()),
         "owned_by": model.publisher.slug,
         "title": model.title,
+        # What Anthropic's clients look for at this address.
+        "type": "model",
+        "display_name": model.title,
+        "created_at": model.created_at.isoformat(timespec="seconds"),
         "task": model.task,
         "state": state_of(model.live_version is not None, getattr(model, "run_state", None)).value,
         "version": model.live_version.number if model.live_version else None,

@@ -117,7 +117,7 @@ def events(stream: Stream, request_id: str, asked: Mapping[str, Any]) -> Iterato
             said = b""
             for chunk in piece.native:
                 for choice in chunk.get("choices") or ():
-                    delta = choice.get("delta") or {}
+                    delta = choice.get("delta") or {"content": choice.get("text")}
                     said += items.text(delta["content"]) if delta.get("content") else b""
                     said += b"".join(items.tool(call) for call in delta.get("tool_calls") or ())
             if piece.text and not piece.native:

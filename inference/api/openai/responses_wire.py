@@ -11,6 +11,7 @@ from typing import Any
 
 from billing import money
 from inference.api import conversation
+from inference.api.openai.responses_items import messages_of, tool_of
 from inference.api.view import FieldInvalid, fields
 from inference.call import Call, Outcome
 from portal.accounts.keys.lookup import Caller
@@ -19,45 +20,94 @@ _REFUSED = {
     "previous_response_id": "send the whole conversation as input",
     "conversation": "send the whole conversation as input",
     "background": "use predictions with Prefer: respond-async",
+    "background_options": "use predictions with Prefer: respond-async",
     "prompt": "send the prompt's text as input",
     "include": "leave it out",
 }
-_PASSED = ("temperature", "top_p", "top_logprobs", "user", "service_tier", "parallel_tool_calls", "seed")
+# OpenAI's own servers have these: chat completions have no field for them.
+_THEIRS = ("max_tool_calls", "context_management", "access_programs", "image")
+_TRANSLATED = (
+    "model", "input", "instructions", "stream", "stream_options", "max_output_tokens", "reasoning", "text", "tools",
+    "tool_choice", "truncation", "store", "metadata", "n", "top_logprobs", *_REFUSED, *_THEIRS,
+)  # fmt: skip
+_NAMES = {
+    "messages": "input", "max_completion_tokens": "max_output_tokens", "reasoning_effort": "reasoning/effort",
+    "response_format": "text/format", "verbosity": "text/verbosity",
+}  # fmt: skip
 
 
 def call_of(body: Any, caller: Caller, request_id: str) -> tuple[Call, bool]:
-    """The call, and whether to stream it. Raises FieldInvalid and catalog errors."""
+    """The call, and whether to stream it. Fields that nobody here knows go along. Raises FieldInvalid and catalog errors."""
     given = fields(body)
-    for name, instead in _REFUSED.items():
-        if given.get(name):
-            raise FieldInvalid(f"{name} is not carried here, since nothing is stored: {instead}.", param=f"/{name}")
-    if given.get("store") is True:
-        raise FieldInvalid("Responses are not stored here: send store false, or leave it out.", param="/store")
-    chat: dict[str, Any] = {name: given[name] for name in _PASSED if given.get(name) is not None}
+    _refuse(given)
+    # What a response tells of itself, such as metadata, is told by us: the model does not hear it.
+    chat = {name: value for name, value in given.items() if name not in _TRANSLATED and value is not None}
     if given.get("max_output_tokens") is not None:
         chat["max_completion_tokens"] = given["max_output_tokens"]
-    if (given.get("reasoning") or {}).get("effort"):
-        chat["reasoning_effort"] = given["reasoning"]["effort"]
-    shape = (given.get("text") or {}).get("format") or {}
-    if shape.get("type") == "json_schema":
-        chat["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {k: v for k, v in shape.items() if k != "type"},
-        }
-    elif shape.get("type") == "json_object":
-        chat["response_format"] = {"type": "json_object"}
-    chat["messages"] = _messages(given)
+    effort = _part(given, "reasoning", ("effort",)).get("effort")
+    text = _part(given, "text", ("format", "verbosity"))
+    chat |= {
+        name: value for name, value in (("reasoning_effort", effort), ("verbosity", text.get("verbosity"))) if value
+    }
+    chat |= _format(text.get("format") or {})
+    chat["messages"] = messages_of(given)
     if given.get("tools"):
-        chat["tools"] = [_tool(tool, at) for at, tool in enumerate(given["tools"])]
-        chosen = given.get("tool_choice")
-        if isinstance(chosen, dict) and chosen.get("type") == "function":
-            chat["tool_choice"] = {"type": "function", "function": {"name": chosen.get("name")}}
-        elif chosen is not None:
-            chat["tool_choice"] = chosen
+        if not isinstance(given["tools"], list):
+            raise FieldInvalid("tools is a list.", param="/tools")
+        chat["tools"] = [tool_of(tool, at) for at, tool in enumerate(given["tools"])]
+    chosen = given.get("tool_choice")
+    if isinstance(chosen, dict) and chosen.get("type") == "function":
+        chat["tool_choice"] = {"type": "function", "function": {"name": chosen.get("name")}}
+    elif chosen is not None:
+        chat["tool_choice"] = chosen
     stream = given.get("stream") or False
     if not isinstance(stream, bool):
         raise FieldInvalid("stream must be true or false.", param="/stream")
-    return conversation.call_of(chat, given.get("model"), "responses", caller, request_id), stream
+    return conversation.call_of(chat, given.get("model"), "responses", caller, request_id, _NAMES), stream
+
+
+def _refuse(given: Mapping[str, Any]) -> None:
+    """Raises FieldInvalid for what has no other name here."""
+    for name, instead in _REFUSED.items():
+        if given.get(name):
+            raise FieldInvalid(f"{name} is not carried here, since nothing is stored: {instead}.", param=f"/{name}")
+    for name in _THEIRS:
+        if given.get(name) is not None:
+            raise FieldInvalid(f"{name} is not carried here: leave it out.", param=f"/{name}")
+    if given.get("store") not in (None, False):
+        raise FieldInvalid("Responses are not stored here: send store false, or leave it out.", param="/store")
+    if given.get("truncation") not in (None, "disabled"):
+        raise FieldInvalid("truncation is disabled here: send what fits the model.", param="/truncation")
+    if (given.get("n") or 1) != 1:
+        raise FieldInvalid("A response is one answer: leave n out.", param="/n")
+    if given.get("top_logprobs"):
+        raise FieldInvalid("top_logprobs are told by chat completions only: leave it out.", param="/top_logprobs")
+    if any(_part(given, "stream_options", ("include_obfuscation",)).values()):
+        raise FieldInvalid("include_obfuscation is false here.", param="/stream_options/include_obfuscation")
+
+
+def _part(given: Mapping[str, Any], field: str, known: tuple[str, ...]) -> Mapping[str, Any]:
+    """A field that is an object, all of whose fields are `known`. Raises FieldInvalid."""
+    said = given.get(field) or {}
+    if not isinstance(said, dict):
+        raise FieldInvalid(f"{field} is an object.", param=f"/{field}")
+    for name, value in said.items():
+        if name not in known and value is not None:
+            raise FieldInvalid(f"{name[:60]} of {field} is not carried here.", param=f"/{field}/{name[:60]}")
+    return said
+
+
+def _format(shape: Any) -> dict[str, Any]:
+    match shape.get("type") if isinstance(shape, dict) else "":
+        case "json_schema":
+            schema = {name: value for name, value in shape.items() if name != "type"}
+            return {"response_format": {"type": "json_schema", "json_schema": schema}}
+        case "json_object":
+            return {"response_format": {"type": "json_object"}}
+        case "text" | None:
+            return {}
+        case _:
+            raise FieldInvalid("format is text, json_schema or json_object here.", param="/text/format/type")
 
 
 def response(outcome: Outcome, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,11 +151,11 @@ def frame(name: str, model: str, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def ended(outcome: Outcome, output: list[dict[str, Any]], finish: str | None) -> dict[str, Any]:
     """What a finished Response says beyond its frame."""
-    cut = finish == "length"
+    why = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(finish or "")
     read, written = outcome.units.get("input_token", 0), outcome.units.get("output_token", 0)
     return {
-        "status": "incomplete" if cut else "completed",
-        "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
+        "status": "incomplete" if why else "completed",
+        "incomplete_details": {"reason": why} if why else None,
         "output": output,
         "usage": {
             "input_tokens": read,
@@ -131,64 +181,3 @@ def tool_item(name: str, function: str, arguments: str, status: str) -> dict[str
         "id": f"fc_{name}", "type": "function_call", "call_id": name, "name": function, "arguments": arguments,
         "status": status,
     }  # fmt: skip
-
-
-def _messages(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    if given.get("instructions"):
-        found.append({"role": "system", "content": str(given["instructions"])})
-    said = given.get("input")
-    if isinstance(said, str) and said:
-        return [*found, {"role": "user", "content": said}]
-    if not isinstance(said, list) or not said:
-        raise FieldInvalid("Add input: a text, or a list of items.", param="/input")
-    for at, item in enumerate(said):
-        kind = item.get("type", "message") if isinstance(item, dict) else None
-        match kind:
-            case "message":
-                found.append({"role": item.get("role", "user"), "content": _content(item.get("content"), at)})
-            case "function_call":
-                function = {"name": item.get("name"), "arguments": item.get("arguments") or "{}"}
-                call = {"id": item.get("call_id"), "type": "function", "function": function}
-                if found and found[-1].get("tool_calls"):
-                    found[-1]["tool_calls"].append(call)
-                else:
-                    found.append({"role": "assistant", "content": None, "tool_calls": [call]})
-            case "function_call_output":
-                result = item.get("output")
-                text = result if isinstance(result, str) else _content(result, at)
-                found.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": text})
-            case "reasoning":
-                continue  # a model's notes to itself
-            case _:
-                raise FieldInvalid(
-                    f"Items of type {str(kind)[:40]!r} are not carried here: use message, function_call, function_call_output.",
-                    param=f"/input/{at}/type",
-                )
-    return found
-
-
-def _content(content: Any, at: int) -> Any:
-    if isinstance(content, str):
-        return content
-    parts: list[dict[str, Any]] = []
-    for given in content if isinstance(content, list) else [None]:
-        part = given if isinstance(given, dict) else {}
-        kind = part.get("type")
-        if kind in ("input_text", "output_text", "text"):
-            parts.append({"type": "text", "text": part.get("text", "")})
-        elif kind == "input_image" and part.get("image_url"):
-            parts.append({"type": "image_url", "image_url": {"url": part["image_url"]}})
-        else:
-            raise FieldInvalid(
-                "content is a text, or a list of input_text and input_image.", param=f"/input/{at}/content"
-            )
-    if all(part["type"] == "text" for part in parts):
-        return "".join(part["text"] for part in parts)
-    return parts
-
-
-def _tool(tool: Any, at: int) -> dict[str, Any]:
-    if not isinstance(tool, dict) or tool.get("type") != "function" or not tool.get("name"):
-        raise FieldInvalid("Tools are functions here; OpenAI's own tools are not carried.", param=f"/tools/{at}")
-    return {"type": "function", "function": {name: value for name, value in tool.items() if name != "type"}}

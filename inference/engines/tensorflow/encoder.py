@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.engines import fields
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
 from inference.engines.tensorflow.library import keras_hub, tensorflow
@@ -86,6 +87,7 @@ class Encoder:
             raise WrongProtocol(f"{self._replica.model} reads text: call it by embeddings or predictions.")
         if self._tokens is None:
             raise ModelNotReady(f"{self._replica.model} was unloaded: try again.", retry_after_s=1)
+        fields.check(self._replica.model, "embeddings", work.given)
         encoded = self._tokens.encode_batch(work.given["texts"], self._most)
         vectors = self._vectors(encoded, work.timeout_s)
         wanted = work.given.get("dimensions")

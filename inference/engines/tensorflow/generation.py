@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from inference.engines import fields
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
 from inference.engines.tensorflow.decoders import decoder_of
 from inference.engines.tensorflow.library import keras_hub, tensorflow
@@ -18,11 +19,6 @@ from marketplace.errors import InputInvalid, ModelNotReady
 from marketplace.training.artifact import weight_bytes
 
 DEFAULT_TOKENS = 256
-_REFUSED = (
-    "tools", "tool_choice", "functions", "function_call", "parallel_tool_calls", "logprobs", "top_logprobs", "audio",
-    "modalities", "logit_bias", "frequency_penalty", "presence_penalty", "prediction", "web_search_options",
-    "reasoning_effort",
-)  # fmt: skip
 
 
 class Generator:
@@ -59,11 +55,7 @@ class Generator:
 
     def infer(self, work: Work) -> Result:
         """See engine.Engine."""
-        text, last = "", None
-        for last in self.stream(work):
-            text += last.text
-        assert last is not None, "a stream ends with a piece that says how"
-        return Result({"text": text, "finish_reason": last.finish}, last.units)
+        return whole(self.stream(work))
 
     def stream(self, work: Work) -> Iterator[Piece]:
         """See engine.Engine. Raises InputInvalid, ContextTooLong, Overloaded."""
@@ -72,6 +64,7 @@ class Generator:
         if self._tokens is None or self._scheduler is None:
             raise ModelNotReady(f"{self._replica.model} was unloaded: try again.", retry_after_s=1)
         given = work.given
+        fields.check(self._replica.model, "chat", given)
         prompt = self._prompt(given)
         room = self._context - len(prompt)
         if room < 1:
@@ -82,25 +75,19 @@ class Generator:
         most = min(given.get("max_completion_tokens") or given.get("max_tokens") or DEFAULT_TOKENS, room)
         sampler = Sampler(given, 1.0 if "messages" in given else 0.7)
         text = Text(prompt, most, sampler, self._tokens.ends, time.monotonic() + work.timeout_s)
-        stops = given.get("stop") or []
-        stops = [stops] if isinstance(stops, str) else [stop for stop in stops if stop]
-        return _pieces(self._scheduler.generate(text), self._tokens.reader(), stops, len(prompt), most)
+        return pieces(self._scheduler.generate(text), self._tokens.reader(), given.get("stop"), len(prompt), most)
 
     def _prompt(self, given: Mapping[str, Any]) -> list[int]:
         assert self._tokens is not None
         if "messages" not in given:
             return self._tokens.encode(given["prompt"])
-        for name in _REFUSED:
-            if given.get(name):
-                raise InputInvalid(f"This model runs here and cannot use {name}: leave it out.", param=f"/{name}")
-        if (given.get("response_format") or {}).get("type", "text") != "text":
-            raise InputInvalid("This model runs here and answers in free text only.", param="/response_format")
-        if (given.get("n") or 1) != 1:
-            raise InputInvalid("This model gives one answer: leave n out.", param="/n")
         messages = []
         for at, message in enumerate(given["messages"]):
             if message.get("role") not in ("system", "developer", "user", "assistant"):
-                raise InputInvalid("This model cannot use tools.", param=f"/messages/{at}/role")
+                raise InputInvalid("This model runs here and cannot use tools.", param=f"/messages/{at}/role")
+            for name in ("tool_calls", "function_call", "audio"):
+                if message.get(name):
+                    raise InputInvalid(f"This model runs here and cannot use {name}.", param=f"/messages/{at}/{name}")
             messages.append({**message, "content": _plain(message.get("content"), at)})
         return self._tokens.prompt(messages)
 
@@ -115,19 +102,33 @@ def _plain(content: Any, at: int) -> str:
     return "".join(str(part.get("text", "")) for part in parts)
 
 
-def _pieces(tokens: Iterator[int], read: Any, stops: list[str], prompt: int, most: int) -> Iterator[Piece]:
+def whole(pieces: Iterator[Piece]) -> Result:
+    """The pieces as one answer."""
+    text, last = "", None
+    for last in pieces:
+        text += last.text
+    assert last is not None, "a stream ends with a piece that says how"
+    stopped = {} if last.stop is None else {"stop_sequence": last.stop}
+    return Result({"text": text, "finish_reason": last.finish, **stopped}, last.units)
+
+
+def pieces(
+    tokens: Iterator[int], read: Callable[[int], str], stop: str | list[str] | None, prompt: int, most: int
+) -> Iterator[Piece]:
     """Text as it becomes certain: what may be the beginning of a stop sequence is held back until it is known."""
+    stops = [stop] if isinstance(stop, str) else stop or []
+    stops = [one for one in stops if one]
     held, count = "", 0
     try:
         for token in tokens:
             count += 1
             held += read(token)
             units = {"request": 1, "input_token": prompt, "output_token": count}
-            found = min((at for stop in stops if (at := held.find(stop)) >= 0), default=-1)
-            if found >= 0:
-                yield Piece(held[:found], units, finish="stop")
+            at, found = min(((at, one) for one in stops if (at := held.find(one)) >= 0), default=(-1, ""))
+            if found:
+                yield Piece(held[:at], units, finish="stop", stop=found)
                 return
-            keep = max((_overlap(held, stop) for stop in stops), default=0)
+            keep = max((_overlap(held, one) for one in stops), default=0)
             said, held = held[: len(held) - keep], held[len(held) - keep :]
             if said:
                 yield Piece(said, units)

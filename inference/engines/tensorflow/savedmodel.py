@@ -7,16 +7,18 @@ TensorFlow function, and with no pool of threads between operations it stays on 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from inference.engines import fields
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
+from inference.engines.tensorflow.generation import pieces, whole
 from inference.engines.tensorflow.library import tensorflow
+from inference.engines.tensorflow.sampling import Sampler
 from inference.errors import DeadlinePassed, WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
 from marketplace.training.artifact import weight_bytes
@@ -62,7 +64,7 @@ class SavedModel:
                 self._prefill = _caller(tf, self._session, signatures["prefill"])
                 vocabulary = _caller(tf, self._session, signatures["vocabulary"])({})
                 self._tokens = [token.decode() for token in vocabulary["tokens"]]
-                self._generate({"prompt": "a", "max_tokens": 1}, 60)
+                list(self._generate({"prompt": "a", "max_tokens": 2}, 60))
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise ModelNotReady(f"{self._replica.model} cannot be loaded: {str(error)[:200]}") from error
 
@@ -84,10 +86,7 @@ class SavedModel:
                 raise WrongProtocol(
                     f"{self._replica.model} generates text: call it by predictions or chat completions."
                 )
-            pieces = list(self.stream(work))
-            return Result(
-                {"text": "".join(p.text for p in pieces), "finish_reason": pieces[-1].finish}, pieces[-1].units
-            )
+            return whole(self.stream(work))
         if work.raw:
             rows = len(next(iter(work.given.values())))
             return Result(self._serve.run(work.given, work.timeout_s), {"request": 1, task.row_unit: rows})
@@ -98,25 +97,23 @@ class SavedModel:
         """Text, a token at a time. Raises WrongProtocol for a model that does not generate."""
         if self._step is None or work.raw:
             raise WrongProtocol(f"{self._replica.model} does not stream: ask for the whole answer.")
+        fields.check(self._replica.model, self._replica.task.name, work.given)
         return self._generate(work.given, work.timeout_s)
 
-    def _generate(self, given: Any, timeout_s: float) -> Iterator[Piece]:
+    def _generate(self, given: Mapping[str, Any], timeout_s: float) -> Iterator[Piece]:
+        prompt, most = given["prompt"], given.get("max_tokens") or DEFAULT_TOKENS
+        tokens = self._written(prompt, most, Sampler(given, 0.7), time.monotonic() + timeout_s)
+        return pieces(tokens, self._tokens.__getitem__, given.get("stop"), len(prompt), most)
+
+    def _written(self, prompt: str, most: int, sampler: Sampler, ends: float) -> Iterator[int]:
+        """The tokens that follow the prompt. Raises DeadlinePassed."""
         assert self._step is not None
         assert self._prefill is not None
-        ends = time.monotonic() + timeout_s
-        prompt, stop = given["prompt"], given.get("stop") or ""
-        most = given.get("max_tokens") or DEFAULT_TOKENS
-        sample = _sampler(given.get("temperature"), given.get("top_k"), given.get("seed"))
-        read = len(prompt)
         answer = self._prefill({"text": np.asarray([prompt.encode()], object)})
-        written = ""
         for count in range(1, most + 1):
-            token = sample(answer["logits"][0])
-            written += self._tokens[token]
-            ended = "stop" if stop and written.endswith(stop) else "length" if count == most else None
-            units = {"request": 1, "input_token": read, "output_token": count}
-            yield Piece(self._tokens[token], units, finish=ended)
-            if ended:
+            token = sampler.pick(answer["logits"][0])
+            yield token
+            if count == most:
                 return
             if time.monotonic() > ends:
                 raise DeadlinePassed("The text took too long: ask for fewer tokens.")
@@ -153,20 +150,3 @@ def _caller(tf: Any, session: Any, signature: Any) -> Callable[[Arrays], Arrays]
             raise InputInvalid("The input does not fit the model's signature.") from error
 
     return call
-
-
-def _sampler(temperature: float | None, top_k: int | None, seed: int | None) -> Callable[[NDArray[np.float32]], int]:
-    """Picks a token by its logits; the same seed picks the same tokens. Temperature 0 takes the likeliest."""
-    random = np.random.default_rng(seed)
-    heat = 0.7 if temperature is None else temperature
-
-    def sample(logits: NDArray[np.float32]) -> int:
-        if heat == 0:
-            return int(logits.argmax())
-        scaled = logits.astype(np.float64) / heat
-        if top_k and top_k < len(scaled):
-            scaled[scaled < np.partition(scaled, -top_k)[-top_k]] = -np.inf
-        chances = np.exp(scaled - scaled.max())
-        return int(random.choice(len(chances), p=chances / chances.sum()))
-
-    return sample

@@ -90,7 +90,7 @@ def test_a_stop_sequence_ends_the_text_before_it(writer: Engine) -> None:
     whole = said(writer, max_tokens=30)
     stop = whole[6:9]
     got = writer.infer(Work({"prompt": PROMPT, "temperature": 0, "max_tokens": 30, "stop": [stop, "never said"]}))
-    assert got.output == {"text": whole[: whole.index(stop)], "finish_reason": "stop"}
+    assert got.output == {"text": whole[: whole.index(stop)], "finish_reason": "stop", "stop_sequence": stop}
 
 
 def test_a_reader_who_leaves_frees_the_slot(writer: Engine) -> None:

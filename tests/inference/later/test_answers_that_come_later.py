@@ -188,12 +188,23 @@ def test_the_sdk_runs_a_batch_at_half_price_and_only_failed_lines_again(
     assert {row["response"]["body"]["choices"][0]["message"]["content"] for row in rows} == {"hello there"}
     assert installation.used()["total_nanos"] - before == 10 * 15_000 // 2
     assert done.metadata == {"a": "b"}
+    assert (done.model, done.usage.input_tokens, done.usage.output_tokens) == ("bench/m", 90, 30)
+    assert (done.usage.total_tokens, done.usage.cost) == (120, "0.000075")
 
 
-def test_a_batch_of_embeddings(client: Any) -> None:
+def test_a_batch_of_embeddings_and_one_of_images(client: Any) -> None:
     body = {"model": "bench/vectors", "input": "four"}
     done = run_batch(client, lines(body, body, url="/v1/embeddings"), "/v1/embeddings")
+    assert (done.status, done.usage.input_tokens, done.usage.output_tokens) == ("completed", 14, 0)
+    body = {"model": "bench/painter", "prompt": "a ship"}
+    done = run_batch(client, lines(body, url="/v1/images/generations"), "/v1/images/generations")
     assert done.status == "completed"
+    assert b"aW1hZ2U=" in client.files.content(done.output_file_id).read()
+
+
+def test_what_a_call_alone_may_wish_is_no_field_of_a_line(client: Any) -> None:
+    wrong = run_batch(client, lines({"model": "bench/m", **CHAT, "max_cost": "0.1"}))
+    assert (wrong.status, wrong.errors.data[0].param, wrong.usage) == ("failed", "/max_cost", None)
 
 
 def test_a_batch_that_is_wrong_or_too_dear_costs_nothing_and_says_which_line(
