@@ -19,12 +19,13 @@ class Batcher:
     """Runs `call` on arrays joined along their first axis, and cuts its answer apart again.
 
     Requests are joined as they come while the shapes of their rows agree; those that differ run one after another in the
-    same turn. Nothing waits for a batch to fill: a batch is what came while the one before it ran.
+    same turn. Nothing waits for a batch to fill: a batch is what came while the one before it ran, at most `most_rows`
+    of it; a request with more rows runs alone.
     """
 
     def __init__(self, call: Callable[[Arrays], Arrays], most_rows: int, most_waiting: int) -> None:
         self._call = call
-        self._combiner: Combiner[Arrays, Arrays] = Combiner(self._turn, most_rows, most_waiting)
+        self._combiner: Combiner[Arrays, Arrays] = Combiner(self._turn, most_rows, most_waiting, _rows)
 
     def run(self, arrays: Arrays, timeout_s: float) -> Arrays:
         """The outputs for these rows. Raises Overloaded (503) at once when too many wait, DeadlinePassed (504)."""
@@ -64,7 +65,7 @@ class Batcher:
         names = group[0].item.keys()
         joined = {name: np.concatenate([ticket.item[name] for ticket in group]) for name in names}
         outputs = self._call(joined)
-        rows = [len(next(iter(ticket.item.values()))) for ticket in group]
+        rows = [_rows(ticket.item) for ticket in group]
         for name, array in outputs.items():
             if len(array) != sum(rows):
                 raise ValueError(f"the model gave {len(array)} rows of {name} for {sum(rows)} rows of input")
@@ -72,3 +73,8 @@ class Batcher:
         for ticket, count in zip(group, rows, strict=True):
             ticket.result = {name: array[start : start + count] for name, array in outputs.items()}
             start += count
+
+
+def _rows(arrays: Arrays) -> int:
+    first = next(iter(arrays.values()))
+    return len(first) if first.ndim else 1

@@ -17,7 +17,7 @@ from inference.errors import WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
 from marketplace.training.artifact import context_length, read_json, weight_bytes
 
-MOST_ROWS, MOST_WAITING = 32, 256
+MOST_ROWS = 32  # joined in one call
 GRAIN = 32  # texts are padded to a multiple of so many tokens, so that those of like length share a batch
 
 
@@ -68,7 +68,7 @@ class Encoder:
         def call(arrays: Arrays) -> Arrays:
             return {"vectors": run(arrays["tokens"], arrays["mask"]).numpy()}
 
-        self._batcher = Batcher(call, MOST_ROWS, MOST_WAITING)
+        self._batcher = Batcher(call, MOST_ROWS, self._replica.queue_max)
         self._vectors([[0]], 60)
         self.memory_bytes = weight_bytes(self._place)
 

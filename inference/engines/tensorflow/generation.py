@@ -11,7 +11,7 @@ from inference.engines.engine import Piece, ReplicaSpec, Result, Work
 from inference.engines.tensorflow.decoders import decoder_of
 from inference.engines.tensorflow.library import keras_hub, tensorflow
 from inference.engines.tensorflow.sampling import Sampler
-from inference.engines.tensorflow.scheduler import MOST_WAITING, Scheduler, Text
+from inference.engines.tensorflow.scheduler import Scheduler, Text
 from inference.engines.tensorflow.tokens import Tokens
 from inference.errors import ContextTooLong, WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
@@ -44,8 +44,7 @@ class Generator:
             raise ModelNotReady(f"{self._replica.model} cannot be loaded: {str(error)[:200]}") from error
         self._tokens = Tokens(self._place)
         decoder = decoder_of(tf, model)
-        waiting = self._replica.options.get("queue_max")
-        self._scheduler = Scheduler(decoder, int(waiting) if waiting else MOST_WAITING)
+        self._scheduler = Scheduler(decoder, self._replica.queue_max)
         self._context = decoder.context
         self.memory_bytes = weight_bytes(self._place)
 

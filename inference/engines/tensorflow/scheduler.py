@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from inference.engines.engine import QUEUE_MAX
 from inference.engines.tensorflow.decoders import Decoder
 from inference.engines.tensorflow.sampling import Sampler
 from inference.errors import DeadlinePassed, Overloaded
 
-MOST_WAITING = 64  # texts in line for a slot
 CHUNK = 64  # tokens of a prompt read between two steps, so that a long one does not hold the others up
 IDLE_S = 5.0  # the thread ends when there was no work for so long
 
@@ -40,7 +40,7 @@ class Text:
 class Scheduler:
     """One thread a model while there is work; none when there is none."""
 
-    def __init__(self, decoder: Decoder, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, decoder: Decoder, most_waiting: int = QUEUE_MAX) -> None:
         self._decoder = decoder
         self._most_waiting = most_waiting
         self._guard = threading.Condition()

@@ -47,6 +47,30 @@ def test_everybody_gets_their_own_result_and_those_who_wait_share_a_turn() -> No
     assert max(turns) > 1
 
 
+def test_a_turn_takes_what_its_items_weigh_and_at_least_one() -> None:
+    turns: list[list[int]] = []
+    begun, go = threading.Event(), threading.Event()
+
+    def work(tickets: list[Ticket[int, int]]) -> None:
+        turns.append([ticket.item for ticket in tickets])
+        begun.set()
+        go.wait(5)
+        double(tickets)
+
+    combiner = Combiner(work, 10, 64, weigh=lambda item: item)
+    threads = []
+    for item in (1, 4, 6, 1, 99, 2):
+        threads.append(threading.Thread(target=combiner.submit, args=(item,)))
+        threads[-1].start()
+        begun.wait(5)
+        while combiner.waiting() < len(threads) - 1:
+            time.sleep(0.001)
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert turns == [[1], [4, 6], [1], [99], [2]]
+
+
 def test_one_failure_in_a_turn_leaves_the_others_alone_and_the_line_moves_on() -> None:
     def work(tickets: list[Ticket[int, int]]) -> None:
         for ticket in tickets:
