@@ -10,11 +10,11 @@ import numpy as np
 
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
-from inference.engines.tensorflow.library import keras, keras_hub, tensorflow
+from inference.engines.tensorflow.library import collect, keras, keras_hub, size_of, tensorflow
 from inference.engines.tensorflow.warming import warm_up
 from inference.errors import WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
-from marketplace.training.artifact import KERAS_FILE, keras_file, kind_of, weight_bytes
+from marketplace.training.artifact import KERAS_FILE, keras_file, kind_of
 
 MOST_ROWS = 64  # joined in one call
 
@@ -57,11 +57,12 @@ class KerasModel:
 
         self._serve = Batcher(call, MOST_ROWS, self._replica.queue_max)
         warm_up(self._serve, self._replica)
-        self.memory_bytes = weight_bytes(self._place)
+        self.memory_bytes = size_of(model)
 
     def unload(self) -> None:
         """See engine.Engine."""
         self._serve = None
+        collect()
 
     def alive(self) -> bool:
         """It is in this process."""
