@@ -225,7 +225,6 @@ KEY_DEFAULT_RPM = 600  # requests a minute of a new key
 CATALOG_MAX_AGE_S = 1.0  # a hot-path read of keys, versions, prices is at most this old
 WEB_THREADS = 640  # of one web process, made as needed; a call or a stream holds one (serve --threads)
 REQUESTS_MAX = 600  # predictions at work in one process; more are refused at once with 503
-MODEL_QUEUE_MAX = 256  # requests that may wait for one model before 503
 MODEL_MEMORY_BYTES = 2 * 1024**3  # budget for loaded models of one process
 UPSTREAM_TIMEOUT_S = 120
 WORKER_THREADS = 4  # jobs at once in the worker of `manage.py up`

@@ -21,12 +21,14 @@ class Batcher:
 
     Requests are joined as they come while the shapes of their rows agree; those that differ run one after another in the
     same turn. A batch is what came while the one before it ran, and what comes within moments where others are at work
-    in this process; a request that is alone is run at once.
+    in this process, at most `most_rows` of it; one that is alone is run at once, one with more rows by itself.
     """
 
     def __init__(self, call: Callable[[Arrays], Arrays], most_rows: int, most_waiting: int) -> None:
         self._call = call
-        self._combiner: Combiner[Arrays, Arrays] = Combiner(self._turn, most_rows, most_waiting, crowd.inside)
+        self._combiner: Combiner[Arrays, Arrays] = Combiner(
+            self._turn, most_rows, most_waiting, weigh=_rows, company=crowd.inside
+        )
 
     def run(self, arrays: Arrays, timeout_s: float) -> Arrays:
         """The outputs for these rows. Raises Overloaded (503) at once when too many wait, DeadlinePassed (504)."""
@@ -66,7 +68,7 @@ class Batcher:
         names = group[0].item.keys()
         joined = {name: np.concatenate([ticket.item[name] for ticket in group]) for name in names}
         outputs = self._call(joined)
-        rows = [len(next(iter(ticket.item.values()))) for ticket in group]
+        rows = [_rows(ticket.item) for ticket in group]
         for name, array in outputs.items():
             if len(array) != sum(rows):
                 raise ValueError(f"the model gave {len(array)} rows of {name} for {sum(rows)} rows of input")
@@ -74,3 +76,8 @@ class Batcher:
         for ticket, count in zip(group, rows, strict=True):
             ticket.result = {name: array[start : start + count] for name, array in outputs.items()}
             start += count
+
+
+def _rows(arrays: Arrays) -> int:
+    first = next(iter(arrays.values()))
+    return len(first) if first.ndim else 1

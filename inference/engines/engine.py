@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from marketplace.tasks.task import ModelSpec, Task
 
+QUEUE_MAX = 256  # requests that may wait in line at a replica, unless its version's options say otherwise
+
 
 @dataclass(frozen=True, slots=True)
 class ReplicaSpec:
@@ -20,6 +22,11 @@ class ReplicaSpec:
     task: Task
     spec: ModelSpec
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def queue_max(self) -> int:
+        """How many requests may wait in line there; one more is refused at once."""
+        return int(self.options.get("queue_max") or QUEUE_MAX)
 
 
 @dataclass(frozen=True, slots=True)

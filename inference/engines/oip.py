@@ -21,7 +21,6 @@ from inference.errors import Overloaded, UpstreamFailed, UpstreamRefused, WrongP
 from marketplace.tasks.oip import place_of
 
 BINARY = "binary_tensor_data"  # the extension by which tensors travel as bytes
-MOST_WAITING = 256
 JOINED_S = 60.0  # for the answer to requests that were joined: each of them has its own deadline
 ASKED_S = 5.0  # for what the server says about itself
 
@@ -38,7 +37,9 @@ class OipEngine:
         # None until the server was asked. It may be down when this process starts, and another place may do meanwhile.
         self._binary: bool | None = None
         most = int(replica.options.get("batch") or 0)
-        self._joined = Batcher(lambda arrays: self._ask(arrays, JOINED_S), most, MOST_WAITING) if most > 1 else None
+        self._joined = (
+            Batcher(lambda arrays: self._ask(arrays, JOINED_S), most, replica.queue_max) if most > 1 else None
+        )
 
     def headers(self, replica: ReplicaSpec) -> dict[str, str]:
         """What every request carries: the key, if there is one."""

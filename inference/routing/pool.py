@@ -24,7 +24,10 @@ _guard = threading.Lock()
 
 
 def engine_of(replica: ReplicaSpec) -> Engine:
-    """The replica's engine, loaded; several threads that ask at once wait for one load. Raises ModelNotReady."""
+    """The replica's engine, loaded; several threads that ask at once wait for one load. Raises ModelNotReady.
+
+    Who will use it begins on the replica's health before asking: until they end there, it is not unloaded.
+    """
     found = _engines.get(replica.id)
     if found is not None:
         _used[replica.id] = time.monotonic()
@@ -68,11 +71,19 @@ def loaded() -> list[tuple[str, Engine]]:
 
 
 def _make_room(keep: str) -> None:
-    """Unloads what was used least recently until the rest fits the budget; never what is at work."""
-    while sum(engine.memory_bytes for engine in _engines.values()) > settings.MODEL_MEMORY_BYTES:
-        idle = [r for r, e in _engines.items() if r != keep and e.memory_bytes and not health.of(r).outstanding]
-        if not idle:
+    """Unloads what was used least recently until the rest fits the budget; never what is at work. Holds _guard."""
+    others = [replica_id for replica_id, engine in _engines.items() if replica_id != keep and engine.memory_bytes]
+    for replica_id in sorted(others, key=lambda one: _used.get(one, 0.0)):
+        if sum(engine.memory_bytes for engine in _engines.values()) <= settings.MODEL_MEMORY_BYTES:
             return
-        oldest = min(idle, key=lambda replica_id: _used.get(replica_id, 0.0))
-        _engines.pop(oldest).unload()
-        _used.pop(oldest, None)
+        with _loading[replica_id]:  # who asks for it meanwhile waits, and finds it or loads it again
+            engine = _engines.pop(replica_id)
+            # Its users began before they found it, so who found it before it was taken out is counted by now.
+            if health.of(replica_id).outstanding:
+                _engines[replica_id] = engine
+            else:
+                engine.unload()
+                del engine
+                gc.unfreeze()  # what it leaves are cycles
+                gc.collect()
+                gc.freeze()

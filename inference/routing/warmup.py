@@ -1,4 +1,7 @@
-"""Loads live local models before the first visitor asks, on a thread of the web process."""
+"""Loads live local models before the first visitor asks, on a thread of the web process.
+
+Each version once: one that was pushed out since is loaded when it is asked, or two that do not fit would take turns.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from portal.kit.errors import Problem
 EVERY_S = 2.0
 MOST = 32  # models kept warm; others are loaded when first asked
 log = logging.getLogger(__name__)
+_warmed: set[str] = set()  # versions
 
 
 def start() -> None:
@@ -38,13 +42,15 @@ def _keep_warm() -> None:
 def _warm_once() -> None:
     local = Model.objects.filter(live_version__engine=LOCAL).select_related("publisher", "live_version")
     for model in local.order_by("-live_version__created_at")[:MOST]:
-        if pool.is_loaded(model.live_version_id or ""):
+        if model.live_version_id in _warmed:
             continue
         if pool.is_full():
             return
         try:
-            for replica in replicas.of(resolve(model.slug, model.publisher_id)):
+            resolved = resolve(model.slug, model.publisher_id)
+            for replica in replicas.of(resolved):
                 pool.engine_of(replica)
+            _warmed.add(resolved.version_id)
         except Problem as problem:
             if problem.retry_after_s is None:  # the first time; later ones are told to wait
                 log.error("%s: %s", model.slug, problem.message)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+MOST_CONTEXT = 1024  # tokens that a language model in this process holds; one that could hold more is served so
 SAVED_MODEL, KERAS_FILE, KERAS_HUB, HUGGING_FACE = "SavedModel", "Keras file", "KerasHub folder", "Hugging Face folder"
 
 

@@ -8,7 +8,15 @@ from typing import Any
 
 from marketplace.errors import SourceInvalid
 from marketplace.tasks.task import ModelSpec, Task, Tensor
-from marketplace.training.artifact import KERAS_FILE, SAVED_MODEL, context_length, keras_file, kind_of, read_json
+from marketplace.training.artifact import (
+    KERAS_FILE,
+    MOST_CONTEXT,
+    SAVED_MODEL,
+    context_length,
+    keras_file,
+    kind_of,
+    read_json,
+)
 
 _GENERATES = ("chat", "text-generation")
 _READS_TEXT = (*_GENERATES, "embeddings")
@@ -30,7 +38,7 @@ def describe(place: Path, task: Task) -> ModelSpec:
         return _of_keras(_load_keras(keras_file(place)), ())
     if task.name in _READS_TEXT:
         _has_weights(place)
-        return ModelSpec(max_output_tokens=context_length(place) or 1024)
+        return ModelSpec(max_output_tokens=min(context_length(place) or MOST_CONTEXT, MOST_CONTEXT))
     return _of_classifier(place)
 
 

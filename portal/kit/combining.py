@@ -40,10 +40,11 @@ class Ticket(Generic[T, R]):
 class Combiner(Generic[T, R]):
     """`work(tickets)` is called by one thread at a time with 1 to `most` tickets, in their order.
 
-    An exception that it raises goes to every ticket that has neither result nor error of its own.
-
+    With `weigh`, which must not raise, `most` bounds what the items of a turn weigh in all; one that weighs more has a
+    turn of its own.
     `company` tells how many there are who may come, those in line among them. While the line still grows, its leader
     rests for them, MOST_REST_S at most: on one core nobody gets into line while it works. Who is alone never waits.
+    An exception that `work` raises goes to every ticket that has neither result nor error of its own.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class Combiner(Generic[T, R]):
         work: Callable[[list[Ticket[T, R]]], None],
         most: int,
         most_waiting: int,
+        weigh: Callable[[T], int] | None = None,
         company: Callable[[], int] | None = None,
     ) -> None:
         self._work = work
         self._company = company
         self._most = most
+        self._weigh = weigh
         self._most_waiting = most_waiting
         self._guard = threading.Lock()
         self._line: list[Ticket[T, R]] = []
@@ -88,11 +91,23 @@ class Combiner(Generic[T, R]):
         """How many are in line."""
         return len(self._line)
 
+    def _turn(self) -> int:
+        """How many of those in line the next turn takes."""
+        if self._weigh is None or len(self._line) == 1:
+            return self._most
+        weight = 0
+        for count, ticket in enumerate(self._line):
+            weight += self._weigh(ticket.item)
+            if weight > self._most:
+                return max(count, 1)
+        return len(self._line)
+
     def _lead(self) -> None:
         if self._company is not None:
             self._gather(self._company())
         with self._guard:
-            batch, self._line = self._line[: self._most], self._line[self._most :]
+            count = self._turn()
+            batch, self._line = self._line[:count], self._line[count:]
             for ticket in batch:
                 ticket.taken = True
         try:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from inference.engines import fields
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
-from inference.engines.tensorflow.library import keras_hub, tensorflow
+from inference.engines.tensorflow.library import collect, keras_hub, size_of, tensorflow
 from inference.engines.tensorflow.tokens import Tokens
 from inference.errors import WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
-from marketplace.training.artifact import context_length, read_json, weight_bytes
+from marketplace.training.artifact import context_length, read_json
 
-MOST_ROWS, MOST_WAITING = 32, 256
+MOST_ROWS = 32  # joined in one call
 GRAIN = 32  # texts are padded to a multiple of so many tokens, so that those of like length share a batch
 
 
@@ -46,7 +46,7 @@ class Encoder:
         """See engine.Engine."""
         tf = tensorflow()
         try:
-            backbone = keras_hub().models.Backbone.from_preset(str(self._place))
+            backbone = keras_hub().models.Backbone.from_preset(str(self._place), dtype="float32")
         except Exception as error:  # the library raises whatever its parsers raise
             raise ModelNotReady(f"{self._replica.model} cannot be loaded: {str(error)[:200]}") from error
         names = {tensor.name.partition(":")[0] for tensor in backbone.inputs}
@@ -69,13 +69,14 @@ class Encoder:
         def call(arrays: Arrays) -> Arrays:
             return {"vectors": run(arrays["tokens"], arrays["mask"]).numpy()}
 
-        self._batcher = Batcher(call, MOST_ROWS, MOST_WAITING)
+        self._batcher = Batcher(call, MOST_ROWS, self._replica.queue_max)
         self._vectors([[0]], 60)
-        self.memory_bytes = weight_bytes(self._place)
+        self.memory_bytes = size_of(backbone)
 
     def unload(self) -> None:
         """See engine.Engine."""
         self._tokens = self._batcher = None
+        collect()
 
     def alive(self) -> bool:
         """It is in this process."""

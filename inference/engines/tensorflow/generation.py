@@ -10,13 +10,12 @@ from typing import Any
 from inference.engines import fields
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
 from inference.engines.tensorflow.decoders import decoder_of
-from inference.engines.tensorflow.library import keras_hub, tensorflow
+from inference.engines.tensorflow.library import collect, keras_hub, size_of, tensorflow
 from inference.engines.tensorflow.sampling import Sampler
-from inference.engines.tensorflow.scheduler import MOST_WAITING, Scheduler, Text
+from inference.engines.tensorflow.scheduler import Scheduler, Text
 from inference.engines.tensorflow.tokens import Tokens
 from inference.errors import ContextTooLong, WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
-from marketplace.training.artifact import weight_bytes
 
 DEFAULT_TOKENS = 256
 
@@ -35,19 +34,24 @@ class Generator:
         """Reads weights and tokenizer, compiles the steps. Raises ModelNotReady."""
         tf = tensorflow()
         try:
-            model = keras_hub().models.CausalLM.from_preset(str(self._place), preprocessor=None)
+            model = keras_hub().models.CausalLM.from_preset(str(self._place), preprocessor=None, dtype="float32")
         except Exception as error:  # the library raises whatever its parsers raise
             raise ModelNotReady(f"{self._replica.model} cannot be loaded: {str(error)[:200]}") from error
         self._tokens = Tokens(self._place)
         decoder = decoder_of(tf, model)
-        waiting = self._replica.options.get("queue_max")
-        self._scheduler = Scheduler(decoder, int(waiting) if waiting else MOST_WAITING)
+        self._scheduler = Scheduler(decoder, self._replica.queue_max)
         self._context = decoder.context
-        self.memory_bytes = weight_bytes(self._place)
+        self.memory_bytes = size_of(model) + decoder.cache_bytes
+        del model
+        collect()
 
     def unload(self) -> None:
         """See engine.Engine."""
-        self._tokens = self._scheduler = None
+        scheduler, self._scheduler, self._tokens = self._scheduler, None, None
+        if scheduler is not None:
+            scheduler.close()
+        del scheduler
+        collect()
 
     def alive(self) -> bool:
         """It is in this process."""

@@ -10,12 +10,13 @@ import numpy as np
 
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
-from inference.engines.tensorflow.library import keras, keras_hub, tensorflow
+from inference.engines.tensorflow.library import collect, keras, keras_hub, size_of, tensorflow
+from inference.engines.tensorflow.warming import warm_up
 from inference.errors import WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
-from marketplace.training.artifact import KERAS_FILE, keras_file, kind_of, weight_bytes
+from marketplace.training.artifact import KERAS_FILE, keras_file, kind_of
 
-MOST_ROWS, MOST_WAITING = 64, 256
+MOST_ROWS = 64  # joined in one call
 
 
 class KerasModel:
@@ -54,13 +55,14 @@ class KerasModel:
                 raise InputInvalid("The input does not fit the model's signature.") from error
             return {tensor.name: value.numpy() for tensor, value in zip(outputs, found, strict=True)}
 
-        most = self._replica.options.get("queue_max")
-        self._serve = Batcher(call, MOST_ROWS, int(most) if most else MOST_WAITING)
-        self.memory_bytes = weight_bytes(self._place)
+        self._serve = Batcher(call, MOST_ROWS, self._replica.queue_max)
+        warm_up(self._serve, self._replica)
+        self.memory_bytes = size_of(model)
 
     def unload(self) -> None:
         """See engine.Engine."""
         self._serve = None
+        collect()
 
     def alive(self) -> bool:
         """It is in this process."""

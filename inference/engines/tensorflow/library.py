@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from typing import Any
@@ -22,6 +23,16 @@ def tensorflow() -> Any:
     except RuntimeError:
         pass  # TensorFlow already runs; the first load has set them
     return tf
+
+
+def size_of(model: Any) -> int:
+    """Bytes of a Keras model's weights in memory, where they are float32 whatever the file has."""
+    return int(model.count_params()) * 4
+
+
+def collect() -> None:
+    """Frees models that nobody refers to: they are full of cycles, which Python would leave lying for very long."""
+    gc.collect()
 
 
 def keras_hub() -> Any:

@@ -19,12 +19,12 @@ from inference.engines.engine import Piece, ReplicaSpec, Result, Work
 from inference.engines.tensorflow.generation import pieces, whole
 from inference.engines.tensorflow.library import tensorflow
 from inference.engines.tensorflow.sampling import Sampler
+from inference.engines.tensorflow.warming import warm_up
 from inference.errors import DeadlinePassed, WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
 from marketplace.training.artifact import weight_bytes
 
-MOST_ROWS = 64  # requests joined in one call
-MOST_WAITING = 256
+MOST_ROWS = 64  # joined in one call
 DEFAULT_TOKENS = 200
 
 
@@ -34,8 +34,6 @@ class SavedModel:
     def __init__(self, replica: ReplicaSpec) -> None:
         self._replica = replica
         self.memory_bytes = 0
-        most = replica.options.get("queue_max")
-        self._most_waiting = int(most) if most else MOST_WAITING
         self._session: Any = None
         self._serve: Batcher | None = None
         self._step: Batcher | None = None
@@ -55,32 +53,27 @@ class SavedModel:
                 signatures = v1.saved_model.load(self._session, ["serve"], self._replica.target).signature_def
             self.memory_bytes = weight_bytes(Path(self._replica.target))
             if "serving_default" in signatures:
-                self._serve = Batcher(
-                    _caller(tf, self._session, signatures["serving_default"]), MOST_ROWS, MOST_WAITING
-                )
-                self._warm_up(self._serve)
+                call = _caller(tf, self._session, signatures["serving_default"])
+                joined = all(tensor.shape[0] is None for tensor in self._replica.spec.inputs)
+                self._serve = Batcher(call, MOST_ROWS if joined else 1, self._replica.queue_max)
+                warm_up(self._serve, self._replica)
             if "step" in signatures:
-                self._step = Batcher(_caller(tf, self._session, signatures["step"]), MOST_ROWS, self._most_waiting)
+                call = _caller(tf, self._session, signatures["step"])
+                self._step = Batcher(call, MOST_ROWS, self._replica.queue_max)
                 self._prefill = _caller(tf, self._session, signatures["prefill"])
                 vocabulary = _caller(tf, self._session, signatures["vocabulary"])({})
                 self._tokens = [token.decode() for token in vocabulary["tokens"]]
-                list(self._generate({"prompt": "a", "max_tokens": 2}, 60))
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+                for _ in self._generate({"prompt": self._tokens[0], "max_tokens": 2}, 60):
+                    pass
+        except (OSError, ValueError, KeyError, RuntimeError, tf.errors.OpError) as error:
+            self.unload()
             raise ModelNotReady(f"{self._replica.model} cannot be loaded: {str(error)[:200]}") from error
-
-    def _warm_up(self, batcher: Batcher) -> None:
-        for rows in (1, 2):
-            sample = {
-                tensor.name: np.zeros([rows, *(1 if size is None else size for size in tensor.shape[1:])], tensor.dtype)
-                for tensor in self._replica.spec.inputs
-                if tensor.dtype != "str"
-            }
-            if len(sample) == len(self._replica.spec.inputs):
-                batcher.run(sample, 60)
 
     def infer(self, work: Work) -> Result:
         """See engine.Engine."""
         task, spec = self._replica.task, self._replica.spec
+        if self._session is None:
+            raise ModelNotReady(f"{self._replica.model} was unloaded: try again.", retry_after_s=1)
         if self._serve is None:
             if work.raw:
                 raise WrongProtocol(
@@ -118,7 +111,7 @@ class SavedModel:
             if time.monotonic() > ends:
                 raise DeadlinePassed("The text took too long: ask for fewer tokens.")
             state = {"token": np.asarray([token], np.int32), "state": answer["state"]}
-            answer = self._step.run(state, ends - time.monotonic())
+            answer = self._step.run(state, max(ends - time.monotonic(), 0.0))
 
     def alive(self) -> bool:
         """It is in this process."""

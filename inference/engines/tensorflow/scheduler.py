@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from inference.engines.engine import QUEUE_MAX
 from inference.engines.tensorflow.decoders import Decoder
 from inference.engines.tensorflow.sampling import Sampler
 from inference.errors import DeadlinePassed, Overloaded
 
-MOST_WAITING = 64  # texts in line for a slot
 CHUNK = 64  # tokens of a prompt read between two steps, so that a long one does not hold the others up
 IDLE_S = 5.0  # the thread ends when there was no work for so long
+JOIN_S = 1.0  # to wait for its end
 
 
 @dataclass(slots=True, eq=False)
@@ -40,13 +41,14 @@ class Text:
 class Scheduler:
     """One thread a model while there is work; none when there is none."""
 
-    def __init__(self, decoder: Decoder, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, decoder: Decoder, most_waiting: int = QUEUE_MAX) -> None:
         self._decoder = decoder
         self._most_waiting = most_waiting
         self._guard = threading.Condition()
         self._waiting: deque[Text] = deque()
         self._thread: threading.Thread | None = None
         self._slots: list[Text | None] = [None] * decoder.slots
+        self._closed = False
 
     def generate(self, text: Text) -> Iterator[int]:
         """The text's tokens as they come; closing the iterator frees its slot before the next step.
@@ -62,6 +64,14 @@ class Scheduler:
                 self._thread.start()
             self._guard.notify()
         return self._follow(text)
+
+    def close(self) -> None:
+        """Ends the thread when there is no more work; nothing is taken in from now on that it would have to do."""
+        with self._guard:
+            self._closed, thread = True, self._thread
+            self._guard.notify()
+        if thread is not None:
+            thread.join(JOIN_S)
 
     def _follow(self, text: Text) -> Iterator[int]:
         try:
@@ -79,7 +89,7 @@ class Scheduler:
         while True:
             with self._guard:
                 while not self._waiting and not any(self._slots):
-                    if not self._guard.wait(IDLE_S) and not self._waiting:
+                    if self._closed or (not self._guard.wait(IDLE_S) and not self._waiting):
                         self._thread = None
                         return
                 self._admit()
@@ -109,7 +119,8 @@ class Scheduler:
         """A chunk of each new text's prompt; its first token when all of it is read."""
         for text in [text for text in self._slots if text is not None and text.read < len(text.prompt)]:
             chunk = text.prompt[text.read : text.read + CHUNK]
-            logits = self._decoder.extend(text.slot, chunk, text.read)
+            given = np.asarray([chunk], np.int32), np.asarray([text.slot], np.int32), np.asarray([text.read], np.int32)
+            logits = self._decoder.run(*given)[0]
             text.read += len(chunk)
             if text.read == len(text.prompt):
                 self._give(text, text.sampler.pick(logits))
@@ -119,16 +130,11 @@ class Scheduler:
         writing = [text for text in self._slots if text is not None and text.written]
         if not writing:
             return
-        tokens, positions = np.zeros(self._decoder.slots, np.int32), np.zeros(self._decoder.slots, np.int32)
-        for text in filter(None, self._slots):
-            # A slot whose prompt is being read gets a token too: at the place that the next chunk overwrites.
-            positions[text.slot] = min(text.read, self._decoder.context - 1)
-        for text in writing:
-            tokens[text.slot] = text.last
-            positions[text.slot] = len(text.prompt) + text.written - 1
-        logits = self._decoder.step(tokens, positions)
-        for text in writing:
-            self._give(text, text.sampler.pick(logits[text.slot]))
+        tokens = np.asarray([[text.last] for text in writing], np.int32)
+        slots = np.asarray([text.slot for text in writing], np.int32)
+        starts = np.asarray([len(text.prompt) + text.written - 1 for text in writing], np.int32)
+        for text, logits in zip(writing, self._decoder.run(tokens, slots, starts), strict=True):
+            self._give(text, text.sampler.pick(logits))
 
     def _give(self, text: Text, token: int) -> None:
         if token in text.ends:

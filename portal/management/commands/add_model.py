@@ -35,7 +35,9 @@ class Command(BaseCommand):
         parser.add_argument("--upstream-key-env", metavar="VAR", help="the variable that holds the upstream's key")
         parser.add_argument("--max-output-tokens", type=int, help="of an upstream's answer")
         parser.add_argument("--queue-max", type=int, help="requests that may wait for the model")
-        parser.add_argument("--batch", type=int, metavar="N", help="join up to N requests for an oip or ray upstream")
+        parser.add_argument(
+            "--batch", type=int, metavar="N", help="join requests up to N rows for an oip or ray upstream"
+        )
         parser.add_argument("--deadline", type=float, dest="deadline_s", metavar="SECONDS", help="an answer may take")
         parser.add_argument("--price-request", metavar="USD")
         parser.add_argument("--price-input", metavar="USD", help="a million input tokens")

@@ -65,7 +65,7 @@ def test_those_who_are_on_their_way_share_the_first_ones_turn() -> None:
                 time.sleep(0.001)
         return 3
 
-    combiner = Combiner(work, 8, 8, company)
+    combiner = Combiner(work, 8, 8, company=company)
     assert combiner.submit(21) == 42
     for other in others:
         other.join()
@@ -73,7 +73,7 @@ def test_those_who_are_on_their_way_share_the_first_ones_turn() -> None:
 
 
 def test_who_is_alone_does_not_wait_for_company() -> None:
-    combiner = Combiner(double, 8, 8, lambda: 1)
+    combiner = Combiner(double, 8, 8, company=lambda: 1)
 
     def seconds(times: int) -> float:
         started = time.perf_counter()
@@ -82,6 +82,30 @@ def test_who_is_alone_does_not_wait_for_company() -> None:
         return time.perf_counter() - started
 
     assert min(seconds(100) for _ in range(10)) < 100 * REST_S
+
+
+def test_a_turn_takes_what_its_items_weigh_and_at_least_one() -> None:
+    turns: list[list[int]] = []
+    begun, go = threading.Event(), threading.Event()
+
+    def work(tickets: list[Ticket[int, int]]) -> None:
+        turns.append([ticket.item for ticket in tickets])
+        begun.set()
+        go.wait(5)
+        double(tickets)
+
+    combiner = Combiner(work, 10, 64, weigh=lambda item: item)
+    threads = []
+    for item in (1, 4, 6, 1, 99, 2):
+        threads.append(threading.Thread(target=combiner.submit, args=(item,)))
+        threads[-1].start()
+        begun.wait(5)
+        while combiner.waiting() < len(threads) - 1:
+            time.sleep(0.001)
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert turns == [[1], [4, 6], [1], [99], [2]]
 
 
 def test_one_failure_in_a_turn_leaves_the_others_alone_and_the_line_moves_on() -> None:
