@@ -1,13 +1,16 @@
 """May the key call now: requests and tokens a minute, requests at once. And: may this process take one more.
 
-Exact across processes: counted in Redis by REDIS_URL, else in a file that the processes of one machine share.
+Exact across processes: counted in Redis by REDIS_URL, else in a file that the processes of one machine share. Where
+neither can be reached, whoever has limits gets StoreDown (503) within seconds; who is inside is let out.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +19,17 @@ from django.conf import settings
 from limits import RateLimitItemPerMinute
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from inference.errors import Overloaded, RateLimited
+from billing.errors import StoreDown
+from inference.errors import Overloaded, RateLimited, TokensExceeded
 from portal.accounts.keys.lookup import Caller
 from portal.kit.counters import SharedCounters
 
+log = logging.getLogger(__name__)
 SEAT_S = 3_600  # in Redis, a dead process's seats are free after this
+REDIS_TIMEOUT_S = 2.0  # of each of two tries: a connection may be from before a restart
 
 _shared = SharedCounters(settings.DATA_DIR / "limits" / "counters")
 
@@ -54,9 +62,17 @@ class SharedStorage(Storage):
         _shared.drop(key)
 
 
-_storage: Any = storage_from_string(settings.REDIS_URL or "shared://")
+_options: dict[str, Any] = {
+    "socket_timeout": REDIS_TIMEOUT_S,
+    "socket_connect_timeout": REDIS_TIMEOUT_S,
+    "retry": Retry(NoBackoff(), 1),
+}
+_storage: Any = (
+    storage_from_string(settings.REDIS_URL, **_options) if settings.REDIS_URL else storage_from_string("shared://")
+)
 _limiter = FixedWindowRateLimiter(_storage)
-_redis: Any = redis.Redis.from_url(settings.REDIS_URL) if settings.REDIS_URL else None
+_redis: Any = redis.Redis.from_url(settings.REDIS_URL, **_options) if settings.REDIS_URL else None
+_UNREACHABLE = (redis.RedisError, OSError)
 # Seats that were never given back are passed over; then a seat is taken if one is left.
 _SIT = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
@@ -73,10 +89,10 @@ class Allowance:
     remaining: int
     resets_in_s: float
 
-    def headers(self, what: str = "requests") -> dict[str, str]:
-        """As OpenAI sends them; the reset is a Go duration."""
+    def headers(self, what: str = "requests") -> Mapping[str, str]:
+        """As OpenAI sends them; the reset is a Go duration. A limit of 0 is none, and then nothing is left or reset."""
         if not self.limit:
-            return {f"x-ratelimit-limit-{what}": "0"}
+            return _NO_LIMIT[what]
         return {
             f"x-ratelimit-limit-{what}": str(self.limit),
             f"x-ratelimit-remaining-{what}": str(max(self.remaining, 0)),
@@ -84,6 +100,7 @@ class Allowance:
         }
 
 
+_NO_LIMIT = {what: {f"x-ratelimit-limit-{what}": "0"} for what in ("requests", "tokens")}
 UNLIMITED = Allowance(0, 0, 0.0)
 
 
@@ -104,13 +121,21 @@ _guard = threading.Lock()
 
 
 def take(caller: Caller) -> Allowance:
-    """Counts one request of the key. The refusal is the caller's to make: see `refuse`."""
+    """Counts one request of the key. The refusal is the caller's to make: see `refuse`. Raises StoreDown."""
     if not caller.rpm:
         return UNLIMITED
     item = RateLimitItemPerMinute(caller.rpm)
-    allowed = _limiter.hit(item, caller.key_id)
-    window = _limiter.get_window_stats(item, caller.key_id)
+    try:
+        allowed = _limiter.hit(item, caller.key_id)
+        window = _limiter.get_window_stats(item, caller.key_id)
+    except _UNREACHABLE as error:
+        raise _down(error) from error
     return Allowance(caller.rpm, window.remaining if allowed else -1, window.reset_time - time.time())
+
+
+def left(caller: Caller) -> Allowance:
+    """Of the key's requests a minute, without counting one. Raises StoreDown."""
+    return _left(caller, caller.rpm)
 
 
 def refuse(allowance: Allowance) -> None:
@@ -123,16 +148,24 @@ def refuse(allowance: Allowance) -> None:
 
 
 def tokens_left(caller: Caller) -> Allowance:
-    """Of the key's tokens a minute."""
-    if not caller.tpm:
-        return UNLIMITED
-    item = RateLimitItemPerMinute(caller.tpm)
-    window = _limiter.get_window_stats(item, caller.key_id, "tokens")
-    return Allowance(caller.tpm, window.remaining, window.reset_time - time.time())
+    """Of the key's tokens a minute. Raises StoreDown."""
+    return _left(caller, caller.tpm, "tokens")
+
+
+def seats_taken(caller: Caller) -> int:
+    """How many requests of the key are at work, where it has a limit of them. Raises StoreDown."""
+    if not caller.concurrency:
+        return 0
+    try:
+        if _redis is None:
+            return _shared.seats_taken(caller.key_id, caller.concurrency)
+        return int(_redis.zcount(f"seats:{caller.key_id}", time.time(), "+inf"))
+    except _UNREACHABLE as error:
+        raise _down(error) from error
 
 
 def enter(caller: Caller, tokens: int) -> Entry:
-    """Lets a call in that uses `tokens` at most. Raises Overloaded (503) at once, and RateLimited (429)."""
+    """Lets a call in that uses `tokens` at most. Raises Overloaded (503) at once, RateLimited (429), StoreDown (503)."""
     global _inside
     with _guard:
         if _inside >= settings.REQUESTS_MAX:
@@ -145,17 +178,29 @@ def enter(caller: Caller, tokens: int) -> Entry:
         if caller.concurrency:
             seat = _sit(caller)
         window_ends = _reserve(caller, tokens) if caller.tpm else 0.0
-    except BaseException:
+    except BaseException as error:
         leave(Entry(caller.key_id, seat), 0)
+        if isinstance(error, _UNREACHABLE):
+            raise _down(error) from error
         raise
     return Entry(caller.key_id, seat, caller.tpm, tokens, window_ends)
 
 
 def leave(entry: Entry, tokens: int) -> None:
-    """The call is over and used so many tokens: the rest can be used by others."""
+    """The call is over and used so many tokens: the rest can be used by others.
+
+    It has its answer, so a store that is down does not matter: the window ends by itself, a seat is free in SEAT_S.
+    """
     global _inside
     with _guard:
         _inside -= 1
+    try:
+        _give_back(entry, tokens)
+    except _UNREACHABLE as error:
+        log.error("limits could not be given back: %s", type(error).__name__)
+
+
+def _give_back(entry: Entry, tokens: int) -> None:
     if entry.seat is not None:
         if _redis is not None:
             _redis.zrem(f"seats:{entry.key_id}", entry.seat)
@@ -164,6 +209,21 @@ def leave(entry: Entry, tokens: int) -> None:
     if entry.tpm and entry.tokens > tokens and time.time() < entry.window_ends:
         item = RateLimitItemPerMinute(entry.tpm)
         _storage.incr(item.key_for(entry.key_id, "tokens"), item.get_expiry(), amount=tokens - entry.tokens)
+
+
+def _left(caller: Caller, limit: int, *what: str) -> Allowance:
+    if not limit:
+        return UNLIMITED
+    try:
+        window = _limiter.get_window_stats(RateLimitItemPerMinute(limit), caller.key_id, *what)
+    except _UNREACHABLE as error:
+        raise _down(error) from error
+    return Allowance(limit, window.remaining, window.reset_time - time.time())
+
+
+def _down(error: Exception) -> StoreDown:
+    log.error("the store of limits fails: %s", type(error).__name__)
+    return StoreDown("The store of limits is unavailable: try again shortly.")
 
 
 def _sit(caller: Caller) -> int | str:
@@ -181,6 +241,10 @@ def _sit(caller: Caller) -> int | str:
 
 
 def _reserve(caller: Caller, tokens: int) -> float:
+    if tokens > caller.tpm:
+        raise TokensExceeded(
+            f"This key may use {caller.tpm} tokens a minute, and this request alone may use {tokens}: lower max_tokens."
+        )
     item = RateLimitItemPerMinute(caller.tpm)
     allowed = _limiter.hit(item, caller.key_id, "tokens", cost=tokens)
     window = _limiter.get_window_stats(item, caller.key_id, "tokens")

@@ -22,7 +22,7 @@ from inference.later.batches import ENDPOINTS
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
 from portal.accounts.keys.scopes import SCOPES
-from portal.accounts.wire.view import KeyedView, json_answer
+from portal.accounts.wire.view import KeyedView, Nowhere, json_answer
 
 Json = dict[str, Any]
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -162,7 +162,7 @@ def _routes(resolver: URLResolver | None = None) -> Iterator[tuple[str, str, typ
                 yield from _routes(entry)
             continue
         view = getattr(entry.callback, "view_class", None)
-        if view is not None and issubclass(view, KeyedView):
+        if view is not None and issubclass(view, KeyedView) and not issubclass(view, Nowhere):
             yield str(entry.pattern), str(entry.name), view
 
 
