@@ -102,6 +102,27 @@ def _lend(workspace_id: str, key_id: str, funding: str, nanos: int, lease_id: st
     return lease_id
 
 
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """What is lent to a process right now and was not spent yet."""
+
+    key_id: str  # where the key has a cap of its own
+    funding: str
+    opened_at: datetime
+    nanos: int
+
+
+def idle(workspace_id: str) -> list[Idle]:
+    """Of each open lease of the workspace. Holds of requests that are at work are still in it."""
+    rows = list(Lease.objects.filter(workspace_id=workspace_id, closed_at=None))
+    events = UsageEvent.objects.filter(lease_id__in=[lease.pk for lease in rows]).order_by()
+    spent = dict(events.values_list("lease_id").annotate(nanos=Sum("cost_nanos")))
+    return [
+        Idle(lease.key_id, lease.funding, lease.opened_at, lease.granted_nanos - spent.get(lease.pk, 0))
+        for lease in rows
+    ]
+
+
 def extend(lease_id: str) -> None:
     """Keeps an open lease from being swept while a long request holds some of it."""
     until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)

@@ -13,10 +13,9 @@ from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
 from billing import money
-from billing.gate.caps import drop_cap, left, locked, set_cap
+from billing.gate.caps import drop_cap, set_cap
 from billing.gate.models import Cap, Period
 from billing.gate.tokens import issue_token
-from inference import limits
 from marketplace.catalog.resolve import resolve
 from portal.accounts.keys.issuing import Limits, change, issue, revoke, rotate
 from portal.accounts.keys.models import KeyKind, default_scopes
@@ -24,6 +23,7 @@ from portal.accounts.keys.scopes import LimitsInvalid
 from portal.accounts.models import Key, Workspace
 from portal.accounts.wire.view import KeyedView, json_answer
 from portal.kit.errors import Problem
+from portal.pages.key_left import left_of
 
 _NUMBERS = ("rpm", "tpm", "concurrency")
 _LISTS = ("scopes", "models", "networks")
@@ -39,24 +39,13 @@ class KeyMissing(Problem):
 
 
 class OwnKey(KeyedView):
-    """GET /v1/key"""
+    """GET /v1/key: for every key, whatever its scopes. It is not counted."""
 
-    scope = "usage"
+    scope = "any"
 
     def get(self, request: Request) -> HttpResponse:
         key = Key.objects.get(pk=self.caller.key_id)
-        tokens = limits.tokens_left(self.caller)
-        with transaction.atomic():
-            spendable = left(locked(key.pk, timezone.now()))
-        return json_answer(
-            {
-                **_shown(key),
-                "left": {
-                    "tokens": tokens.remaining if tokens.limit else None,
-                    "cost": None if spendable is None else money.decimal(spendable),
-                },
-            }
-        )
+        return json_answer({**_shown(key), **left_of(self.caller, timezone.now())})
 
 
 class Keys(KeyedView):

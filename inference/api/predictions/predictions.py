@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import current_app
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -15,6 +14,7 @@ from inference.api.view import PredictionView
 from inference.api.wishes import wishes_of
 from inference.call import Call
 from inference.later import predictions
+from inference.later.waking import wake
 from marketplace.catalog.resolve import resolve
 
 
@@ -40,7 +40,7 @@ class Predictions(PredictionView):
             later.check_webhook(hook, events)
         after = later.cancel_after(request._request.META.get("HTTP_CANCEL_AFTER", ""))
         prediction = predictions.queue(self.caller, call.model, call.given, self.wishes, after, hook, events)
-        current_app.send_task("inference.jobs.make_predictions")
+        wake("make_predictions")
         return later.wait_for(prediction, wait_s)
 
     def given(self, request: Request, slug: str) -> Any:

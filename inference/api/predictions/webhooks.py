@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import current_app
 from django.http import HttpResponse
 from rest_framework.request import Request
 
@@ -12,13 +11,10 @@ from inference.api.view import FieldInvalid, PredictionView, fields
 from inference.later import deliveries
 from inference.later.deliveries import WebhookMissing
 from inference.later.models import Delivery, Endpoint
+from inference.later.waking import wake
 from portal.accounts.wire.view import json_answer
 
 MOST_LISTED = 200
-
-
-def _wake() -> None:
-    current_app.send_task("inference.jobs.send_webhooks")
 
 
 class WebhookView(PredictionView):
@@ -90,7 +86,7 @@ class TestWebhook(WebhookView):
         if not endpoint.url:
             raise FieldInvalid("This one has no address of its own.", param="")
         delivery = deliveries.test(endpoint)
-        _wake()
+        wake("send_webhooks")
         return json_answer(_told(delivery), status=201)
 
 
@@ -110,7 +106,7 @@ class RetryDelivery(WebhookView):
         if delivery is None:
             raise WebhookMissing("There is no such delivery.")
         deliveries.again(delivery)
-        _wake()
+        wake("send_webhooks")
         delivery.refresh_from_db()
         return json_answer(_told(delivery))
 
