@@ -6,17 +6,15 @@ JSON's way does not come here: the headers are looked at once.
 from __future__ import annotations
 
 import base64
-import io
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 import orjson
 from django.conf import settings
 from django.http import HttpRequest
-from rest_framework.exceptions import ParseError
+from rest_framework_xml.compat import etree
 from rest_framework_xml.parsers import XMLParser
 from rest_framework_xml.renderers import XMLRenderer
 
@@ -31,7 +29,7 @@ _OURS = {
     "application/binary",
 }  # fmt: skip
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
-_NUMBER = re.compile(r"-?(0|[1-9]\d{0,30})(\.\d{1,30})?([eE][+-]?\d{1,3})?")
+_PLAIN = re.compile(r"true|false|-?(0|[1-9]\d{0,17})(\.\d{1,30})?([eE][+-]?\d{1,2})?")
 _NO_CHARACTER = re.compile(
     "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )  # https://www.w3.org/TR/xml/#charsets
@@ -77,7 +75,7 @@ def is_other(content_type: str) -> bool:
 def read(request: HttpRequest, schema: Callable[[], Mapping[str, Any]]) -> Any:
     """{"input": {…}} of an XML or multipart body. `schema` gives the input's JSON Schema. Raises Problems (400, 422)."""
     if request.META.get("CONTENT_TYPE", "").lower().startswith(_XML):
-        return _as_json(_shaped(_xml(request.body), schema()))
+        return _bounded(_shaped(_xml(request.body), schema()))
     return {"input": _form(request, schema())}
 
 
@@ -122,9 +120,10 @@ def _liked(text: str) -> float:
 
 
 def _xml(body: bytes) -> Any:
+    """Its texts. Raises XmlInvalid."""
     try:
-        found = _Parser().parse(io.BytesIO(body), parser_context={"encoding": "utf-8"})
-    except (ParseError, RecursionError, ValueError) as error:
+        found = _Parser()._xml_convert(etree.fromstring(body, forbid_dtd=True))
+    except (etree.ParseError, RecursionError, ValueError) as error:
         raise _refused() from error
     if not isinstance(found, dict):
         raise XmlInvalid("The root element holds <input> with the model's fields.")
@@ -132,45 +131,47 @@ def _xml(body: bytes) -> Any:
 
 
 class _Parser(XMLParser):  # type: ignore[misc] # it has no types
-    """The library's, over defusedxml; but 007 and times stay texts."""
+    """The library's, but 007 and times stay as they were written."""
 
-    def _type_convert(self, value: str | None) -> Any:
-        if value is None or not _NUMBER.fullmatch(value.strip()):
-            return value
-        return Decimal(value.strip())
+    def _type_convert(self, value: str | None) -> str | None:
+        return value
 
 
 def _refused() -> XmlInvalid:
-    return XmlInvalid("The body is not XML as we take it: well-formed UTF-8, without a DTD or entities, not deep.")
-
-
-def _as_json(found: Any) -> Any:
-    """The values as JSON has them. Raises XmlInvalid, and JsonInvalid where they are too deep."""
-    try:
-        return loads(orjson.dumps(found, default=_number))
-    except orjson.JSONEncodeError as error:
-        raise _refused() from error
-
-
-def _number(value: Any) -> int | float:
-    if not isinstance(value, Decimal):
-        raise TypeError
-    return float(value) if abs(value) >= 2**53 or value != value.to_integral_value() else int(value)
+    return XmlInvalid("The body is not XML as we take it: well-formed, without a DTD or entities, not deep.")
 
 
 def _shaped(found: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """XML knows no types: fields that the schema wants as text are text again."""
+    """XML knows no types: what the schema does not want as text is numbers, truths and lists again."""
     given = found.get("input")
     if isinstance(given, dict):
         for name, value in given.items():
-            wanted = schema.get("properties", {}).get(name, {}).get("type")
-            if wanted == "string" and isinstance(value, Decimal):
-                given[name] = str(value)
-            elif wanted == "boolean" and value in ("true", "false"):
-                given[name] = value == "true"
-            elif wanted == "array" and not isinstance(value, list):
-                given[name] = [] if value is None else [value]
+            wanted = _first_type(schema.get("properties", {}).get(name, {}))
+            if wanted == "array" and not isinstance(value, list):
+                given[name] = [] if value is None else [_told(value)]
+            elif wanted != "string":
+                given[name] = _told(value)
+            elif value is None:
+                given[name] = ""
     return found
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _told(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_told(one) for one in value]
+    if isinstance(value, str) and _PLAIN.fullmatch(value.strip()):
+        return orjson.loads(value.strip())
+    return value
+
+
+def _bounded(found: Any) -> Any:
+    """The values, as deep as JSON may be. Raises XmlInvalid, JsonInvalid."""
+    try:
+        return loads(orjson.dumps(found))
+    except orjson.JSONEncodeError as error:
+        raise _refused() from error
 
 
 def _form(request: HttpRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,11 +196,16 @@ def _form(request: HttpRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _typed(text: str, schema: Mapping[str, Any], name: str) -> Any:
     """A form's text as the type that the schema wants."""
-    kind = schema.get("type")
-    wanted = kind[0] if isinstance(kind, list) else kind
+    wanted = _first_type(schema)
     if wanted in (None, "string"):
         return text
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise FieldInvalid(f"This must be of type {wanted}, written as in JSON.", param=f"/input/{name}") from error
+
+
+def _first_type(schema: Mapping[str, Any]) -> Any:
+    """The type that a schema names, the first where it names several."""
+    kind = schema.get("type")
+    return kind[0] if isinstance(kind, list) else kind
