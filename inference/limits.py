@@ -10,14 +10,16 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import redis
 from django.conf import settings
 from limits import RateLimitItemPerMinute
-from limits.storage import Storage, storage_from_string
+from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -26,40 +28,14 @@ from billing.errors import StoreDown
 from inference.errors import Overloaded, RateLimited, TokensExceeded
 from portal.accounts.keys.lookup import Caller
 from portal.kit.counters import SharedCounters
+from portal.kit.windows import SharedStorage
 
 log = logging.getLogger(__name__)
 SEAT_S = 3_600  # in Redis, a dead process's seats are free after this
-REDIS_TIMEOUT_S = 2.0  # of each of two tries: a connection may be from before a restart
+REDIS_TIMEOUT_S = 1.0  # of each of two tries: a connection may be from before a restart
+DOWN_S = 1.0  # so long nobody asks a store that just failed: threads must not pile up before it
 
 _shared = SharedCounters(settings.DATA_DIR / "limits" / "counters")
-
-
-class SharedStorage(Storage):
-    """The library's windows in our shared counters."""
-
-    STORAGE_SCHEME = ["shared"]
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return OSError
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        return _shared.add(key, amount, expiry)
-
-    def get(self, key: str) -> int:
-        return _shared.get(key)[0]
-
-    def get_expiry(self, key: str) -> float:
-        return _shared.get(key)[1]
-
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int | None:
-        return None
-
-    def clear(self, key: str) -> None:
-        _shared.drop(key)
 
 
 _options: dict[str, Any] = {
@@ -67,12 +43,11 @@ _options: dict[str, Any] = {
     "socket_connect_timeout": REDIS_TIMEOUT_S,
     "retry": Retry(NoBackoff(), 1),
 }
-_storage: Any = (
-    storage_from_string(settings.REDIS_URL, **_options) if settings.REDIS_URL else storage_from_string("shared://")
-)
+_storage: Any = storage_from_string(settings.REDIS_URL, **_options) if settings.REDIS_URL else SharedStorage(_shared)
 _limiter = FixedWindowRateLimiter(_storage)
 _redis: Any = redis.Redis.from_url(settings.REDIS_URL, **_options) if settings.REDIS_URL else None
 _UNREACHABLE = (redis.RedisError, OSError)
+_down_until = 0.0  # time.monotonic()
 # Seats that were never given back are passed over; then a seat is taken if one is left.
 _SIT = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
@@ -116,6 +91,7 @@ class Entry:
 
 
 _INSIDE = Entry()
+_owed: deque[Entry] = deque(maxlen=10_000)  # seats that could not be given back yet
 _inside = 0
 _guard = threading.Lock()
 
@@ -126,11 +102,9 @@ def take(caller: Caller) -> Allowance:
         return UNLIMITED
     item = RateLimitItemPerMinute(caller.rpm)
     name = item.key_for(caller.key_id)
-    try:  # as the limiter would, with a look at the store less
+    with _reachable():  # as the limiter would, with a look at the store less
         count = _storage.incr(name, item.get_expiry(), amount=1)
         ends = _storage.get_expiry(name)
-    except _UNREACHABLE as error:
-        raise _down(error) from error
     return Allowance(caller.rpm, max(caller.rpm - count, -1), ends - time.time())
 
 
@@ -157,12 +131,10 @@ def seats_taken(caller: Caller) -> int:
     """How many requests of the key are at work, where it has a limit of them. Raises StoreDown."""
     if not caller.concurrency:
         return 0
-    try:
-        if _redis is None:
-            return _shared.seats_taken(caller.key_id, caller.concurrency)
-        return int(_redis.zcount(f"seats:{caller.key_id}", time.time(), "+inf"))
-    except _UNREACHABLE as error:
-        raise _down(error) from error
+    with _reachable():
+        if _redis is not None:
+            return int(_redis.zcount(f"seats:{caller.key_id}", time.time(), "+inf"))
+        return _shared.seats_taken(caller.key_id, caller.concurrency)
 
 
 def enter(caller: Caller, tokens: int) -> Entry:
@@ -176,13 +148,12 @@ def enter(caller: Caller, tokens: int) -> Entry:
         return _INSIDE
     seat: int | str | None = None
     try:
-        if caller.concurrency:
-            seat = _sit(caller)
-        window_ends = _reserve(caller, tokens) if caller.tpm else 0.0
-    except BaseException as error:
+        with _reachable():
+            if caller.concurrency:
+                seat = _sit(caller)
+            window_ends = _reserve(caller, tokens) if caller.tpm else 0.0
+    except BaseException:
         leave(Entry(caller.key_id, seat), 0)
-        if isinstance(error, _UNREACHABLE):
-            raise _down(error) from error
         raise
     return Entry(caller.key_id, seat, caller.tpm, tokens, window_ends)
 
@@ -190,15 +161,19 @@ def enter(caller: Caller, tokens: int) -> Entry:
 def leave(entry: Entry, tokens: int) -> None:
     """The call is over and used so many tokens: the rest can be used by others.
 
-    It has its answer, so a store that is down does not matter: the window ends by itself, a seat is free in SEAT_S.
+    It has its answer, so a store that is down does not matter: the window ends by itself, a seat is given back later.
     """
     global _inside
     with _guard:
         _inside -= 1
+    if entry.seat is None and not entry.tpm:
+        return
     try:
-        _give_back(entry, tokens)
-    except _UNREACHABLE as error:
-        log.error("limits could not be given back: %s", type(error).__name__)
+        with _reachable():
+            _give_back(entry, tokens)
+    except StoreDown:
+        if entry.seat is not None:
+            _owed.append(Entry(entry.key_id, entry.seat))
 
 
 def _give_back(entry: Entry, tokens: int) -> None:
@@ -215,22 +190,35 @@ def _give_back(entry: Entry, tokens: int) -> None:
 def _left(caller: Caller, limit: int, *what: str) -> Allowance:
     if not limit:
         return UNLIMITED
-    try:
+    with _reachable():
         window = _limiter.get_window_stats(RateLimitItemPerMinute(limit), caller.key_id, *what)
-    except _UNREACHABLE as error:
-        raise _down(error) from error
     return Allowance(limit, window.remaining, window.reset_time - time.time())
 
 
-def _down(error: Exception) -> StoreDown:
-    log.error("the store of limits fails: %s", type(error).__name__)
-    return StoreDown("The store of limits is unavailable: try again shortly.")
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """Makes StoreDown of what the store raises, at once while it is known to be down."""
+    global _down_until
+    down = StoreDown("The store of limits is unavailable: try again shortly.")
+    if time.monotonic() < _down_until:
+        raise down
+    try:
+        yield
+    except _UNREACHABLE as error:
+        _down_until = time.monotonic() + DOWN_S
+        log.error("the store of limits fails: %s", type(error).__name__)
+        raise down from error
 
 
 def _sit(caller: Caller) -> int | str:
     if _redis is not None:
+        _repay()
         name, now = uuid.uuid4().hex, time.time()
-        taken = _redis.eval(_SIT, 1, f"seats:{caller.key_id}", now, caller.concurrency, now + SEAT_S, name, SEAT_S)
+        try:
+            taken = _redis.eval(_SIT, 1, f"seats:{caller.key_id}", now, caller.concurrency, now + SEAT_S, name, SEAT_S)
+        except redis.RedisError:
+            _owed.append(Entry(caller.key_id, name))  # it may have been taken
+            raise
         seat: int | str | None = name if taken else None
     else:
         seat = _shared.take_seat(caller.key_id, caller.concurrency)
@@ -239,6 +227,19 @@ def _sit(caller: Caller) -> int | str:
             f"This key may make {caller.concurrency} requests at once: wait for one to end.", retry_after_s=1
         )
     return seat
+
+
+def _repay() -> None:
+    while _owed:
+        try:
+            one = _owed.popleft()
+        except IndexError:  # another thread was quicker
+            return
+        try:
+            _redis.zrem(f"seats:{one.key_id}", one.seat)
+        except redis.RedisError:
+            _owed.append(one)
+            raise
 
 
 def _reserve(caller: Caller, tokens: int) -> float:

@@ -107,7 +107,7 @@ CACHES = {
         {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": REDIS_URL,
-            "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+            "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},  # seconds
         }
         if REDIS_URL
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
@@ -121,6 +121,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
+    # Whoever tells a worker of something to do waits seconds at most; without max_retries it would be for ever.
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+        "max_retries": 1, "interval_start": 0, "interval_step": 0.2, "socket_timeout": 3, "socket_connect_timeout": 2,
+    }  # fmt: skip
 else:
     CELERY_BROKER_URL = "folders://"
     _queue = DATA_DIR / "queue"
