@@ -95,9 +95,13 @@ def test_who_has_no_limit_is_told_so_in_one_way(installation: Installation) -> N
         ask(installation, "POST", "/v1/chat/completions", CHAT, installation.key),
         ask(installation, "POST", "/v1/chat/completions", CHAT),
         ask(installation, "GET", "/v1/nothing"),
+        ask(installation, "GET", "/v2"),
+        ask(installation, "GET", "/v2/health/live"),
+        ask(installation, "GET", "/v2/health/ready"),
     ):
         told = {name: value for name, value in headers.items() if name.startswith("x-ratelimit")}
         assert told == {"x-ratelimit-limit-requests": "0", "x-ratelimit-limit-tokens": "0"}, status
+        assert headers["x-request-id"].startswith("req_")
 
 
 def test_what_is_nowhere_is_said_in_the_shape_of_its_protocol(installation: Installation) -> None:
