@@ -47,7 +47,7 @@ screenshots: $(VENV)/dev ## walk a newcomer's way in a browser; pictures in var/
 messages: $(VENV)/dev ## collect the strings to translate, and compile the translations (needs gettext)
 	$(PY) manage.py makemessages -l zh_Hans --ignore .venv --ignore var
 	$(PY) manage.py makemessages -l zh_Hans -d djangojs --ignore .venv --ignore var --ignore static/vendor
-	$(PY) manage.py compilemessages -l zh_Hans
+	$(PY) manage.py compilemessages -l zh_Hans --ignore .venv --ignore var
 
 lock: $(VENV)/dev ## solve the requirements anew
 	@$(PY) -m pip install --quiet uv

@@ -24,6 +24,7 @@ class StoreDown(Problem):
 
     status = 503
     code = "store_unavailable"
+    retry_after_s = 1.0
 
 
 class StripeUnavailable(Problem):
@@ -31,6 +32,7 @@ class StripeUnavailable(Problem):
 
     status = 503
     code = "stripe_unavailable"
+    retry_after_s = 5.0
 
 
 class PlanProblem(Problem):

@@ -10,6 +10,7 @@ class Overloaded(Problem):
 
     status = 503
     code = "overloaded"
+    retry_after_s = 1.0
 
 
 class DeadlinePassed(Problem):
@@ -17,6 +18,7 @@ class DeadlinePassed(Problem):
 
     status = 504
     code = "deadline_passed"
+    retry_after_s = 1.0
 
 
 class UpstreamFailed(Problem):
@@ -24,6 +26,7 @@ class UpstreamFailed(Problem):
 
     status = 502
     code = "upstream_failed"
+    retry_after_s = 1.0
 
 
 class UpstreamRefused(Problem):
@@ -34,10 +37,18 @@ class UpstreamRefused(Problem):
 
 
 class RateLimited(Problem):
-    """The key's requests a minute are used up."""
+    """A limit of the key is used up for now."""
 
     status = 429
     code = "rate_limit_exceeded"
+    retry_after_s = 1.0
+
+
+class TokensExceeded(Problem):
+    """The request may use more tokens than the key's limit ever lets through: waiting does not help."""
+
+    status = 429
+    code = "tokens_exceeded"
 
 
 class WrongProtocol(Problem):
@@ -48,7 +59,7 @@ class WrongProtocol(Problem):
 
 
 class FaultUnknown(Problem):
-    """A test key asks for a fault that there is not."""
+    """The fault that is asked for does not exist, or is not for this key."""
 
     status = 422
     code = "fault_unknown"

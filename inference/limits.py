@@ -1,62 +1,53 @@
 """May the key call now: requests and tokens a minute, requests at once. And: may this process take one more.
 
-Exact across processes: counted in Redis by REDIS_URL, else in a file that the processes of one machine share.
+Exact across processes: counted in Redis by REDIS_URL, else in a file that the processes of one machine share. Where
+neither can be reached, whoever has limits gets StoreDown (503) within seconds; who is inside is let out.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import redis
 from django.conf import settings
 from limits import RateLimitItemPerMinute
-from limits.storage import Storage, storage_from_string
+from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from inference.errors import Overloaded, RateLimited
+from billing.errors import StoreDown
+from inference.errors import Overloaded, RateLimited, TokensExceeded
 from portal.accounts.keys.lookup import Caller
 from portal.kit import crowd
 from portal.kit.counters import SharedCounters
+from portal.kit.windows import SharedStorage
 
+log = logging.getLogger(__name__)
 SEAT_S = 3_600  # in Redis, a dead process's seats are free after this
+REDIS_TIMEOUT_S = 1.0  # of each of two tries: a connection may be from before a restart
+DOWN_S = 1.0  # so long nobody asks a store that just failed: threads must not pile up before it
 
 _shared = SharedCounters(settings.DATA_DIR / "limits" / "counters")
 
 
-class SharedStorage(Storage):
-    """The library's windows in our shared counters."""
-
-    STORAGE_SCHEME = ["shared"]
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return OSError
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        return _shared.add(key, amount, expiry)
-
-    def get(self, key: str) -> int:
-        return _shared.get(key)[0]
-
-    def get_expiry(self, key: str) -> float:
-        return _shared.get(key)[1]
-
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int | None:
-        return None
-
-    def clear(self, key: str) -> None:
-        _shared.drop(key)
-
-
-_storage: Any = storage_from_string(settings.REDIS_URL or "shared://")
+_options: dict[str, Any] = {
+    "socket_timeout": REDIS_TIMEOUT_S,
+    "socket_connect_timeout": REDIS_TIMEOUT_S,
+    "retry": Retry(NoBackoff(), 1),
+}
+_storage: Any = storage_from_string(settings.REDIS_URL, **_options) if settings.REDIS_URL else SharedStorage(_shared)
 _limiter = FixedWindowRateLimiter(_storage)
-_redis: Any = redis.Redis.from_url(settings.REDIS_URL) if settings.REDIS_URL else None
+_redis: Any = redis.Redis.from_url(settings.REDIS_URL, **_options) if settings.REDIS_URL else None
+_UNREACHABLE = (redis.RedisError, OSError)
+_down_until = 0.0  # time.monotonic()
 # Seats that were never given back are passed over; then a seat is taken if one is left.
 _SIT = """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
@@ -73,10 +64,10 @@ class Allowance:
     remaining: int
     resets_in_s: float
 
-    def headers(self, what: str = "requests") -> dict[str, str]:
-        """As OpenAI sends them; the reset is a Go duration."""
+    def headers(self, what: str = "requests") -> Mapping[str, str]:
+        """As OpenAI sends them; the reset is a Go duration. A limit of 0 is none, and then nothing is left or reset."""
         if not self.limit:
-            return {f"x-ratelimit-limit-{what}": "0"}
+            return _NO_LIMIT[what]
         return {
             f"x-ratelimit-limit-{what}": str(self.limit),
             f"x-ratelimit-remaining-{what}": str(max(self.remaining, 0)),
@@ -84,6 +75,7 @@ class Allowance:
         }
 
 
+_NO_LIMIT = {what: {f"x-ratelimit-limit-{what}": "0"} for what in ("requests", "tokens")}
 UNLIMITED = Allowance(0, 0, 0.0)
 
 
@@ -99,16 +91,24 @@ class Entry:
 
 
 _INSIDE = Entry()
+_owed: deque[Entry] = deque(maxlen=10_000)  # seats that could not be given back yet
 
 
 def take(caller: Caller) -> Allowance:
-    """Counts one request of the key. The refusal is the caller's to make: see `refuse`."""
+    """Counts one request of the key. The refusal is the caller's to make: see `refuse`. Raises StoreDown."""
     if not caller.rpm:
         return UNLIMITED
     item = RateLimitItemPerMinute(caller.rpm)
-    allowed = _limiter.hit(item, caller.key_id)
-    window = _limiter.get_window_stats(item, caller.key_id)
-    return Allowance(caller.rpm, window.remaining if allowed else -1, window.reset_time - time.time())
+    name = item.key_for(caller.key_id)
+    with _reachable():  # as the limiter would, with a look at the store less
+        count = _storage.incr(name, item.get_expiry(), amount=1)
+        ends = _storage.get_expiry(name)
+    return Allowance(caller.rpm, max(caller.rpm - count, -1), ends - time.time())
+
+
+def left(caller: Caller) -> Allowance:
+    """Of the key's requests a minute, without counting one. Raises StoreDown."""
+    return _left(caller, caller.rpm)
 
 
 def refuse(allowance: Allowance) -> None:
@@ -121,25 +121,32 @@ def refuse(allowance: Allowance) -> None:
 
 
 def tokens_left(caller: Caller) -> Allowance:
-    """Of the key's tokens a minute."""
-    if not caller.tpm:
-        return UNLIMITED
-    item = RateLimitItemPerMinute(caller.tpm)
-    window = _limiter.get_window_stats(item, caller.key_id, "tokens")
-    return Allowance(caller.tpm, window.remaining, window.reset_time - time.time())
+    """Of the key's tokens a minute. Raises StoreDown."""
+    return _left(caller, caller.tpm, "tokens")
+
+
+def seats_taken(caller: Caller) -> int:
+    """How many requests of the key are at work, where it has a limit of them. Raises StoreDown."""
+    if not caller.concurrency:
+        return 0
+    with _reachable():
+        if _redis is not None:
+            return int(_redis.zcount(f"seats:{caller.key_id}", time.time(), "+inf"))
+        return _shared.seats_taken(caller.key_id, caller.concurrency)
 
 
 def enter(caller: Caller, tokens: int) -> Entry:
-    """Lets a call in that uses `tokens` at most. Raises Overloaded (503) at once, and RateLimited (429)."""
+    """Lets a call in that uses `tokens` at most. Raises Overloaded (503) at once, RateLimited (429), StoreDown (503)."""
     if not crowd.enter(settings.REQUESTS_MAX):
         raise Overloaded("This server is full: try again shortly.", retry_after_s=1)
     if not (caller.tpm or caller.concurrency):
         return _INSIDE
     seat: int | str | None = None
     try:
-        if caller.concurrency:
-            seat = _sit(caller)
-        window_ends = _reserve(caller, tokens) if caller.tpm else 0.0
+        with _reachable():
+            if caller.concurrency:
+                seat = _sit(caller)
+            window_ends = _reserve(caller, tokens) if caller.tpm else 0.0
     except BaseException:
         leave(Entry(caller.key_id, seat), 0)
         raise
@@ -147,8 +154,22 @@ def enter(caller: Caller, tokens: int) -> Entry:
 
 
 def leave(entry: Entry, tokens: int) -> None:
-    """The call is over and used so many tokens: the rest can be used by others."""
+    """The call is over and used so many tokens: the rest can be used by others.
+
+    It has its answer, so a store that is down does not matter: the window ends by itself, a seat is given back later.
+    """
     crowd.leave()
+    if entry.seat is None and not entry.tpm:
+        return
+    try:
+        with _reachable():
+            _give_back(entry, tokens)
+    except StoreDown:
+        if entry.seat is not None:
+            _owed.append(Entry(entry.key_id, entry.seat))
+
+
+def _give_back(entry: Entry, tokens: int) -> None:
     if entry.seat is not None:
         if _redis is not None:
             _redis.zrem(f"seats:{entry.key_id}", entry.seat)
@@ -159,10 +180,38 @@ def leave(entry: Entry, tokens: int) -> None:
         _storage.incr(item.key_for(entry.key_id, "tokens"), item.get_expiry(), amount=tokens - entry.tokens)
 
 
+def _left(caller: Caller, limit: int, *what: str) -> Allowance:
+    if not limit:
+        return UNLIMITED
+    with _reachable():
+        window = _limiter.get_window_stats(RateLimitItemPerMinute(limit), caller.key_id, *what)
+    return Allowance(limit, window.remaining, window.reset_time - time.time())
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """Makes StoreDown of what the store raises, at once while it is known to be down."""
+    global _down_until
+    down = StoreDown("The store of limits is unavailable: try again shortly.")
+    if time.monotonic() < _down_until:
+        raise down
+    try:
+        yield
+    except _UNREACHABLE as error:
+        _down_until = time.monotonic() + DOWN_S
+        log.error("the store of limits fails: %s", type(error).__name__)
+        raise down from error
+
+
 def _sit(caller: Caller) -> int | str:
     if _redis is not None:
+        _repay()
         name, now = uuid.uuid4().hex, time.time()
-        taken = _redis.eval(_SIT, 1, f"seats:{caller.key_id}", now, caller.concurrency, now + SEAT_S, name, SEAT_S)
+        try:
+            taken = _redis.eval(_SIT, 1, f"seats:{caller.key_id}", now, caller.concurrency, now + SEAT_S, name, SEAT_S)
+        except redis.RedisError:
+            _owed.append(Entry(caller.key_id, name))  # it may have been taken
+            raise
         seat: int | str | None = name if taken else None
     else:
         seat = _shared.take_seat(caller.key_id, caller.concurrency)
@@ -173,7 +222,24 @@ def _sit(caller: Caller) -> int | str:
     return seat
 
 
+def _repay() -> None:
+    while _owed:
+        try:
+            one = _owed.popleft()
+        except IndexError:  # another thread was quicker
+            return
+        try:
+            _redis.zrem(f"seats:{one.key_id}", one.seat)
+        except redis.RedisError:
+            _owed.append(one)
+            raise
+
+
 def _reserve(caller: Caller, tokens: int) -> float:
+    if tokens > caller.tpm:
+        raise TokensExceeded(
+            f"This key may use {caller.tpm} tokens a minute, and this request alone may use {tokens}: lower max_tokens."
+        )
     item = RateLimitItemPerMinute(caller.tpm)
     allowed = _limiter.hit(item, caller.key_id, "tokens", cost=tokens)
     window = _limiter.get_window_stats(item, caller.key_id, "tokens")

@@ -13,7 +13,7 @@ from billing.errors import StoreDown
 from billing.gate import holds
 from billing.gate.holds import FREE, Hold
 from billing.metering import recorder
-from billing.metering.models import Status
+from billing.metering.models import Status, UsageEvent
 from billing.metering.recorder import LeaseClosed, Usage
 from billing.prices.quote import cost
 from inference import limits, testmode
@@ -24,6 +24,7 @@ from inference.errors import DeadlinePassed, Overloaded, UpstreamFailed
 from inference.plan import Plan
 from inference.routing import router
 from marketplace.errors import ModelNotReady
+from portal.accounts.keys.lookup import Caller
 from portal.kit.errors import Problem
 
 CHECKPOINT_EVERY_S = 2.0  # of a stream: what its process' death can lose
@@ -128,6 +129,45 @@ class Stream:
         self._status = so_far.status = status
         so_far.finish = finish
         self.outcome = _settle(self._call, self._plan, self._held, so_far, self._started)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ran:
+    """What made an answer. It is kept beside the answer, for the log of those who get it from memory."""
+
+    model: str
+    version_id: str
+    protocol: str
+
+
+def remembered(ran: Ran, request_id: str, caller: Caller, operation_id: str = "") -> None:
+    """Notes a request that was answered from memory: it is in the log, and costs nothing. Raises StoreDown."""
+    recorder.record(
+        Usage(
+            request_id=request_id,
+            workspace_id=caller.workspace_id,
+            key_id=caller.key_id,
+            model=ran.model,
+            version_id=ran.version_id,
+            replica="",
+            protocol=ran.protocol,
+            units={},
+            price_id="",
+            cost_nanos=0,
+            lease_id="",
+            funding="",
+            latency_ms=0,
+            operation_id=operation_id[:64],
+            status=Status.REPLAYED,
+        )
+    )
+
+
+def replayed(operation_id: str, request_id: str, caller: Caller) -> None:
+    """Notes a request that got the kept answer of an operation, unless that asked no model. Raises StoreDown."""
+    first = UsageEvent.objects.filter(operation_id=operation_id).order_by("recorded_at").first()
+    if first is not None:
+        remembered(Ran(first.model, first.version_id, first.protocol), request_id, caller, operation_id)
 
 
 @dataclasses.dataclass(slots=True)

@@ -24,6 +24,7 @@ class ModelNotReady(Problem):
 
     status = 503
     code = "model_not_ready"
+    retry_after_s = 5.0
 
 
 class SourceInvalid(Problem):

@@ -96,6 +96,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)  # seconds
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -103,7 +104,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", "")
 CACHES = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},  # seconds
+        }
         if REDIS_URL
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     )
@@ -116,6 +121,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
+    # Whoever tells a worker of something to do waits seconds at most; without max_retries it would be for ever.
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+        "max_retries": 1, "interval_start": 0, "interval_step": 0.2, "socket_timeout": 3, "socket_connect_timeout": 2,
+    }  # fmt: skip
 else:
     CELERY_BROKER_URL = "folders://"
     _queue = DATA_DIR / "queue"
@@ -220,6 +229,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024  # bytes of a form or body; larger is refused with 413
+API_GUARD = "inference.api.guard.Guard"  # limits and kept answers, around every view of the interface
 API_MAX_DEPTH = 64  # nested lists and objects in a JSON body
 KEY_DEFAULT_RPM = 600  # requests a minute of a new key
 CATALOG_MAX_AGE_S = 1.0  # a hot-path read of keys, versions, prices is at most this old

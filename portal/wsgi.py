@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any
 
 import django
-from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import connections
 from django.http import HttpRequest
@@ -31,24 +30,25 @@ def _route(path: str) -> ResolverMatch:
 
 
 def _direct(request: HttpRequest) -> HttpResponseBase:
-    """The view's answer. Raises Resolver404."""
-    request.resolver_match = match = _route(request.path_info)
-    response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+    """The view's answer; what goes wrong outside of a view is JSON too."""
+    try:
+        request.resolver_match = match = _route(request.path_info)
+        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+    except Exception as error:
+        from portal.accounts.wire import problems  # Django must be set up first
+
+        return problems.handle(error, {})
     return response
 
 
 class Handler(WSGIHandler):
     """Django's handler, with the short way beside the long one."""
 
-    def load_middleware(self, is_async: bool = False) -> None:
-        super().load_middleware(is_async)
-        self._direct = convert_exception_to_response(_direct)
-
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:  # type: ignore[override] # as WSGI says
         if not environ["PATH_INFO"].startswith(DIRECT):
             return super().__call__(environ, start_response)
         request = WSGIRequest(environ)
-        response: Any = self._direct(request)
+        response: Any = _direct(request)
         if response.streaming:
             response._resource_closers.append(request.close)
             body: Iterable[bytes] = response

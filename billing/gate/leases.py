@@ -102,6 +102,15 @@ def _lend(workspace_id: str, key_id: str, funding: str, nanos: int, lease_id: st
     return lease_id
 
 
+def idle(workspace_id: str) -> dict[str, int]:
+    """Funding → what is lent of it right now and was not spent yet. Holds of requests that are at work are still in it."""
+    rows = Lease.objects.filter(workspace_id=workspace_id, closed_at=None)
+    lent = dict(rows.order_by().values_list("funding").annotate(nanos=Sum("granted_nanos")))
+    events = UsageEvent.objects.filter(lease_id__in=rows.values("pk")).order_by()
+    spent = dict(events.values_list("funding").annotate(nanos=Sum("cost_nanos")))
+    return {funding: nanos - spent.get(funding, 0) for funding, nanos in lent.items()}
+
+
 def extend(lease_id: str) -> None:
     """Keeps an open lease from being swept while a long request holds some of it."""
     until = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)

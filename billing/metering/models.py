@@ -13,6 +13,10 @@ class Status(models.TextChoices):
     FAILED = "failed", _("failed")  # costs nothing, but for what a stream had delivered
     CANCELED = "canceled", _("canceled")  # its reader left
     INTERRUPTED = "interrupted", _("interrupted")  # its process died; billed as far as its last checkpoint
+    REPLAYED = (
+        "replayed",
+        _("answered from memory"),
+    )  # nothing ran: a kept or cached answer was given again, for nothing
 
 
 class UsageEvent(models.Model):

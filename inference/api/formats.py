@@ -6,7 +6,7 @@ JSON's way does not come here: the headers are looked at once.
 from __future__ import annotations
 
 import base64
-import io
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.http import HttpRequest
-from rest_framework.exceptions import ParseError
+from rest_framework_xml.compat import etree
 from rest_framework_xml.parsers import XMLParser
 from rest_framework_xml.renderers import XMLRenderer
 
@@ -22,8 +22,17 @@ from inference.api.view import FieldInvalid
 from portal.accounts.wire.json import JsonInvalid, loads
 from portal.kit.errors import Problem
 
-KINDS = "application/json, application/xml, text/event-stream"
+KINDS = "application/json, application/xml, text/event-stream, application/octet-stream"
 _XML = ("application/xml", "text/xml")
+_OURS = {
+    "*/*", "application/*", "text/*", "application/json", "text/event-stream", "application/octet-stream",
+    "application/binary",
+}  # fmt: skip
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_PLAIN = re.compile(r"true|false|-?(0|[1-9]\d{0,17})(\.\d{1,30})?([eE][+-]?\d{1,2})?")
+_NO_CHARACTER = re.compile(
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)  # https://www.w3.org/TR/xml/#charsets
 
 
 class NotAcceptable(Problem):
@@ -41,13 +50,21 @@ class XmlInvalid(JsonInvalid):
 
 @lru_cache(maxsize=256)
 def wants_xml(accept: str) -> bool:
-    """Whether the answer shall be XML. Raises NotAcceptable where neither it nor JSON will do."""
-    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",") if part.strip()]
-    if not kinds or any(kind in ("*/*", "application/*", "application/json", "text/event-stream") for kind in kinds):
-        return bool(kinds) and kinds[0] in _XML
-    if any(kind in _XML for kind in kinds):
-        return True
-    raise NotAcceptable(f"Answers come as {KINDS}.")
+    """Whether JSON answers shall be XML: it is the kind of ours that is liked best. Raises NotAcceptable for none of ours."""
+    kinds = []
+    for part in accept.split(","):
+        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        liked = next((_liked(one[2:]) for one in parameters if one.startswith("q=")), 1.0)
+        if kind and liked:
+            kinds.append((-liked, kind))
+    for _, kind in sorted(kinds, key=lambda one: one[0]):
+        if kind in _XML:
+            return True
+        if kind in _OURS:
+            return False
+    if not kinds:
+        return False
+    raise NotAcceptable(f"Answers come as {KINDS}: name one of them in Accept.")
 
 
 def is_other(content_type: str) -> bool:
@@ -58,42 +75,103 @@ def is_other(content_type: str) -> bool:
 def read(request: HttpRequest, schema: Callable[[], Mapping[str, Any]]) -> Any:
     """{"input": {…}} of an XML or multipart body. `schema` gives the input's JSON Schema. Raises Problems (400, 422)."""
     if request.META.get("CONTENT_TYPE", "").lower().startswith(_XML):
-        return _shaped(_xml(request.body), schema())
+        return _bounded(_shaped(_xml(request.body), schema()))
     return {"input": _form(request, schema())}
 
 
-def xml(content: Any) -> bytes:
-    """The answer as XML."""
-    renderer = XMLRenderer()
-    renderer.root_tag_name = "prediction"
-    written: str = renderer.render(content)
+def xml_of(content: bytes) -> bytes:
+    """An answer of JSON as XML: its `object` names the root, other texts than names become <entry key="…">."""
+    told = orjson.loads(content)
+    renderer = _Renderer()
+    kind = told.get("object") if isinstance(told, dict) else None
+    if isinstance(kind, str) and _NAME.fullmatch(kind):
+        renderer.root_tag_name = kind
+    written: str = renderer.render(told)
     return written.encode()
 
 
-def _xml(body: bytes) -> Any:
-    # Every level takes a tag: more of them than levels are allowed can only be deep if they are nested.
+class _Renderer(XMLRenderer):  # type: ignore[misc] # it has no types
+    """The library's, for keys and texts that XML cannot say."""
+
+    root_tag_name = "answer"
+
+    def _to_xml(self, xml: Any, data: Any) -> None:
+        if isinstance(data, dict):
+            for key, value in data.items():
+                tag, attributes = (
+                    (key, {}) if _NAME.fullmatch(key) else ("entry", {"key": _NO_CHARACTER.sub("\ufffd", key)})
+                )
+                xml.startElement(tag, attributes)
+                self._to_xml(xml, value)
+                xml.endElement(tag)
+        elif isinstance(data, bool):
+            xml.characters("true" if data else "false")
+        elif isinstance(data, str):
+            xml.characters(_NO_CHARACTER.sub("\ufffd", data))
+        else:
+            super()._to_xml(xml, data)
+
+
+def _liked(text: str) -> float:
     try:
-        found = XMLParser().parse(io.BytesIO(body), parser_context={"encoding": "utf-8"})
-    except (ParseError, RecursionError, ValueError) as error:
-        raise XmlInvalid(
-            "The body is not XML as we take it: well-formed, without a DTD or entities, not deep."
-        ) from error
+        return float(text)
+    except ValueError:
+        return 1.0
+
+
+def _xml(body: bytes) -> Any:
+    """Its texts. Raises XmlInvalid."""
+    try:
+        found = _Parser()._xml_convert(etree.fromstring(body, forbid_dtd=True))
+    except (etree.ParseError, RecursionError, ValueError) as error:
+        raise _refused() from error
     if not isinstance(found, dict):
         raise XmlInvalid("The root element holds <input> with the model's fields.")
     return found
 
 
+class _Parser(XMLParser):  # type: ignore[misc] # it has no types
+    """The library's, but 007 and times stay as they were written."""
+
+    def _type_convert(self, value: str | None) -> str | None:
+        return value
+
+
+def _refused() -> XmlInvalid:
+    return XmlInvalid("The body is not XML as we take it: well-formed, without a DTD or entities, not deep.")
+
+
 def _shaped(found: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """XML knows no types: fields that the schema wants as text are text again."""
+    """XML knows no types: what the schema does not want as text is numbers, truths and lists again."""
     given = found.get("input")
     if isinstance(given, dict):
         for name, value in given.items():
             wanted = _first_type(schema.get("properties", {}).get(name, {}))
-            if wanted == "string" and not isinstance(value, str):
-                given[name] = str(value)
-            elif wanted == "array" and not isinstance(value, list):
-                given[name] = [] if value is None else [value]
+            if wanted == "array" and not isinstance(value, list):
+                given[name] = [] if value is None else [_told(value)]
+            elif wanted != "string":
+                given[name] = _told(value)
+            elif value is None:
+                given[name] = ""
     return found
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _told(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_told(one) for one in value]
+    if isinstance(value, str) and _PLAIN.fullmatch(value.strip()):
+        return orjson.loads(value.strip())
+    return value
+
+
+def _bounded(found: Any) -> Any:
+    """The values, as deep as JSON may be. Raises XmlInvalid, JsonInvalid."""
+    try:
+        return loads(orjson.dumps(found))
+    except orjson.JSONEncodeError as error:
+        raise _refused() from error
 
 
 def _form(request: HttpRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +190,7 @@ def _form(request: HttpRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if (file.size or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise FieldInvalid("The file is too large.", param=f"/input/{name}")
-        given[name] = base64.b64encode(file.read()).decode()
+        given[name] = base64.b64encode(b"".join(file.chunks())).decode()
     return given
 
 

@@ -1,4 +1,4 @@
-"""The base of every view that predicts: limits and repeats before, cost and limits in the headers after."""
+"""The base of every view that predicts: what its caller wishes, and what the answer cost."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework.request import Request
 
 from billing import money
-from inference import limits, predict
-from inference.api import repeats
+from inference import predict
 from inference.api.repeats import Repeat
 from inference.api.wishes import wishes_of
 from inference.call import NONE, Call, Outcome, Wishes
+from inference.errors import FaultUnknown
 from inference.testmode import Disconnected
 from portal.accounts.wire.view import KeyedView, json_answer
 from portal.kit.errors import Problem
@@ -27,31 +27,15 @@ class FieldInvalid(Problem):
     code = "input_invalid"
 
 
-class _Repeated(Exception):
-    """The answer is there already."""
-
-
 class PredictionView(KeyedView):
-    """Counts the request against the key's limits; every answer says its cost and what is left."""
+    """Counts among the key's requests a minute; every answer says its cost."""
 
-    allowance: limits.Allowance = limits.UNLIMITED
+    counted = True
     cost_nanos: int | None = 0
     wishes: Wishes = NONE
-    repeat: Repeat = repeats.NOTHING
+    repeat: Repeat | None = None
+    ran: predict.Ran | None = None  # set where the answer may be kept
     following: predict.Stream | None = None
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if request._request.method == "OPTIONS":
-            return
-        self.allowance = limits.take(self.caller)
-        limits.refuse(self.allowance)
-        meta = request._request.META
-        if request._request.method == "POST" and ("HTTP_IDEMPOTENCY_KEY" in meta or "HTTP_X_MERCATO_CACHE" in meta):
-            address = f"POST {request._request.path}"
-            self.repeat = repeats.look_up(meta, self.caller.workspace_id, address, request._request.body)
-            if self.repeat.answer is not None:
-                raise _Repeated
 
     def body(self, request: Request) -> Any:
         """The JSON of the body without what the caller wishes of any call; that is in `self.wishes`."""
@@ -60,8 +44,12 @@ class PredictionView(KeyedView):
         return content
 
     def known(self, wishes: Wishes) -> Wishes:
-        """The wishes, with what an Idempotency-Key says of this attempt."""
-        attempt = self.repeat.attempt
+        """The wishes, with what an Idempotency-Key says of this attempt. Raises FaultUnknown for a key that is real."""
+        if wishes.fault and not self.caller.test:
+            raise FaultUnknown(
+                "x-test-fault is for test keys: leave it out, or use a key mk_test_….", param="x-test-fault"
+            )
+        attempt = self.repeat.attempt if self.repeat is not None else None
         if attempt is None:
             return wishes
         return dataclasses.replace(wishes, operation_id=attempt.id, paid=attempt.paid)
@@ -70,66 +58,47 @@ class PredictionView(KeyedView):
         """The whole answer to the call, as its caller wishes."""
         outcome = predict.run(self._wished(call))
         self.cost_nanos = outcome.cost_nanos
+        if self.repeat is not None:
+            self.ran = predict.Ran(outcome.resolved.slug, outcome.resolved.version_id, call.protocol)
         return outcome
 
     def stream(self, call: Call) -> predict.Stream:
         """The answer in pieces, to be rendered and given to `events`."""
-        self.following = predict.Stream(self._wished(call))
-        return self.following
+        self.following = following = predict.Stream(self._wished(call))
+        if self.repeat is not None:
+            self.ran = predict.Ran(following.resolved.slug, following.resolved.version_id, call.protocol)
+        return following
 
     def answer(self, outcome: Outcome, content: Any) -> HttpResponse:
         """The JSON answer of a prediction."""
         if outcome.capped and isinstance(content, dict):
             content["cost_capped"] = True
-        response = json_answer(content)
-        if self.caller.test and self.wishes.fault == "disconnect":
-            return _cut_off(response)  # type: ignore[return-value] # a stream that breaks
-        return response
+        return json_answer(content)
 
     def events(self, parts: Iterator[bytes]) -> StreamingHttpResponse:
         """Server-sent events; their last one tells the cost, which no header can."""
-        self.cost_nanos = None
+        self.cost_nanos = None if self.following is not None else 0  # to follow what another request began is free
         response = StreamingHttpResponse(
             content_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         )
-        if self.caller.test and self.wishes.fault == "disconnect":
+        if self.wishes.fault == "disconnect":
             response["Content-Length"] = str(1024**2)  # of which little comes: the server then breaks the connection
-        kept = self.repeat.attempt is not None or self.repeat.cache_s
-        response.streaming_content = self.repeat.follow(response, parts, self._ended_well) if kept else parts
+        response.streaming_content = parts if self.repeat is None else self.repeat.follow(response, parts, self._whole)
         return response
 
-    def handle_exception(self, exc: Exception) -> Any:
-        if isinstance(exc, _Repeated):
-            self.cost_nanos = None  # the kept headers tell
-            return self.repeat.answer
-        return super().handle_exception(exc)
-
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        for name, value in self.allowance.headers().items():
-            response[name] = value
         if self.cost_nanos is not None:
-            response["x-mercato-cost"] = money.decimal(self.cost_nanos)
-        if hasattr(self, "caller"):
-            if self.caller.tpm:
-                for name, value in limits.tokens_left(self.caller).headers("tokens").items():
-                    response[name] = value
-            if self.caller.origin:
-                response["Access-Control-Allow-Origin"] = self.caller.origin
-                response["Access-Control-Expose-Headers"] = "x-request-id, x-mercato-cost"
-                response["Vary"] = "Origin"
+            response.headers.setdefault("x-mercato-cost", money.decimal(self.cost_nanos))
         response = super().finalize_response(request, response, *args, **kwargs)
-        if self.repeat is not repeats.NOTHING:
-            for name, value in self.repeat.headers.items():
-                response[name] = value
-            if self.repeat.answer is None and not response.streaming:
-                self.repeat.keep(response, response.content)
+        if self.wishes.fault == "disconnect" and not response.streaming and response.status_code == 200:
+            return _cut_off(response)
         return response
 
     def _wished(self, call: Call) -> Call:
         return call if self.wishes is NONE else dataclasses.replace(call, wishes=self.wishes)
 
-    def _ended_well(self) -> bool:
-        return self.following is not None and self.following.succeeded
+    def _whole(self) -> predict.Ran | None:
+        return self.ran if self.following is not None and self.following.succeeded else None
 
 
 def fields(body: Any) -> dict[str, Any]:
@@ -146,6 +115,4 @@ def _cut_off(response: HttpResponse) -> StreamingHttpResponse:
         yield response.content[: len(response.content) // 2]
         raise Disconnected
 
-    return StreamingHttpResponse(
-        half(), content_type=response["Content-Type"], headers={"Content-Length": str(len(response.content))}
-    )
+    return StreamingHttpResponse(half(), headers={**response.headers, "Content-Length": str(len(response.content))})

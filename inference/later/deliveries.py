@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from celery import current_app
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -124,11 +123,6 @@ def test(endpoint: Endpoint) -> Delivery:
 def again(delivery: Delivery) -> None:
     """Tries it once more, now."""
     Delivery.objects.filter(pk=delivery.pk).update(next_at=timezone.now(), delivered_at=None)
-
-
-def wake() -> None:
-    """Has what is due sent now, and not at the job's next turn."""
-    current_app.send_task("inference.jobs.send_webhooks")
 
 
 def send_due(now: datetime, most: int = 100) -> int:

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 
 from inference.later import deliveries
 from inference.later.models import Delivery, Endpoint
+from inference.later.waking import wake
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
 from portal.accounts.models import Role, Workspace
 from portal.kit.errors import Problem
@@ -127,7 +128,7 @@ def test_webhook(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     """Sends a message that says nothing happened."""
     _workspace, endpoint = _to_change(request, endpoint_id)
     deliveries.test(endpoint)
-    deliveries.wake()
+    wake("send_webhooks")
     messages.success(request, _("A test is on its way: what came of it is in the log."))
     return redirect("webhook", endpoint_id)
 
@@ -172,7 +173,7 @@ def send_again(request: HttpRequest, endpoint_id: str, delivery_id: str) -> Http
     """Tries a message once more, now."""
     _workspace, endpoint = _to_change(request, endpoint_id)
     deliveries.again(get_object_or_404(endpoint.deliveries, pk=delivery_id))
-    deliveries.wake()
+    wake("send_webhooks")
     messages.success(request, _("It is sent again."))
     return redirect("webhook", endpoint_id)
 

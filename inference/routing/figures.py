@@ -86,7 +86,8 @@ def percentile(histogram: Mapping[str, int], share: float) -> float | None:
 
 
 def _sum(start: datetime) -> int:
-    events = UsageEvent.objects.filter(recorded_at__gte=start, recorded_at__lt=start + EVERY).exclude(replica="test")
+    events = UsageEvent.objects.filter(recorded_at__gte=start, recorded_at__lt=start + EVERY)
+    events = events.exclude(replica="test").exclude(status=Status.REPLAYED)  # no replica did any of these
     rows: dict[tuple[str, str], Figures] = {}
     for event in events.only("version_id", "model", "replica", "status", "latency_ms", "first_ms", "units").iterator():
         row = rows.get((event.version_id, event.replica))

@@ -60,6 +60,15 @@ class SharedCounters:
                 return seat
         return None
 
+    def seats_taken(self, key: str, seats: int) -> int:
+        """How many of them processes have that live."""
+        taken = 0
+        with self._guard, self:
+            for seat in range(seats):
+                _, process, ends = self._find(f"{key}#{seat}")
+                taken += ends > time.time() and _alive(process)
+        return taken
+
     def leave_seat(self, key: str, seat: int) -> None:
         """The seat is free."""
         self.drop(f"{key}#{seat}")

@@ -10,11 +10,12 @@ class Problem(Exception):
 
     `param` names the offending part of the input (a JSON pointer inside a body). `status` is the
     HTTP status; a subclass sets its own `status` and `code` as class attributes. `retry_after_s`
-    is set where waiting helps. Turned into bytes in one place per wire.
+    is set where waiting helps, by the class or for this one. Turned into bytes in one place per wire.
     """
 
     status: int = 400
     code: str = "bad_request"
+    retry_after_s: float | None = None
 
     def __init__(
         self,
@@ -29,9 +30,10 @@ class Problem(Exception):
         super().__init__(message)
         self.message = message
         self.param = param
-        self.retry_after_s = retry_after_s
         self.details = dict(details or {})
         if code is not None:
             self.code = code
         if status is not None:
             self.status = status
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
 from billing import money
-from billing.gate.caps import Standing, left, locked, standings
+from billing.gate.caps import Standing, standings
 from billing.gate.tokens import issue_token
-from inference import limits
 from marketplace.catalog.resolve import resolve
 from portal.accounts.keys.issuing import revoke, rotate
 from portal.accounts.keys.models import KeyKind
@@ -23,6 +21,7 @@ from portal.accounts.models import Key, Workspace
 from portal.accounts.wire.view import KeyedView, json_answer
 from portal.kit.errors import Problem
 from portal.pages import key_limits
+from portal.pages.key_left import left_of
 
 MOST_LISTED = 1_000
 
@@ -35,24 +34,13 @@ class KeyMissing(Problem):
 
 
 class OwnKey(KeyedView):
-    """GET /v1/key"""
+    """GET /v1/key: for every key, whatever its scopes. It is not counted."""
 
-    scope = "usage"
+    scope = "any"
 
     def get(self, request: Request) -> HttpResponse:
         key = Key.objects.get(pk=self.caller.key_id)
-        tokens = limits.tokens_left(self.caller)
-        with transaction.atomic():
-            spendable = left(locked(key.pk, timezone.now()))
-        return json_answer(
-            {
-                **_shown(key),
-                "left": {
-                    "tokens": tokens.remaining if tokens.limit else None,
-                    "cost": None if spendable is None else money.decimal(spendable),
-                },
-            }
-        )
+        return json_answer({**_shown(key), **left_of(self.caller, timezone.now())})
 
 
 class Keys(KeyedView):

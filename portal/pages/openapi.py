@@ -16,13 +16,14 @@ from django.shortcuts import render
 from django.urls import URLResolver, get_resolver
 
 from billing.gate.models import Period
-from inference.api.oip.infer import Infer, OipView
+from inference.api.oip.infer import OipView
 from inference.api.tfserving.predict import TfServingView
 from inference.later.batches import ENDPOINTS
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
 from portal.accounts.keys.scopes import SCOPES
-from portal.accounts.wire.view import KeyedView, json_answer
+from portal.accounts.wire.view import KeyedView, Nowhere, json_answer
+from portal.pages import api_answers
 
 Json = dict[str, Any]
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -30,15 +31,6 @@ _TEXT: Json = {"type": "string"}
 _MODEL: Json = {"type": "string", "description": "publisher/name, or publisher/name@version"}
 _LOOSE: Json = {"type": "object"}
 _MONEY: Json = {"type": "string", "pattern": r"^\d{1,9}(\.\d{1,9})?$", "description": "dollars"}
-# Statuses that any address may answer with, and why.
-PROBLEMS = {
-    400: "The body cannot be read.", 401: "No key, or one that opens nothing.", 402: "The budget does not cover it.",
-    403: "The key may not do this.", 404: "There is no such thing.", 405: "The address does not take that method.",
-    406: "No form of the answer is accepted.", 409: "It conflicts with another request.", 413: "The body is too large.",
-    415: "The body's type is not taken.", 422: "A field is wrong; `param` points at it.", 429: "A limit is reached.",
-    500: "A mistake on our side; it is logged.", 502: "The model's upstream fails.", 503: "Overloaded, or not ready.",
-    504: "The model did not answer in time.",
-}  # fmt: skip
 
 
 def _object(required: tuple[str, ...] = (), **properties: Json) -> Json:
@@ -90,8 +82,8 @@ def _shapes() -> dict[str, Json]:
     rows = _object(instances={"type": "array"}, inputs={}, signature_name=_TEXT)
     shapes = {
         "api_chat_completions": chat,
-        "api_quotes": chat,
-        "api_route": chat,
+        "api_quotes": {"anyOf": [chat, *_other_calls()]},
+        "api_route": {"anyOf": [chat, *_other_calls()]},
         "api_completions": _of_task("text-generation", prompt=texts, **_WISHES),
         "api_responses": _object(
             ("model", "input"), model=_MODEL, input={"type": ["string", "array"]}, instructions=_TEXT,
@@ -128,6 +120,16 @@ def _shapes() -> dict[str, Json]:
     return shapes
 
 
+def _other_calls() -> tuple[Json, ...]:
+    """What a call may be when it is asked about, and no conversation: a prediction, tensors, texts to embed."""
+    tensors = {"type": "array", "items": _TENSOR, "minItems": 1}
+    return (
+        _object(("model", "input"), model=_MODEL, input={"type": ["object", "string", "array"]}, **_WISHES),
+        _object(("model", "inputs"), model=_MODEL, inputs=tensors, **_WISHES),
+        _object(("model", "prompt"), model=_MODEL, prompt=_TEXT, **_WISHES),
+    )
+
+
 @cache
 def document() -> Json:
     """The whole document."""
@@ -143,13 +145,15 @@ def document() -> Json:
             "title": "Mercato",
             "version": settings.VERSION,
             "description": "AI models over the protocols that tools already speak. Every answer carries x-request-id, "
-            "x-mercato-cost (dollars) and x-ratelimit-*; every POST takes an Idempotency-Key.",
+            "x-mercato-cost (dollars) and x-ratelimit-*; every POST takes an Idempotency-Key. Answers of JSON come as XML "
+            "where Accept likes that better. A method that an address does not take is 405, with Allow.",
         },
         "servers": [{"url": settings.SITE_URL}],
         "security": [{"key": []}],
         "paths": paths,
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, mk_…"}},
+            "headers": api_answers.components(),
             "schemas": {"Error": _error(), "PlainError": _object(("error",), error=_TEXT, code=_TEXT)},
         },
     }
@@ -163,14 +167,21 @@ def openapi(request: HttpRequest) -> HttpResponse:
 def reference(request: HttpRequest) -> HttpResponse:
     """GET /docs/api: the document for people."""
     operations = [
-        {"path": path, "method": method.upper(), **operation}
+        {"path": path, "method": method.upper(), "address": _placed(operation, "path"), **operation}
+        | {"query": _placed(operation, "query"), "asked": _placed(operation, "header")}
         for path, methods in document()["paths"].items()
         for method, operation in methods.items()
     ]
     groups: dict[str, list[Json]] = {}
     for operation in operations:
         groups.setdefault(operation["tags"][0], []).append(operation)
-    return render(request, "portal/reference.html", {"groups": groups.items(), "problems": PROBLEMS.items()})
+    return render(
+        request, "portal/reference.html", {"groups": groups.items(), "problems": api_answers.PROBLEMS.items()}
+    )
+
+
+def _placed(operation: Json, where: str) -> list[Json]:
+    return [parameter for parameter in operation["parameters"] if parameter["in"] == where]
 
 
 def _routes(resolver: URLResolver | None = None) -> Iterator[tuple[str, str, type[KeyedView]]]:
@@ -180,7 +191,7 @@ def _routes(resolver: URLResolver | None = None) -> Iterator[tuple[str, str, typ
                 yield from _routes(entry)
             continue
         view = getattr(entry.callback, "view_class", None)
-        if view is not None and issubclass(view, KeyedView):
+        if view is not None and issubclass(view, KeyedView) and not issubclass(view, Nowhere):
             yield str(entry.pattern), str(entry.name), view
 
 
@@ -188,13 +199,6 @@ def _operation(route: str, name: str, view: type[KeyedView], method: str) -> Jso
     summary = (view.__doc__ or name).strip().split("\n")[0].rstrip(".")
     plain = issubclass(view, (OipView, TfServingView))
     error = {"schema": {"$ref": f"#/components/schemas/{'PlainError' if plain else 'Error'}"}}
-    good: Json = {"description": "The answer.", "content": {"application/json": {"schema": {}}}}
-    if name in ("api_predictions",):
-        good["content"] |= {"application/xml": {"schema": {}}, "text/event-stream": {"schema": {}}}
-    if name in ("api_chat_completions", "api_completions", "api_responses", "api_messages", "api_prediction_events"):
-        good["content"]["text/event-stream"] = {"schema": {}}
-    if name == "api_file_content" or issubclass(view, Infer):
-        good["content"]["application/octet-stream"] = {"schema": {}}
     operation: Json = {
         "operationId": f"{name}_{method}",
         "summary": summary,
@@ -207,14 +211,9 @@ def _operation(route: str, name: str, view: type[KeyedView], method: str) -> Jso
             {"name": parameter, "in": "query", "required": False, "schema": schema}
             for parameter, schema in (_QUERIES.get(name, {}) if method == "get" else {}).items()
         ],
-        "responses": {
-            **{str(status): good for status in (200, 201, 202)},
-            **{
-                str(status): {"description": why, "content": {"application/json": error}}
-                for status, why in PROBLEMS.items()
-            },
-        },
+        "responses": api_answers.responses(name, view, method, error),
     }
+    operation["parameters"] += api_answers.asked(name, method)
     if method in ("post", "patch"):
         if name == "api_files":
             upload = _object(
@@ -222,8 +221,7 @@ def _operation(route: str, name: str, view: type[KeyedView], method: str) -> Jso
             )
             operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": upload}}}
         elif name in _shapes():
-            body = {"schema": _shapes()[name]}
-            operation["requestBody"] = {"required": True, "content": {"application/json": body}}
+            operation["requestBody"] = {"required": True, "content": api_answers.body(name, _shapes()[name])}
     return operation
 
 

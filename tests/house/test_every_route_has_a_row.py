@@ -70,6 +70,7 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "api_images": ("POST", "/v1/images/generations", 401, 401, 401, 401, 401),
     "api_quotes": ("POST", "/v1/quotes", 401, 401, 401, 401, 401),
     "api_route": ("POST", "/v1/route", 401, 401, 401, 401, 401),
+    "api_nowhere": ("GET", "/v1/nothing", 404, 404, 404, 404, 404),
     "api_own_key": ("GET", "/v1/key", 401, 401, 401, 401, 401),
     "api_keys": ("GET", "/v1/keys", 401, 401, 401, 401, 401),
     "api_key": ("GET", "/v1/keys/{key}", 401, 401, 401, 401, 401),

@@ -39,6 +39,7 @@ class Command(BaseCommand):
                 "model": event.model,
                 "replica": event.replica,
                 "status": event.status,
+                "operation_id": event.operation_id,
                 "key": event.key_id,
                 "protocol": event.protocol,
                 "units": event.units,

@@ -6,7 +6,7 @@ import zlib
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from rest_framework.request import Request
 
 from inference.api.oip import wire
@@ -76,19 +76,34 @@ class Ready(OipView):
         return json_answer({"name": resolve(slug, self.caller.workspace_id).slug, "ready": True})
 
 
-def server(request: HttpRequest) -> HttpResponse:
+class OpenView(OipView):
+    """A view that tells everybody the same: it asks for no key."""
+
+    counted = False
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Lets everybody in."""
+
+
+class Server(OpenView):
     """GET /v2"""
-    return json_answer({"name": "mercato", "version": settings.VERSION, "extensions": ["binary_tensor_data"]})
+
+    def get(self, request: Request) -> HttpResponse:
+        return json_answer({"name": "mercato", "version": settings.VERSION, "extensions": ["binary_tensor_data"]})
 
 
-def live(request: HttpRequest) -> HttpResponse:
+class Live(OpenView):
     """GET /v2/health/live"""
-    return json_answer({"live": True})
+
+    def get(self, request: Request) -> HttpResponse:
+        return json_answer({"live": True})
 
 
-def ready(request: HttpRequest) -> HttpResponse:
+class ServerReady(OpenView):
     """GET /v2/health/ready"""
-    return json_answer({"ready": True})
+
+    def get(self, request: Request) -> HttpResponse:
+        return json_answer({"ready": True})
 
 
 def _unpacked(raw: bytes, encoding: str) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from celery import current_app
 from django.http import HttpResponse
 from rest_framework.request import Request
 
@@ -18,6 +17,7 @@ from inference.call import Call
 from inference.later import batches
 from inference.later.batches import Endpoint
 from inference.later.models import Batch
+from inference.later.waking import wake
 from portal.accounts.keys.lookup import Caller
 from portal.accounts.wire.view import json_answer
 
@@ -71,7 +71,7 @@ class Batches(PredictionView):
     def post(self, request: Request) -> HttpResponse:
         given = fields(super(PredictionView, self).body(request))  # its max_cost is for all lines together
         batch = batches.create(self.caller, given)
-        current_app.send_task("inference.jobs.work_on_batches")
+        wake("work_on_batches")
         return json_answer(shown(batch))
 
 
@@ -87,7 +87,7 @@ class CancelBatch(PredictionView):
 
     def post(self, request: Request, batch_id: str) -> HttpResponse:
         batch = batches.cancel(batches.of(self.caller.workspace_id, batch_id))
-        current_app.send_task("inference.jobs.work_on_batches")
+        wake("work_on_batches")
         return json_answer(shown(batch))
 
 

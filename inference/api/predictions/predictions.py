@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import current_app
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -15,6 +14,7 @@ from inference.api.view import PredictionView
 from inference.api.wishes import wishes_of
 from inference.call import Call
 from inference.later import predictions
+from inference.later.waking import wake
 from marketplace.catalog.resolve import resolve
 
 
@@ -23,7 +23,6 @@ class Predictions(PredictionView):
 
     def post(self, request: Request, publisher: str, name: str) -> HttpResponseBase:
         slug, accept = f"{publisher}/{name}", request._request.META.get("HTTP_ACCEPT", "")
-        xml = formats.wants_xml(accept)
         given = self.given(request, slug)
         call = wire.call_of(given, slug, self.caller, self.request_id)
         wait_s = later.preferred(request._request.META.get("HTTP_PREFER", ""))
@@ -32,10 +31,7 @@ class Predictions(PredictionView):
         if "text/event-stream" in accept:
             return self.events(wire.events(self.stream(call), self.request_id))
         outcome = self.run(call)
-        answer = wire.prediction(outcome, self.request_id, outcome.output)
-        if xml:
-            return HttpResponse(formats.xml(answer), content_type="application/xml; charset=utf-8")
-        return self.answer(outcome, answer)
+        return self.answer(outcome, wire.prediction(outcome, self.request_id, outcome.output))
 
     def later(self, request: Request, given: Any, call: Call, wait_s: float) -> HttpResponse:
         """A worker makes it: the finished prediction if that does not take longer than `wait_s`, else 202."""
@@ -44,7 +40,7 @@ class Predictions(PredictionView):
             later.check_webhook(hook, events)
         after = later.cancel_after(request._request.META.get("HTTP_CANCEL_AFTER", ""))
         prediction = predictions.queue(self.caller, call.model, call.given, self.wishes, after, hook, events)
-        current_app.send_task("inference.jobs.make_predictions")
+        wake("make_predictions")
         return later.wait_for(prediction, wait_s)
 
     def given(self, request: Request, slug: str) -> Any:

@@ -11,6 +11,7 @@ from inference.api.view import FieldInvalid, PredictionView, fields
 from inference.later import deliveries
 from inference.later.deliveries import WebhookMissing
 from inference.later.models import Delivery, Endpoint
+from inference.later.waking import wake
 from portal.accounts.wire.view import json_answer
 
 MOST_LISTED = 200
@@ -85,7 +86,7 @@ class TestWebhook(WebhookView):
         if not endpoint.url:
             raise FieldInvalid("This one has no address of its own.", param="")
         delivery = deliveries.test(endpoint)
-        deliveries.wake()
+        wake("send_webhooks")
         return json_answer(_told(delivery), status=201)
 
 
@@ -105,7 +106,7 @@ class RetryDelivery(WebhookView):
         if delivery is None:
             raise WebhookMissing("There is no such delivery.")
         deliveries.again(delivery)
-        deliveries.wake()
+        wake("send_webhooks")
         delivery.refresh_from_db()
         return json_answer(_told(delivery))
 

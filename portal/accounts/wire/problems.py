@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+import redis
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
@@ -18,8 +19,6 @@ from portal.kit.errors import Problem
 
 log = logging.getLogger(__name__)
 _TYPES = {401: "authentication_error", 402: "insufficient_quota", 403: "permission_error", 429: "rate_limit_error"}
-# Waiting does not help with these, whatever a client's rule for the status is.
-_FINAL = {402, 409, 413, 415, 422}
 
 
 def as_problem(error: BaseException) -> Problem:
@@ -39,8 +38,8 @@ def as_problem(error: BaseException) -> Problem:
             return Problem(str(error.detail), code=str(error.default_code), status=error.status_code)
         case Http404():
             return Problem("There is nothing at this address.", code="not_found", status=404)
-        case DatabaseError():
-            log.error("the database fails: %s", type(error).__name__)
+        case DatabaseError() | InterfaceError() | redis.RedisError():
+            log.error("a store fails: %s", type(error).__name__)
             return Problem(
                 "The store is unavailable: try again shortly.", code="store_unavailable", status=503, retry_after_s=1
             )
@@ -62,13 +61,10 @@ def body(problem: Problem) -> dict[str, Any]:
 
 
 def headers(problem: Problem) -> dict[str, str]:
-    """When to come back, and whether to."""
-    found = {}
+    """When to come back, or that there is no use in it, whatever a client's rule for the status is."""
     if problem.retry_after_s is not None:
-        found["Retry-After"] = str(max(1, math.ceil(problem.retry_after_s)))
-    if problem.status in _FINAL:
-        found["x-should-retry"] = "false"
-    return found
+        return {"Retry-After": str(max(1, math.ceil(problem.retry_after_s))), "x-should-retry": "true"}
+    return {"x-should-retry": "false"} if problem.status < 500 else {}
 
 
 def answer(problem: Problem, content: Mapping[str, Any]) -> HttpResponse:

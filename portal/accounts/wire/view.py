@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, Protocol
 
 import orjson
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.module_loading import import_string
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -20,15 +23,46 @@ from portal.kit import ids
 from portal.kit.errors import Problem
 
 
+class Guard(Protocol):
+    """What stands before and after every view: limits and answers that are kept. It lives in a room above."""
+
+    def before(self, view: KeyedView, request: HttpRequest) -> HttpResponseBase | None:
+        """The answer, where it is there already. Raises Problems."""
+
+    def after(self, view: KeyedView, request: HttpRequest, response: Any) -> HttpResponseBase:
+        """The answer as it leaves. Raises nothing."""
+
+
+@cache
+def _guard() -> Guard:
+    found: Guard = import_string(settings.API_GUARD)()
+    return found
+
+
+class _Answered(Exception):
+    """The answer is there already."""
+
+    def __init__(self, answer: HttpResponseBase) -> None:
+        super().__init__()
+        self.answer = answer
+
+
 class KeyedView(APIView):
     """A view that only a holder of a key may use. `self.caller` and `self.request_id` are set before the handler runs."""
 
     parser_classes = (JSONParser,)
     renderer_classes = (JSONRenderer,)
     most_bytes: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # of a body
-    scope = "inference"  # what the key must be allowed to do: a name in portal.accounts.keys.scopes
+    scope = (
+        "inference"  # what the key must be allowed to do: a name in portal.accounts.keys.scopes, or any for all keys
+    )
+    counted = False  # among the key's requests a minute
     caller: Caller
     request_id: str = ""
+    # The guard's own; see inference.api.guard.
+    allowance: Any = None
+    repeat: Any = None
+    ran: Any = None
 
     def problem_body(self, problem: Problem) -> dict[str, Any]:
         """The error's JSON in this view's protocol."""
@@ -40,12 +74,18 @@ class KeyedView(APIView):
         meta = request._request.META  # DRF's own request passes every look-up on, which costs
         if int(meta.get("CONTENT_LENGTH") or "0") > self.most_bytes:
             raise BodyTooLarge(f"The body is larger than {self.most_bytes // 1024**2} MB.")
+        self.caller = self._caller(request)
+        answer = _guard().before(self, request._request)
+        if answer is not None:
+            raise _Answered(answer)
+
+    def _caller(self, request: Request) -> Caller:
         for authenticator in request.authenticators or ():
             found = authenticator.authenticate(request._request)  # type: ignore[arg-type] # ours read META only
             if found is not None and isinstance(found[1], Caller):
-                self.caller = found[1]
-                require_scope(self.caller.scopes, self.scope)
-                return
+                if self.scope != "any":
+                    require_scope(found[1].scopes, self.scope)
+                return found[1]
         raise KeyInvalid("Send an API key as 'Authorization: Bearer mk_…'; create one on /keys.")
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
@@ -70,19 +110,29 @@ class KeyedView(APIView):
         return loads(request._request.body)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
-        # JSON is what we speak; a view that streams looks at Accept itself.
+        # JSON is what we speak; the guard looks at Accept, and a view that streams does.
         return JSONRenderer(), "application/json"
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
         self.request_id = ids.make("req")
         return super().initialize_request(request, *args, **kwargs)
 
+    def handle_exception(self, exc: Exception) -> Any:
+        return exc.answer if isinstance(exc, _Answered) else super().handle_exception(exc)
+
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("x-request-id", self.request_id)
-        if not response.streaming:  # a stream's cost is known at its end
-            response.setdefault("x-mercato-cost", "0.00")
-        return response
+        if response.headers.get("Content-Type") != "text/event-stream":  # a stream's cost is known at its end
+            response.headers.setdefault("x-mercato-cost", "0.00")
+        return _guard().after(self, request._request, response)
+
+
+class Nowhere(KeyedView):
+    """Answers 404 where there is nothing, to everybody, in the interface's shape."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise Http404
 
 
 def json_answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
