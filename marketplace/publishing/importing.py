@@ -17,14 +17,13 @@ from billing.prices import book
 from marketplace.catalog.models import Model, Version
 from marketplace.catalog.versions import publish
 from marketplace.errors import SourceInvalid
-from marketplace.publishing import oip
+from marketplace.publishing import hub, oip
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec, Task
 from marketplace.training.signature import describe
 from portal.accounts.models import Workspace
 from portal.kit import ids
 
-_DOWNLOADED = ("*.json", "*.safetensors", "*.txt", "*.jinja", "1_Pooling/*")  # of a hub's folder; never code
 LOCAL, UPSTREAM = "tensorflow", "openai"
 TENSORS = ("oip", "ray")  # both speak the Open Inference Protocol
 MOST_OUTPUT_TOKENS = 4096  # of an upstream's answer, where its publisher says no other number
@@ -56,7 +55,11 @@ def import_model(
     except ValidationError as error:
         raise SourceInvalid(f"The name {name!r} does not do: {' '.join(error.messages)}", param="name") from error
     if engine == LOCAL:
-        spec, place = _copy_in(_fetched(source), f"{publisher.slug}/{name}", declared)
+        spec, place = _copy_in(
+            hub.downloaded(source) if source.startswith(hub.SCHEME) else Path(source),
+            f"{publisher.slug}/{name}",
+            declared,
+        )
     elif engine == UPSTREAM:
         if declared.name not in CARRIED:
             raise SourceInvalid(f"The engine {engine} carries {', '.join(CARRIED)}, not {task}.", param="engine")
@@ -87,21 +90,6 @@ def _address(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
         raise SourceInvalid(f"{url[:200]!r} is not an address like http://host:port/v1.", param="source")
     return url.rstrip("/")
-
-
-def _fetched(source: str) -> Path:
-    """The folder or file; `hf://organisation/name` is downloaded first. Raises SourceInvalid."""
-    if not source.startswith("hf://"):
-        return Path(source)
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(source.removeprefix("hf://"), allow_patterns=list(_DOWNLOADED)))
-    except Exception as error:  # the library raises its own, requests' and the system's
-        raise SourceInvalid(
-            f"{source} cannot be downloaded: check the name and the network, or give a folder. {str(error)[:200]}",
-            param="source",
-        ) from error
 
 
 def _copy_in(source: Path, slug: str, task: Task) -> tuple[ModelSpec, str]:
