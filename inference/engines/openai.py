@@ -12,7 +12,7 @@ import orjson
 
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
 from inference.engines.upstream import Answer, Upstream, UpstreamGone
-from inference.errors import DeadlinePassed, Overloaded, UpstreamFailed, UpstreamRefused
+from inference.errors import DeadlinePassed, UpstreamBusy, UpstreamFailed, UpstreamRefused
 
 PATHS = {
     "chat": "/chat/completions",
@@ -121,12 +121,14 @@ class OpenAIEngine:
             self._upstream.finish(answer)
 
     def _ask(self, work: Work, stream: bool) -> Answer:
-        """The upstream's answer to the work. Raises UpstreamFailed or Overloaded before its first byte, UpstreamRefused."""
+        """The upstream's answer to the work. Raises UpstreamFailed or UpstreamBusy before its first byte, UpstreamRefused."""
         body = {**_to_upstream(self._replica.task.name, work.given), "model": self._upstream_model}
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         try:
-            answer = self._upstream.ask("POST", self._path, orjson.dumps(body), timeout_s=work.timeout_s)
+            answer = self._upstream.ask(
+                "POST", self._path, orjson.dumps(body), timeout_s=work.timeout_s, stop=work.stop
+            )
             if answer.status < 300:
                 return answer
             said = answer.whole()
@@ -137,7 +139,7 @@ class OpenAIEngine:
                 f"The upstream of {self._replica.model} cannot be reached.", retry_after_s=2
             ) from error
         self._upstream.finish(answer)
-        raise refusal(self._replica.model, answer.status, said)
+        raise refusal(self._replica.model, answer.status, said, answer.retry_after_s)
 
 
 def _to_upstream(task: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -172,10 +174,12 @@ def _vector(written: Any) -> list[float]:
     return list(written)
 
 
-def refusal(model: str, status: int, said: bytes) -> Overloaded | UpstreamFailed | UpstreamRefused:
+def refusal(
+    model: str, status: int, said: bytes, retry_after_s: float | None = None
+) -> UpstreamBusy | UpstreamFailed | UpstreamRefused:
     """What an upstream's error is to our caller; only what is the caller's to change repeats the upstream's words."""
     if status in (429, 503):
-        return Overloaded(f"The upstream of {model} is overloaded.", retry_after_s=2)
+        return UpstreamBusy(f"The upstream of {model} is overloaded.", retry_after_s=retry_after_s or 2)
     if status >= 500 or status in (401, 403, 404):
         return UpstreamFailed(f"The upstream of {model} fails with {status}.")
     try:
