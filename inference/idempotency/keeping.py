@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from billing.metering.models import UsageEvent
+from billing.metering import operations
 from inference.idempotency.models import KeptAnswer
 from portal.kit.errors import Problem
 
@@ -90,7 +90,7 @@ def begin(workspace_id: str, address: str, key: str, body: bytes) -> Attempt | K
         raise KeyInUse("The first request with this Idempotency-Key is still at work.", retry_after_s=1)
     if not KeptAnswer.objects.filter(pk=row_id, status=None, until=kept.until).update(**mine):
         raise KeyInUse("The first request with this Idempotency-Key is still at work.", retry_after_s=1)
-    return Attempt(row_id, paid=UsageEvent.objects.filter(operation_id=row_id).exclude(status="failed").exists())
+    return Attempt(row_id, paid=operations.take_over(row_id))
 
 
 def keep(attempt: Attempt, status: int, headers: Mapping[str, str], body: bytes) -> None:
