@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,11 +135,7 @@ def tokens_left(caller: Caller) -> Allowance:
 
 def enter(caller: Caller, tokens: int) -> Entry:
     """Lets a call in that uses `tokens` at most. Raises Overloaded (503) at once, and RateLimited (429)."""
-    global _inside
-    with _guard:
-        if _inside >= settings.REQUESTS_MAX:
-            raise Overloaded("This server is full: try again shortly.", retry_after_s=1)
-        _inside += 1
+    _come_in()
     if not (caller.tpm or caller.concurrency):
         return _INSIDE
     seat: int | str | None = None
@@ -153,9 +151,7 @@ def enter(caller: Caller, tokens: int) -> Entry:
 
 def leave(entry: Entry, tokens: int) -> None:
     """The call is over and used so many tokens: the rest can be used by others."""
-    global _inside
-    with _guard:
-        _inside -= 1
+    _go_out()
     if entry.seat is not None:
         if _redis is not None:
             _redis.zrem(f"seats:{entry.key_id}", entry.seat)
@@ -164,6 +160,30 @@ def leave(entry: Entry, tokens: int) -> None:
     if entry.tpm and entry.tokens > tokens and time.time() < entry.window_ends:
         item = RateLimitItemPerMinute(entry.tpm)
         _storage.incr(item.key_for(entry.key_id, "tokens"), item.get_expiry(), amount=tokens - entry.tokens)
+
+
+@contextmanager
+def inside() -> Iterator[None]:
+    """For who only waits or reads here: takes a thread as a call does. Raises Overloaded (503) at once."""
+    _come_in()
+    try:
+        yield
+    finally:
+        _go_out()
+
+
+def _come_in() -> None:
+    global _inside
+    with _guard:
+        if _inside >= settings.REQUESTS_MAX:
+            raise Overloaded("This server is full: try again shortly.", retry_after_s=1)
+        _inside += 1
+
+
+def _go_out() -> None:
+    global _inside
+    with _guard:
+        _inside -= 1
 
 
 def _sit(caller: Caller) -> int | str:
