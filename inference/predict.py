@@ -48,7 +48,9 @@ def _run(call: Call) -> Outcome:
     except BaseException as error:
         _failed(call, plan, held, error, started)
         raise
-    return _settle(call, plan, held, Usages(result.units, replica, output=result.output), started)
+    empty = plan.resolved.task.streams and not call.raw and not result.units.get("output_token")
+    units = {} if empty else result.units  # nothing was generated: free, as in a stream
+    return _settle(call, plan, held, Usages(units, replica, output=result.output), started)
 
 
 class Stream:
@@ -96,6 +98,13 @@ class Stream:
             if not self._settled:
                 self._end(so_far, so_far.status)
 
+    def close(self) -> None:
+        """Ends a stream that nobody began to read, its reader having left before the first piece. Else does nothing."""
+        if not self._settled:
+            pieces = iter(self)
+            next(pieces, None)  # it was generated before the stream was given out
+            pieces.close()  # type: ignore[attr-defined] # a generator
+
     @property
     def succeeded(self) -> bool:
         """Whether it was generated to its end."""
@@ -112,7 +121,7 @@ class Stream:
     def _count(self, so_far: Usages, piece: Piece) -> None:
         """Takes in what the piece says was used: on disk with the last one, and now and then before."""
         now = time.perf_counter()
-        if piece.text or piece.native:
+        if piece.text or (piece.native and piece.units.get("output_token")):  # a role alone is nothing yet
             if so_far.first_ms is None:
                 so_far.first_ms = round((now - self._started) * 1000)
             so_far.units = piece.units

@@ -96,6 +96,8 @@ class PredictionView(KeyedView):
             response["Content-Length"] = str(1024**2)  # of which little comes: the server then breaks the connection
         kept = self.repeat.attempt is not None or self.repeat.cache_s
         response.streaming_content = self.repeat.follow(response, parts, self._ended_well) if kept else parts
+        if self.following is not None:
+            response._resource_closers.append(self.following.close)  # type: ignore[attr-defined] # after that of the parts
         return response
 
     def handle_exception(self, exc: Exception) -> Any:
