@@ -12,68 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.chunks import WHOLE, Chunks
+from tests.fixtures.chunks import PROTOCOLS, WHOLE, Chunks, Reader
 from tests.fixtures.serving import EMAIL, Installation
 from tests.fixtures.working import until
 
 pytestmark = pytest.mark.slow
 MODEL, WRITER = "bench/chunks", "bench/drilled"
 OFFSETS = range(6)
-# Protocol → address, and the body for a prompt.
-PROTOCOLS: dict[str, tuple[str, Callable[[str, str], dict[str, Any]]]] = {
-    "openai": (
-        "/v1/chat/completions",
-        lambda model, said: {"model": model, "messages": [{"role": "user", "content": said}], "stream": True},
-    ),
-    "anthropic": (
-        "/v1/messages",
-        lambda model, said: {
-            "model": model, "messages": [{"role": "user", "content": said}], "stream": True, "max_tokens": 99
-        },
-    ),
-    "responses": ("/v1/responses", lambda model, said: {"model": model, "input": said, "stream": True}),
-    "predictions": (
-        "/v1/models/{model}/predictions",
-        lambda model, said: {"input": {"messages": [{"role": "user", "content": said}]}},
-    ),
-}  # fmt: skip
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
-
-
-class Reader:
-    """A client on a connection of its own, that counts the tokens it got."""
-
-    def __init__(
-        self, installation: Installation, protocol: str, said: str, model: str = MODEL, **headers: str
-    ) -> None:
-        address, body = PROTOCOLS[protocol]
-        self._connection = http.client.HTTPConnection("127.0.0.1", installation.port, timeout=30)
-        sent = {
-            "Authorization": f"Bearer {installation.key}", "Content-Type": "application/json",
-            "Accept": "text/event-stream", "x-operation-id": said.split()[0], **headers,
-        }  # fmt: skip
-        self._connection.request("POST", address.format(model=model), json.dumps(body(model, said)), sent)
-        self._response = self._connection.getresponse()
-        self.status = self._response.status
-        self.tokens = 0
-        self.rest = b""
-
-    def read(self, tokens: int) -> None:
-        """Until it has so many."""
-        while self.tokens < tokens and (line := self._response.readline()):
-            self.tokens += line.count(b"tok ")
-
-    def read_all(self) -> bytes:
-        """What else comes, until the end."""
-        self.rest = self._response.read()
-        self.leave()
-        return self.rest
-
-    def leave(self) -> float:
-        """Closes the connection; when."""
-        self._response.close()
-        self._connection.close()
-        return time.monotonic()
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +71,7 @@ def test_a_reader_who_leaves_at_any_place_pays_once_exactly_what_was_generated(
 ) -> None:
     def leave(offset: int) -> tuple[str, float]:
         name = f"leave-{protocol}-{offset}"
-        reader = Reader(drilled, protocol, f"{name} hold {offset}")
+        reader = Reader(drilled, protocol, MODEL, f"{name} hold {offset}")
         reader.read(offset)
         left = reader.leave()
         assert chunks.of(name).ended.wait(5), f"{name}: the upstream still waits"
@@ -145,7 +91,7 @@ def test_a_reader_who_leaves_while_tokens_flow_pays_for_what_reached_us(
 ) -> None:
     def leave(offset: int) -> tuple[str, int, float]:
         name = f"flow-{protocol}-{offset}"
-        reader = Reader(drilled, protocol, f"{name} run 0")
+        reader = Reader(drilled, protocol, MODEL, f"{name} run 0")
         reader.read(offset)
         left = reader.leave()
         assert chunks.of(name).ended.wait(5), f"{name}: the upstream still writes"
@@ -168,7 +114,7 @@ def test_who_asked_for_it_has_the_answer_finished_and_pays_for_all_of_it(
 ) -> None:
     def leave(offset: int) -> str:
         name = f"finish-{protocol}-{offset}"
-        reader = Reader(drilled, protocol, f"{name} hold {offset}", **{"x-on-disconnect": "finish"})
+        reader = Reader(drilled, protocol, MODEL, f"{name} hold {offset}", **{"x-on-disconnect": "finish"})
         reader.read(offset)
         reader.leave()
         assert not chunks.of(name).ended.wait(1.2), "it was to be finished"
@@ -185,7 +131,7 @@ def test_an_upstream_that_breaks_at_any_place_ends_in_an_error_and_what_came_is_
 ) -> None:
     def ask(offset: int) -> tuple[str, int, bytes, int]:
         name = f"break-{protocol}-{offset}"
-        reader = Reader(drilled, protocol, f"{name} break {offset}")
+        reader = Reader(drilled, protocol, MODEL, f"{name} break {offset}")
         reader.read(offset)
         return name, reader.status, reader.read_all(), reader.tokens
 
@@ -201,7 +147,7 @@ def test_an_upstream_that_breaks_at_any_place_ends_in_an_error_and_what_came_is_
 @every_protocol
 def test_an_answer_without_a_token_is_free(drilled: Installation, chunks: Chunks, auditor: str, protocol: str) -> None:
     name = f"empty-{protocol}"
-    reader = Reader(drilled, protocol, f"{name} empty 0")
+    reader = Reader(drilled, protocol, MODEL, f"{name} empty 0")
     assert b'error":{' not in reader.read_all()
     assert billed(events(drilled, auditor, [name])) == {name: [(0, False, "succeeded")]}
 
@@ -209,13 +155,13 @@ def test_an_answer_without_a_token_is_free(drilled: Installation, chunks: Chunks
 def test_repetitions_under_one_key_are_one_operation(drilled: Installation, chunks: Chunks, auditor: str) -> None:
     before = drilled.call("/v1/usage?limit=1", None, auditor)[1]["total_nanos"]
     key = {"Idempotency-Key": "left, and came back"}
-    first = Reader(drilled, "openai", "again hold 3", **key)
+    first = Reader(drilled, "openai", MODEL, "again hold 3", **key)
     first.read(3)
     first.leave()
     chunks.of("again").go_on.set()
 
     def replayed() -> Any:
-        reader = Reader(drilled, "openai", "again hold 3", **key)
+        reader = Reader(drilled, "openai", MODEL, "again hold 3", **key)
         answer = reader.read_all()
         return answer if reader.status == 200 else None
 
@@ -226,7 +172,7 @@ def test_repetitions_under_one_key_are_one_operation(drilled: Installation, chun
     assert page["data"][0]["operation_id"]
     broken = {"Idempotency-Key": "broke, and tried again"}
     for name in ("torn", "torn"):
-        Reader(drilled, "openai", f"{name} break 2", **broken).read_all()
+        Reader(drilled, "openai", MODEL, f"{name} break 2", **broken).read_all()
     _, page, _ = drilled.call("/v1/usage?limit=2", None, auditor)
     assert len({event["operation_id"] for event in page["data"]}) == 1
     assert len({event["request_id"] for event in page["data"]}) == 2, "a row for each request"
@@ -238,7 +184,7 @@ def test_the_log_has_one_row_for_each_request(drilled: Installation, chunks: Chu
 
     def ask(number: int) -> None:
         name, way = f"row-{number}", ways[number % len(ways)]
-        reader = Reader(drilled, list(PROTOCOLS)[number % len(PROTOCOLS)], f"{name} {way}")
+        reader = Reader(drilled, list(PROTOCOLS)[number % len(PROTOCOLS)], MODEL, f"{name} {way}")
         if way.startswith(("hold", "run")):
             reader.leave()
         else:
@@ -264,9 +210,9 @@ def test_a_model_that_runs_here_stops_for_a_reader_who_leaves_at_any_place(
 
     def leave(offset: int) -> tuple[str, int]:
         name = f"local-{offset}"
-        reader = Reader(installation, "openai", f"{name} moon", model=WRITER)
+        reader = Reader(installation, "openai", WRITER, f"{name} moon")
         said = 0
-        while said < offset and (line := reader._response.readline()):
+        while said < offset and (line := reader.line()):
             said += b'"content":' in line
         reader.leave()
         return name, said
@@ -285,9 +231,9 @@ def test_a_model_that_runs_here_stops_for_a_reader_who_leaves_at_any_place(
 
 
 def test_a_process_that_is_killed_in_the_middle_bills_its_last_checkpoint_once(
-    drilled: Installation, chunks: Chunks, auditor: str, worker: Any
+    drilled: Installation, chunks: Chunks, auditor: str
 ) -> None:
-    readers = [Reader(drilled, "openai", f"killed-{number} run 0") for number in range(3)]
+    readers = [Reader(drilled, "openai", MODEL, f"killed-{number} run 0") for number in range(3)]
     with ThreadPoolExecutor(3) as pool:  # past a checkpoint
         list(pool.map(lambda reader: reader.read(400), readers))
     drilled.kill()
