@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,13 +20,13 @@ from inference.call import Call, Wishes
 from inference.later import files
 from inference.later.batches import OPEN, WRITTEN_AT_ONCE, BatchInvalid, Endpoint, Endpoints, end, move, problem_at
 from inference.later.models import Batch, File, Line
+from inference.later.watch import LEASE, RENEW_S, Beside
 from portal.accounts.keys.lookup import Caller, caller
 from portal.accounts.models import Key
 from portal.accounts.wire import problems
 from portal.kit import ids
 from portal.kit.errors import Problem
 
-LEASE = timedelta(seconds=60)
 AT_ONCE, A_ROUND = 8, 64  # lines
 MOST_ATTEMPTS = 3  # of a line that fails in a way that may pass
 PAUSES = (
@@ -55,7 +54,8 @@ def work(batch: Batch, endpoints: Endpoints) -> None:
     """One round of the batch. Gives the lease back: at once, or after a pause where all that is left has just failed."""
     pause = timedelta()
     try:
-        pause = _round(batch, endpoints)
+        with Beside(lambda: _alive(batch), RENEW_S):
+            pause = _round(batch, endpoints)
     finally:
         Batch.objects.filter(pk=batch.pk).update(leased_until=timezone.now() + pause)
 
@@ -131,10 +131,9 @@ def _validate(batch: Batch, who: Caller, endpoint: Endpoint) -> None:
 
 
 def _write(batch: Batch, lines: list[Line]) -> None:
-    """Writes the lines, empties the list, and shows that this worker is alive."""
+    """Writes the lines and empties the list."""
     Line.objects.bulk_create(lines, batch_size=100, ignore_conflicts=True)
     lines.clear()
-    _alive(batch)
 
 
 def _alive(batch: Batch) -> None:
@@ -181,7 +180,6 @@ def _answer(batch: Batch, line: Line, who: Caller, endpoint: Endpoint) -> None:
     if not (status == 429 or status >= 500) or line.attempts + 1 >= MOST_ATTEMPTS:
         change["status"] = status
     Line.objects.filter(pk=line.pk, status=None).update(**change)
-    _alive(batch)
     close_old_connections()
 
 
@@ -198,14 +196,8 @@ def _finish(batch: Batch, state: str) -> None:
 def _file(batch: Batch, what: str, lines: QuerySet[Line]) -> File | None:
     if not lines.exists():
         return None
-
-    def rows() -> Iterator[bytes]:
-        for at, line in enumerate(lines.iterator(chunk_size=WRITTEN_AT_ONCE)):
-            if at % WRITTEN_AT_ONCE == 0:
-                _alive(batch)
-            yield _written(line)
-
-    return files.keep(batch.workspace_id, f"{batch.pk}_{what}.jsonl", f"batch_{what}", rows(), most_bytes=None)
+    rows = (_written(line) for line in lines.iterator(chunk_size=WRITTEN_AT_ONCE))
+    return files.keep(batch.workspace_id, f"{batch.pk}_{what}.jsonl", f"batch_{what}", rows, most_bytes=None)
 
 
 def _written(line: Line) -> bytes:
