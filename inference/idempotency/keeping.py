@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from billing.metering import operations
 from inference.idempotency.models import KeptAnswer
+from portal.kit import processes
 from portal.kit.errors import Problem
 
 KEPT_FOR = timedelta(hours=24)
@@ -118,12 +119,4 @@ def _process() -> str:
 def _may_live(process: str) -> bool:
     """False where the process was on this machine and is gone."""
     host, _, number = process.rpartition(":")
-    if host != socket.gethostname()[:40]:
-        return True
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    return host != socket.gethostname()[:40] or processes.lives(int(number))

@@ -19,6 +19,10 @@ from tests.fixtures.working import until
 pytestmark = pytest.mark.slow
 MODEL, WRITER = "bench/chunks", "bench/drilled"
 OFFSETS = range(6)
+SWEEP = (
+    "from datetime import timedelta; from django.utils import timezone; from billing.gate import leases; "
+    "leases.sweep(timezone.now() + timedelta(minutes=10))"
+)
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
 
 
@@ -241,18 +245,36 @@ def test_a_process_that_is_killed_in_the_middle_bills_its_last_checkpoint_once(
     for reader in readers:
         reader.leave()
     drilled.start()
-    sweep = (
-        "from datetime import timedelta; from django.utils import timezone; from billing.gate import leases; "
-        "leases.sweep(timezone.now() + timedelta(minutes=10))"
-    )
     for _ in range(2):
-        drilled.manage("shell", "-c", sweep)
+        drilled.manage("shell", "-c", SWEEP)
     rows = events(drilled, auditor, list(got))
     for name, read in got.items():
         assert [row["status"] for row in rows[name]] == ["interrupted"]
         assert 0 < rows[name][0]["units"]["output_token"] <= chunks.of(name).written
         assert rows[name][0]["units"]["output_token"] >= read - 2.5 / 0.005
     assert json.loads(drilled.manage("audit_ledger").splitlines()[-1])["differences"] == 0
+
+
+def test_a_repetition_after_a_crash_is_billed_instead_of_what_crashed(
+    drilled: Installation, chunks: Chunks, auditor: str
+) -> None:
+    total = drilled.call("/v1/usage?limit=1", None, auditor)[1]["total_nanos"]
+    key = {"Idempotency-Key": "its process died"}
+    reader = Reader(drilled, "openai", MODEL, "crashed hold 3", **key)
+    reader.read(3)
+    time.sleep(3)  # past a checkpoint
+    drilled.kill()
+    reader.leave()
+    chunks.of("crashed").ended.wait(5)
+    chunks.told.pop("crashed")
+    chunks.of("crashed").go_on.set()
+    drilled.start()
+    again = Reader(drilled, "openai", MODEL, "crashed hold 3", **key)
+    assert again.read_all().count(b"tok ") == WHOLE
+    for _ in range(2):
+        drilled.manage("shell", "-c", SWEEP)
+    after = drilled.call("/v1/usage?limit=1", None, auditor)[1]["total_nanos"]
+    assert after - total == 9_000 + WHOLE * 2_000
 
 
 def test_a_revoked_key_stops_within_a_second_in_another_process(installation: Installation) -> None:
