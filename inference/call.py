@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ class Wishes:
     fault: str = ""  # for test keys: what shall go wrong
     paid: bool = False  # an attempt whose usage is recorded already, and whose answer was lost
     timeout_s: float | None = None  # it is of no use later
+    stop: Callable[[], bool] | None = None  # whether it is of no use any more, asked while an upstream is silent
     price_percent: int = 100  # of the price: batches are cheaper
 
 

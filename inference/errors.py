@@ -13,7 +13,17 @@ class Overloaded(Problem):
     retry_after_s = 1.0
 
 
-class DeadlinePassed(Problem):
+class AtReplica(Problem):
+    """A place where the model runs did not answer; `replica` is which, once the router has said so."""
+
+    replica: str = ""
+
+
+class UpstreamBusy(Overloaded, AtReplica):
+    """The upstream says that it has too much to do (429, 503). Another replica may do."""
+
+
+class DeadlinePassed(AtReplica):
     """The model did not get to the request in time."""
 
     status = 504
@@ -21,12 +31,19 @@ class DeadlinePassed(Problem):
     retry_after_s = 1.0
 
 
-class UpstreamFailed(Problem):
+class UpstreamFailed(AtReplica):
     """The upstream cannot be reached, or fails. Another replica may do."""
 
     status = 502
     code = "upstream_failed"
     retry_after_s = 1.0
+
+
+class Stopped(Problem):
+    """Its caller called it off before there was an answer."""
+
+    status = 499
+    code = "canceled"
 
 
 class UpstreamRefused(Problem):

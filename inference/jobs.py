@@ -1,14 +1,23 @@
-"""What inference does later. Each job may run twice, late, or beside itself."""
+"""What inference does later. Each job may run twice, late, or beside itself.
+
+Predictions and batches take long. Of the worker's threads they may have so many and no more: money and webhooks go on.
+"""
 
 from __future__ import annotations
 
+import threading
+
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from inference.api.openai.batches import ENDPOINTS
 from inference.idempotency import keeping
-from inference.later import batches, deliveries, predictions
+from inference.later import deliveries, predictions, rounds
 from inference.routing import figures
+
+_prediction_threads = threading.BoundedSemaphore(settings.PREDICTION_THREADS)
+_batch_threads = threading.BoundedSemaphore(settings.BATCH_THREADS)
 
 
 @shared_task
@@ -19,21 +28,31 @@ def keep_figures() -> None:
 
 @shared_task
 def make_predictions() -> None:
-    """Queued predictions, one after the other until none is left; several workers share them."""
-    while (prediction := predictions.claim(timezone.now())) is not None:
-        predictions.run(prediction)
+    """Queued predictions, one after the other until none is left; several threads and workers share them.
+
+    Who finds no thread free leaves them to those at work, which look again after they have given theirs back.
+    """
+    while predictions.waiting(timezone.now()) and _prediction_threads.acquire(blocking=False):
+        try:
+            prediction = predictions.claim(timezone.now())
+            if prediction is not None:
+                predictions.run(prediction)
+        finally:
+            _prediction_threads.release()
         send_webhooks.delay()
 
 
 @shared_task
 def work_on_batches() -> None:
-    """A round of the oldest open batch, and the next round as another message, so that others get their turn."""
-    batch = batches.claim(timezone.now())
-    if batch is not None:
-        if batches.work(batch, ENDPOINTS):
-            work_on_batches.delay()
-        else:
-            send_webhooks.delay()
+    """Rounds of the oldest open batches until none is left to do now."""
+    while rounds.waiting(timezone.now()) and _batch_threads.acquire(blocking=False):
+        try:
+            batch = rounds.claim(timezone.now())
+            if batch is not None:
+                rounds.work(batch, ENDPOINTS)
+        finally:
+            _batch_threads.release()
+        send_webhooks.delay()
 
 
 @shared_task

@@ -137,8 +137,7 @@ def seats_taken(caller: Caller) -> int:
 
 def enter(caller: Caller, tokens: int) -> Entry:
     """Lets a call in that uses `tokens` at most. Raises Overloaded (503) at once, RateLimited (429), StoreDown (503)."""
-    if not crowd.enter(settings.REQUESTS_MAX):
-        raise Overloaded("This server is full: try again shortly.", retry_after_s=1)
+    _come_in()
     if not (caller.tpm or caller.concurrency):
         return _INSIDE
     seat: int | str | None = None
@@ -201,6 +200,21 @@ def _reachable() -> Iterator[None]:
         _down_until = time.monotonic() + DOWN_S
         log.error("the store of limits fails: %s", type(error).__name__)
         raise down from error
+
+
+@contextmanager
+def inside() -> Iterator[None]:
+    """For who only waits or reads here: takes a thread as a call does. Raises Overloaded (503) at once."""
+    _come_in()
+    try:
+        yield
+    finally:
+        crowd.leave()
+
+
+def _come_in() -> None:
+    if not crowd.enter(settings.REQUESTS_MAX):
+        raise Overloaded("This server is full: try again shortly.", retry_after_s=1)
 
 
 def _sit(caller: Caller) -> int | str:

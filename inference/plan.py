@@ -64,7 +64,7 @@ def plan(call: Call, timeout_s: float) -> Plan:
         )
     timeout_s = min(float(resolved.options.get("deadline_s") or timeout_s), call.wishes.timeout_s or timeout_s)
     tokens = units.get("input_token", 0) + units.get("output_token", 0)
-    return Plan(resolved, Work(given, call.raw, timeout_s), rates, price_id, most, tokens, capped)
+    return Plan(resolved, Work(given, call.raw, timeout_s, call.wishes.stop), rates, price_id, most, tokens, capped)
 
 
 def _bounded(

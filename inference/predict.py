@@ -20,7 +20,7 @@ from inference import limits, testmode
 from inference import plan as planning
 from inference.call import Call, Outcome
 from inference.engines.engine import Piece, Result
-from inference.errors import DeadlinePassed, Overloaded, UpstreamFailed
+from inference.errors import DeadlinePassed, Overloaded, Stopped, UpstreamBusy, UpstreamFailed
 from inference.plan import Plan
 from inference.routing import router
 from marketplace.errors import ModelNotReady
@@ -49,7 +49,9 @@ def _run(call: Call) -> Outcome:
     except BaseException as error:
         _failed(call, plan, held, error, started)
         raise
-    return _settle(call, plan, held, Usages(result.units, replica, output=result.output), started)
+    empty = plan.resolved.task.streams and not call.raw and not result.units.get("output_token")
+    units = {} if empty else result.units  # nothing was generated: free, as in a stream
+    return _settle(call, plan, held, Usages(units, replica, output=result.output), started)
 
 
 class Stream:
@@ -61,8 +63,9 @@ class Stream:
 
     def __init__(self, call: Call) -> None:
         self.outcome: Outcome | None = None
-        self._status = ""
-        self._started = time.perf_counter()
+        self.waived = False  # set it before closing the stream: what was generated is of no use to its caller, and free
+        self._status, self._settled = "", False
+        self._started = self._checked = time.perf_counter()
         _or_by_fallback(call, self._open)
 
     def _open(self, call: Call) -> None:
@@ -77,34 +80,31 @@ class Stream:
 
     def __iter__(self) -> Iterator[Piece]:
         so_far = Usages({}, self._replica, status=Status.CANCELED)
-        checked = self._started
         try:
             for piece in self._pieces:
-                now = time.perf_counter()
-                if piece.text or piece.native:
-                    if so_far.first_ms is None:
-                        so_far.first_ms = round((now - self._started) * 1000)
-                    so_far.units = piece.units
-                if piece.finish:
-                    so_far.units = piece.units if so_far.first_ms is not None else {}
-                    self._end(so_far, Status.SUCCEEDED, piece.finish)
-                elif now - checked >= CHECKPOINT_EVERY_S and so_far.units:
-                    checked = now
-                    self._checkpoint(so_far)
+                self._count(so_far, piece)
                 yield piece
         except GeneratorExit:
-            if self._call.wishes.finish and self.outcome is None:
+            if self._call.wishes.finish and not self._settled:
                 self._drain(so_far)
             raise
-        except Exception:
-            so_far.status = Status.FAILED
+        except Exception as error:
+            self.waived = _is_own_deadline(self._call, error, self._started)
+            so_far.status = Status.CANCELED if self.waived else Status.FAILED
             raise
         finally:
             close = getattr(self._pieces, "close", None)
             if close is not None:
                 close()
-            if self.outcome is None:
+            if not self._settled:
                 self._end(so_far, so_far.status)
+
+    def close(self) -> None:
+        """Ends a stream that nobody began to read, its reader having left before the first piece. Else does nothing."""
+        if not self._settled:
+            pieces = iter(self)
+            next(pieces, None)  # it was generated before the stream was given out
+            pieces.close()  # type: ignore[attr-defined] # a generator
 
     @property
     def succeeded(self) -> bool:
@@ -113,10 +113,25 @@ class Stream:
 
     def _drain(self, so_far: Usages) -> None:
         """Generates to the end for a reader who left and wants the rest by another way."""
-        for piece in self._pieces:
+        try:
+            for piece in self._pieces:
+                self._count(so_far, piece)
+        except Problem:  # nobody is there to hear it
+            so_far.status = Status.FAILED
+
+    def _count(self, so_far: Usages, piece: Piece) -> None:
+        """Takes in what the piece says was used: on disk with the last one, and now and then before."""
+        now = time.perf_counter()
+        if piece.text or (piece.native and piece.units.get("output_token")):  # a role alone is nothing yet
+            if so_far.first_ms is None:
+                so_far.first_ms = round((now - self._started) * 1000)
             so_far.units = piece.units
-            if piece.finish:
-                self._end(so_far, Status.SUCCEEDED, piece.finish)
+        if piece.finish:
+            so_far.units = piece.units if so_far.first_ms is not None else {}
+            self._end(so_far, Status.SUCCEEDED, piece.finish)
+        elif now - self._checked >= CHECKPOINT_EVERY_S and so_far.units:
+            self._checked = now
+            self._checkpoint(so_far)
 
     def _checkpoint(self, so_far: Usages) -> None:
         try:
@@ -126,8 +141,11 @@ class Stream:
             pass  # the stream goes on; the event at its end decides
 
     def _end(self, so_far: Usages, status: str, finish: str = "") -> None:
-        self._status = so_far.status = status
+        self._status, self._settled = status, True
+        so_far.status = status
         so_far.finish = finish
+        if self.waived:
+            so_far.units = {}
         self.outcome = _settle(self._call, self._plan, self._held, so_far, self._started)
 
 
@@ -185,11 +203,13 @@ class Usages:
 
 def _or_by_fallback(call: Call, attempt: Callable[[Call], T]) -> T:
     """What the attempt gives, with the call's model or the first of its fallbacks that can answer."""
+    started = time.perf_counter()
     for model in (call.model, *call.wishes.fallbacks[:-1]) if call.wishes.fallbacks else ():
         try:
             return attempt(dataclasses.replace(call, model=model))
-        except _MAY_DO_ELSEWHERE:
-            continue
+        except _MAY_DO_ELSEWHERE as error:
+            if _is_own_deadline(call, error, started):
+                raise
     return attempt(dataclasses.replace(call, model=call.wishes.fallbacks[-1]) if call.wishes.fallbacks else call)
 
 
@@ -223,14 +243,25 @@ def _stream(call: Call, plan: Plan) -> tuple[Iterator[Piece], str]:
 
 
 def _failed(call: Call, plan: Plan, held: Held, error: BaseException, started: float) -> None:
-    """Ends the hold; a failure that reached an engine is in the log, and free."""
+    """Ends the hold; a failure that reached an engine is in the log, and free. With a replica where it is at fault."""
     holds.release(held.budget)
     limits.leave(held.entry, 0)
-    if isinstance(error, Problem) and not isinstance(error, (Overloaded, ModelNotReady)):
-        try:
-            recorder.record(_usage(call, plan, Held(FREE, held.entry), Usages({}, "", status=Status.FAILED), started))
-        except StoreDown:
-            pass  # what failed must be heard, not that it could not be noted
+    refused = isinstance(error, (Overloaded, ModelNotReady)) and not isinstance(error, UpstreamBusy)
+    if refused or not isinstance(error, Exception):
+        return
+    used = Usages({}, getattr(error, "replica", ""), status=Status.FAILED)
+    if isinstance(error, Stopped) or _is_own_deadline(call, error, started):
+        used = Usages({}, "", status=Status.CANCELED)
+    try:
+        recorder.record(_usage(call, plan, Held(FREE, held.entry), used, started))
+    except StoreDown:
+        pass  # what failed must be heard, not that it could not be noted
+
+
+def _is_own_deadline(call: Call, error: BaseException, started: float) -> bool:
+    """Whether the caller's own deadline ended the call, and not the model's."""
+    wanted = call.wishes.timeout_s
+    return isinstance(error, DeadlinePassed) and wanted is not None and time.perf_counter() - started >= wanted - 0.05
 
 
 def _usage(call: Call, plan: Plan, held: Held, used: Usages, started: float) -> Usage:

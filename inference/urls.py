@@ -71,6 +71,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/batches", batches.Batches.as_view(), name="api_batches"),
     path("v1/batches/<str:batch_id>", batches.OneBatch.as_view(), name="api_batch"),
     path("v1/batches/<str:batch_id>/cancel", batches.CancelBatch.as_view(), name="api_cancel_batch"),
+    path("v1/batches/<str:batch_id>/retry", batches.RetryBatch.as_view(), name="api_retry_batch"),
     path("v1/quotes", asking.Quotes.as_view(), name="api_quotes"),
     path("v1/route", asking.Route.as_view(), name="api_route"),
     path("v2", oip.Server.as_view(), name="oip_server"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ _HEADERS = (
 )  # fmt: skip
 FIELDS = ("max_cost", "fallback_models", "on_disconnect", "quote_id")
 MOST_FALLBACKS = 5
+_OURS = re.compile(r"(pred|batch)_|[0-9a-f]{64}$")  # operations of which we bill one attempt only
 
 
 class WishInvalid(Problem):
@@ -41,6 +43,10 @@ def wishes_of(meta: Mapping[str, Any], body: Any) -> Wishes:
         raise WishInvalid("on_disconnect is cancel or finish.", param="/on_disconnect")
     quote_id = str(said.get("quote_id", meta.get("HTTP_X_QUOTE_ID", "")))
     operation = str(meta.get("HTTP_IDEMPOTENCY_KEY") or meta.get("HTTP_X_OPERATION_ID", ""))
+    if _OURS.match(operation) and "HTTP_IDEMPOTENCY_KEY" not in meta:
+        raise WishInvalid(
+            "x-operation-id: names like this one are given by us, choose another.", param="x-operation-id"
+        )
     return Wishes(
         most_nanos=_nanos(said.get("max_cost", meta.get("HTTP_X_MAX_COST"))),
         fallbacks=tuple(fallbacks),

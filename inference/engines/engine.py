@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -36,6 +36,9 @@ class Work:
     given: Mapping[str, Any]
     raw: bool = False
     timeout_s: float = 60.0
+    stop: Callable[[], bool] | None = (
+        None  # asked while an upstream is silent: whether nobody wants the answer any more
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class Engine(Protocol):
         ...
 
     def infer(self, work: Work) -> Result:
-        """One answer. Raises a Problem; UpstreamFailed and Overloaded mean that another replica may do."""
+        """One answer. Raises a Problem; UpstreamFailed and Overloaded mean that another replica may do. May raise Stopped."""
         ...
 
     def stream(self, work: Work) -> Iterator[Piece]:

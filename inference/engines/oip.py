@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from inference.engines import tensors
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
 from inference.engines.upstream import Answer, Upstream, UpstreamGone
-from inference.errors import Overloaded, UpstreamFailed, UpstreamRefused, WrongProtocol
+from inference.errors import UpstreamBusy, UpstreamFailed, UpstreamRefused, WrongProtocol
 from marketplace.tasks.oip import place_of
 
 BINARY = "binary_tensor_data"  # the extension by which tensors travel as bytes
@@ -66,8 +66,8 @@ class OipEngine:
         task, spec = self._replica.task, self._replica.spec
         if work.raw:
             rows = len(next(iter(work.given.values())))
-            return Result(self._run(work.given, work.timeout_s), {"request": 1, task.row_unit: rows})
-        outputs = self._run(task.codec.prepare(work.given, spec), work.timeout_s)
+            return Result(self._run(work.given, work), {"request": 1, task.row_unit: rows})
+        outputs = self._run(task.codec.prepare(work.given, spec), work)
         return Result(task.codec.present(work.given, outputs, spec), {"request": 1, **task.codec.units(work.given)})
 
     def stream(self, work: Work) -> Iterator[Piece]:
@@ -84,11 +84,13 @@ class OipEngine:
         except (orjson.JSONDecodeError, KeyError, TypeError):
             return False  # some servers say nothing about themselves
 
-    def _run(self, arrays: Arrays, timeout_s: float) -> Arrays:
-        return self._joined.run(arrays, timeout_s) if self._joined else self._ask(arrays, timeout_s)
+    def _run(self, arrays: Arrays, work: Work) -> Arrays:
+        if self._joined:
+            return self._joined.run(arrays, work.timeout_s)
+        return self._ask(arrays, work.timeout_s, work.stop)
 
-    def _ask(self, arrays: Arrays, timeout_s: float) -> Arrays:
-        """The outputs. Raises UpstreamFailed, Overloaded or UpstreamRefused."""
+    def _ask(self, arrays: Arrays, timeout_s: float, stop: Callable[[], bool] | None = None) -> Arrays:
+        """The outputs. Raises UpstreamFailed, UpstreamBusy or UpstreamRefused."""
         model, spec = self._replica.model, self._replica.spec
         given = {
             t.name: arrays[t.name] if t.dtype == "str" else np.asarray(arrays[t.name], t.dtype) for t in spec.inputs
@@ -103,14 +105,14 @@ class OipEngine:
                     "Content-Type": "application/octet-stream",
                     "Inference-Header-Content-Length": str(length),
                 }
-            answer = self._upstream.ask("POST", f"{self._path}/infer", body, headers, timeout_s)
+            answer = self._upstream.ask("POST", f"{self._path}/infer", body, headers, timeout_s, stop)
             said = _whole(self._upstream, answer)
         except UpstreamGone as error:
             if error.timed_out:
                 raise UpstreamFailed(f"The upstream of {model} did not answer in time.") from error
             raise UpstreamFailed(f"The upstream of {model} cannot be reached.", retry_after_s=2) from error
         if answer.status >= 300:
-            raise refusal(model, answer.status, said)
+            raise refusal(model, answer.status, said, answer.retry_after_s)
         length_said = answer.headers.get("inference-header-content-length", "")
         try:
             return tensors.fitted(spec, tensors.answer(said, int(length_said) if length_said else None))
@@ -131,10 +133,12 @@ def _whole(upstream: Upstream, answer: Answer) -> bytes:
         upstream.finish(answer)
 
 
-def refusal(model: str, status: int, said: bytes) -> Overloaded | UpstreamFailed | UpstreamRefused:
+def refusal(
+    model: str, status: int, said: bytes, retry_after_s: float | None = None
+) -> UpstreamBusy | UpstreamFailed | UpstreamRefused:
     """What an upstream's error is to our caller; only what is the caller's to change repeats the upstream's words."""
     if status in (429, 503):
-        return Overloaded(f"The upstream of {model} is overloaded.", retry_after_s=2)
+        return UpstreamBusy(f"The upstream of {model} is overloaded.", retry_after_s=retry_after_s or 2)
     if status >= 500 or status in (401, 403, 404):
         return UpstreamFailed(f"The upstream of {model} fails with {status}.")
     try:

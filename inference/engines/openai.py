@@ -12,7 +12,7 @@ import orjson
 
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
 from inference.engines.upstream import Answer, Upstream, UpstreamGone
-from inference.errors import DeadlinePassed, Overloaded, UpstreamFailed, UpstreamRefused
+from inference.errors import DeadlinePassed, UpstreamBusy, UpstreamFailed, UpstreamRefused
 
 PATHS = {
     "chat": "/chat/completions",
@@ -127,7 +127,7 @@ class OpenAIEngine:
             self._upstream.finish(answer)
 
     def _ask(self, work: Work, stream: bool) -> Answer:
-        """The upstream's answer to the work. Raises UpstreamFailed or Overloaded before its first byte, UpstreamRefused."""
+        """The upstream's answer to the work. Raises UpstreamFailed or UpstreamBusy before its first byte, UpstreamRefused."""
         form = self._form(work)
         body = {**_to_upstream(form, work.given), "model": self._upstream_model}
         options = body.pop("stream_options", None) or {}
@@ -135,7 +135,9 @@ class OpenAIEngine:
         if stream:
             body |= {"stream": True, "stream_options": {**options, "include_usage": True}}
         try:
-            answer = self._upstream.ask("POST", PATHS[form], orjson.dumps(body), timeout_s=work.timeout_s)
+            answer = self._upstream.ask(
+                "POST", PATHS[form], orjson.dumps(body), timeout_s=work.timeout_s, stop=work.stop
+            )
             if answer.status < 300:
                 return answer
             said = answer.whole()
@@ -149,7 +151,7 @@ class OpenAIEngine:
         if form != self._replica.task.name and answer.status in (404, 405, 501):
             # It has chat alone: no failure of this replica, whose other callers are served well.
             raise UpstreamRefused(f"The upstream of {self._replica.model} converses only: send messages.", status=400)
-        raise refusal(self._replica.model, answer.status, said)
+        raise refusal(self._replica.model, answer.status, said, answer.retry_after_s)
 
 
 def _to_upstream(task: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -196,10 +198,12 @@ def _vector(written: Any) -> list[float]:
     return list(written)
 
 
-def refusal(model: str, status: int, said: bytes) -> Overloaded | UpstreamFailed | UpstreamRefused:
+def refusal(
+    model: str, status: int, said: bytes, retry_after_s: float | None = None
+) -> UpstreamBusy | UpstreamFailed | UpstreamRefused:
     """What an upstream's error is to our caller; only what is the caller's to change repeats the upstream's words."""
     if status in (429, 503):
-        return Overloaded(f"The upstream of {model} is overloaded.", retry_after_s=2)
+        return UpstreamBusy(f"The upstream of {model} is overloaded.", retry_after_s=retry_after_s or 2)
     if status >= 500 or status in (401, 403, 404):
         return UpstreamFailed(f"The upstream of {model} fails with {status}.")
     try:

@@ -11,17 +11,21 @@ import ssl
 import struct
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import httptools
+
+from inference.errors import Stopped
 
 MOST_BYTES = 32 * 1024**2  # of a whole answer
 MOST_KEPT = 512  # idle connections to one upstream
 KEPT_S = 20.0  # servers close idle connections; most wait longer than this
 READ = 65_536
 CONNECT_S = 5.0
+MOST_PAUSE_S = 3600.0  # an upstream may ask for
+LOOK_S = 0.25  # how often a request that may be called off looks whether it was
 # Every part that is passed on costs two turns at the interpreter's lock, whatever its size. Among many streams each
 # therefore rests a little after a part, and finds more in the next one; a first part is never late.
 EASY = 64  # streams that need no rest
@@ -61,9 +65,9 @@ class Connection:
 class Answer:
     """One answer on a connection. Its callbacks are httptools' protocol."""
 
-    def __init__(self, connection: Connection, ends: float) -> None:
+    def __init__(self, connection: Connection, ends: float, stop: Callable[[], bool] | None = None) -> None:
         self.connection = connection
-        self._ends = ends
+        self._ends, self._stop = ends, stop
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
         self.headers: dict[str, str] = {}
@@ -73,6 +77,12 @@ class Answer:
     def status(self) -> int:
         """The status code; after `head`."""
         return int(self._parser.get_status_code())
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """When to come back, where the upstream named seconds."""
+        said = self.headers.get("retry-after", "").strip()
+        return min(float(said), MOST_PAUSE_S) if said.isdecimal() else None
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools."""
@@ -92,14 +102,14 @@ class Answer:
         self.reusable = self.done and bool(self._parser.should_keep_alive())
 
     def head(self) -> None:
-        """Reads until the headers are there. Raises UpstreamGone."""
+        """Reads until the headers are there. Raises UpstreamGone, Stopped."""
         while not self.headed:
-            self._feed()
+            self._feed_or_stop()
 
     def whole(self) -> bytes:
-        """The body. Raises UpstreamGone, also for one larger than MOST_BYTES."""
+        """The body. Raises UpstreamGone, also for one larger than MOST_BYTES, and Stopped."""
         while not self.done:
-            self._feed()
+            self._feed_or_stop()
             if sum(map(len, self._body)) > MOST_BYTES:
                 raise UpstreamGone
         return b"".join(self._body)
@@ -129,6 +139,16 @@ class Answer:
                     yield b""
         finally:
             _crowd.discard(self)
+
+    def _feed_or_stop(self) -> None:
+        while True:
+            try:
+                return self._feed()
+            except UpstreamGone as gone:
+                if self._stop is None or not gone.timed_out or time.monotonic() > self._ends:
+                    raise
+                if self._stop():
+                    raise Stopped("This was called off before there was an answer.") from gone
 
     def _feed(self) -> None:
         try:
@@ -170,9 +190,17 @@ class Upstream:
         self._kept: deque[tuple[float, Connection]] = deque(maxlen=MOST_KEPT)
 
     def ask(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, timeout_s: float = 60
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = 60,
+        stop: Callable[[], bool] | None = None,
     ) -> Answer:
         """Sends the request and reads the answer's head. The answer must be given to `finish`. Raises UpstreamGone.
+
+        `stop` is asked while the upstream is silent; once it says so, the connection is closed and Stopped raised.
 
         A kept connection may have been closed at the other end since: the request is then sent again on a fresh one.
         """
@@ -182,10 +210,12 @@ class Upstream:
         ends = time.monotonic() + timeout_s
         while True:
             connection, kept = self._connection(min(timeout_s, CONNECT_S))
-            answer = Answer(connection, ends)
+            answer = Answer(connection, ends, stop)
             try:
                 connection.wait(timeout_s)
                 connection.send(sent)
+                if stop is not None:
+                    connection.wait(LOOK_S)
                 answer.head()
                 return answer
             except (OSError, UpstreamGone) as error:

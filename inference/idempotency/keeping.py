@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.utils import timezone
 
-from billing.metering.models import Status, UsageEvent
+from billing.metering import operations
 from inference.idempotency import working
 from inference.idempotency.models import KeptAnswer
 from portal.kit import seals
@@ -109,8 +109,7 @@ def _again(workspace_id: str, scope: str, key: str, body_hash: str, row_id: str)
     if still or not KeptAnswer.objects.filter(pk=row_id, status=None, until=kept.until).update(**mine):
         raise KeyInUse("The first request with this Idempotency-Key is still at work: ask again shortly.")
     working.begin(row_id)
-    ran = UsageEvent.objects.filter(operation_id=row_id, recorded_at__gte=kept.created_at)
-    return Attempt(row_id, paid=ran.exclude(status__in=(Status.FAILED, Status.REPLAYED)).exists())
+    return Attempt(row_id, paid=operations.take_over(row_id, since=kept.created_at))
 
 
 def keep(attempt: Attempt, status: int, headers: Mapping[str, str], body: bytes) -> None:

@@ -14,6 +14,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
 from inference.idempotency.models import KeptAnswer
+from portal.kit import processes
 
 LEASE = timedelta(seconds=90)  # how long a process is believed that cannot be asked whether it lives
 TEND_EVERY_S = 20.0
@@ -32,15 +33,7 @@ def process() -> str:
 def may_live(process: str) -> bool:
     """False where the process was on this machine and is gone."""
     host, _, number = process.rpartition(":")
-    if host != socket.gethostname()[:40]:
-        return True
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    return host != socket.gethostname()[:40] or processes.lives(int(number))
 
 
 def begin(row_id: str) -> None:

@@ -28,7 +28,13 @@ class FileMissing(Problem):
     code = "file_not_found"
 
 
-def keep(workspace_id: str, name: str, purpose: str, chunks: Iterable[bytes]) -> File:
+def keep(
+    workspace_id: str,
+    name: str,
+    purpose: str,
+    chunks: Iterable[bytes],
+    most_bytes: int | None = settings.FILE_MAX_BYTES,
+) -> File:
     """Writes the file and makes it known. What is cut off in the middle is not known, and is written over."""
     file = File(workspace_id=workspace_id, name=name[:200], purpose=purpose, size=0, created_at=timezone.now())
     target = path_of(file)
@@ -37,9 +43,9 @@ def keep(workspace_id: str, name: str, purpose: str, chunks: Iterable[bytes]) ->
         for chunk in chunks:
             out.write(chunk)
             file.size += len(chunk)
-            if file.size > settings.FILE_MAX_BYTES:
+            if most_bytes is not None and file.size > most_bytes:
                 target.unlink()
-                raise FileInvalid(f"The file is larger than {settings.FILE_MAX_BYTES // 1024**2} MB.", status=413)
+                raise FileInvalid(f"The file is larger than {most_bytes // 1024**2} MB.", status=413)
     file.save()
     return file
 

@@ -58,6 +58,7 @@ class Prediction(models.Model):
     cost_nanos = models.BigIntegerField(default=0)
     most_nanos = models.BigIntegerField(null=True)  # the caller's max_cost
     latency_ms = models.PositiveIntegerField(null=True)
+    wishes = models.JSONField(default=dict)  # fallbacks, quote, fault
     webhook = models.URLField(max_length=500, blank=True)
     webhook_events = models.JSONField(default=list)
     attempts = models.PositiveSmallIntegerField(default=0)

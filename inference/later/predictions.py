@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,22 +12,24 @@ from django.db import transaction
 from django.db.models import Avg, F, Q
 from django.utils import timezone
 
+from billing import money
+from billing.metering import operations
 from billing.metering.models import UsageEvent
+from billing.prices.firm import Quote
 from inference import predict
-from inference.call import Call, Outcome, Wishes
+from inference.call import Call, Wishes
 from inference.errors import DeadlinePassed
-from inference.later import deliveries
-from inference.later.models import ENDED, Happening, Prediction, State
+from inference.later import deliveries, happenings
+from inference.later.happenings import Telling
+from inference.later.models import ENDED, Prediction, State
+from inference.later.watch import LEASE, Watch
 from marketplace.catalog.resolve import resolve
 from portal.accounts.keys.lookup import Caller, caller
 from portal.accounts.models import Key
 from portal.accounts.wire import problems
 from portal.kit.errors import Problem
 
-LEASE = timedelta(seconds=30)  # a prediction whose worker was silent this long is taken over
 MOST_ATTEMPTS = 3
-MOST_HAPPENINGS = 1_000  # kept of one stream
-FLUSH_S = 0.2  # text that came within this is one event of the stream
 
 
 class PredictionMissing(Problem):
@@ -49,18 +51,21 @@ def queue(
     """A prediction for the next free worker. Raises what the catalog raises for a model that cannot be called."""
     resolve(model, who.workspace_id)
     now = timezone.now()
-    prediction = Prediction.objects.create(
-        workspace_id=who.workspace_id,
-        key_id=who.key_id,
-        model=model,
-        input=dict(given),
-        most_nanos=wishes.most_nanos,
-        webhook=webhook,
-        webhook_events=webhook_events or ["completed"],
-        deadline=now + cancel_after if cancel_after else None,
-        created_at=now,
-    )
-    _tell(prediction, "start")
+    kept = {"fallbacks": wishes.fallbacks, "quote": wishes.quote and asdict(wishes.quote), "fault": wishes.fault}
+    with transaction.atomic():
+        prediction = Prediction.objects.create(
+            workspace_id=who.workspace_id,
+            key_id=who.key_id,
+            model=model,
+            input=dict(given),
+            most_nanos=wishes.most_nanos,
+            wishes={name: value for name, value in kept.items() if value},
+            webhook=webhook,
+            webhook_events=webhook_events or ["completed"],
+            deadline=now + cancel_after if cancel_after else None,
+            created_at=now,
+        )
+        _tell(prediction, "start")
     return prediction
 
 
@@ -73,12 +78,17 @@ def of(workspace_id: str, prediction_id: str) -> Prediction:
 
 
 def cancel(prediction: Prediction) -> Prediction:
-    """Stops it: at once if it was waiting, else between two tokens. What it used is billed. Twice does no harm."""
-    waiting = Prediction.objects.filter(pk=prediction.pk, state=State.STARTING)
-    if waiting.update(state=State.CANCELED, completed_at=timezone.now()):
-        prediction.refresh_from_db()
-        _ended(prediction)
-    else:
+    """Stops it: at once if it was waiting, else its worker does within a second; what it generated until then is billed.
+
+    Twice does no harm.
+    """
+    with transaction.atomic():
+        waiting = Prediction.objects.filter(pk=prediction.pk, state=State.STARTING)
+        stopped = waiting.update(state=State.CANCELED, completed_at=timezone.now())
+        if stopped:
+            prediction.refresh_from_db()
+            _ended(prediction)
+    if not stopped:
         Prediction.objects.filter(pk=prediction.pk, state=State.PROCESSING).update(cancel_asked=True)
         prediction.refresh_from_db()
     return prediction
@@ -91,24 +101,28 @@ def position(prediction: Prediction) -> tuple[int, float]:
     ).count()
     last = Prediction.objects.filter(state=State.SUCCEEDED).order_by("-created_at")[:20]
     took = Prediction.objects.filter(pk__in=[row.pk for row in last]).aggregate(ms=Avg("latency_ms"))["ms"] or 500
-    return before, before * took / 1000 / settings.WORKER_THREADS
+    return before, before * took / 1000 / settings.PREDICTION_THREADS
+
+
+def waiting(now: datetime) -> bool:
+    """Whether there is one to do."""
+    return Prediction.objects.filter(_todo(now)).exists()
 
 
 def claim(now: datetime) -> Prediction | None:
     """The oldest one to do, now ours until its lease ends; None if there is none."""
-    todo = Q(state=State.STARTING) | Q(state=State.PROCESSING, leased_until__lt=now)
-    for prediction in Prediction.objects.filter(todo).order_by("created_at", "pk")[:10]:
+    for prediction in Prediction.objects.filter(_todo(now)).order_by("created_at", "pk")[:10]:
         if prediction.attempts >= MOST_ATTEMPTS:
             lost = Problem("The worker was lost three times.", code="worker_lost", status=500)
-            _end(prediction, State.FAILED, error=problems.body(lost)["error"])
+            _end(prediction, State.FAILED, error=lost)
             continue
         won = (
             Prediction.objects.filter(pk=prediction.pk, attempts=prediction.attempts)
-            .filter(todo)
+            .filter(_todo(now))
             .update(
                 state=State.PROCESSING,
                 attempts=F("attempts") + 1,
-                leased_until=now + max(LEASE, timedelta(seconds=settings.UPSTREAM_TIMEOUT_S + 5)),
+                leased_until=now + LEASE,
                 started_at=now,
             )
         )
@@ -124,30 +138,30 @@ def run(prediction: Prediction) -> None:
     now = timezone.now()
     if key is None:
         gone = Problem("The key that asked for this is revoked.", code="invalid_api_key", status=401)
-        return _end(prediction, State.FAILED, error=problems.body(gone)["error"])
+        return _end(prediction, State.FAILED, error=gone)
     if prediction.deadline is not None and prediction.deadline <= now:
-        return _end(prediction, State.ABORTED)
-    wishes = Wishes(
-        most_nanos=prediction.most_nanos,
-        operation_id=prediction.pk,
-        paid=UsageEvent.objects.filter(operation_id=prediction.pk).exclude(status="failed").exists(),
-        timeout_s=(prediction.deadline - now).total_seconds() if prediction.deadline else None,
-    )
-    call = Call(caller(key), prediction.model, "predictions", prediction.input, prediction.pk, wishes=wishes)
-    try:
-        streams = resolve(prediction.model, prediction.workspace_id).task.streams
-        if streams and prediction.deadline is None:
-            outcome = _follow(prediction, call)
-        else:
-            outcome = predict.run(call)
-    except DeadlinePassed as problem:
-        late = prediction.deadline is not None and prediction.deadline <= timezone.now()
-        _end(prediction, State.ABORTED if late else State.FAILED, error=problems.body(problem)["error"])
-    except Exception as error:
-        _end(prediction, State.FAILED, error=problems.body(problems.as_problem(error))["error"])
-    else:
-        prediction.refresh_from_db(fields=["cancel_asked"])
-        _end(prediction, State.CANCELED if prediction.cancel_asked else State.SUCCEEDED, outcome)
+        return _end(prediction, State.ABORTED, error=_late())
+    with Watch(prediction) as watch:
+        told = Telling(prediction)
+        try:
+            call = _call(prediction, caller(key), watch)
+            if resolve(prediction.model, prediction.workspace_id).task.streams:
+                _follow(call, told, watch)
+            else:
+                told.outcome = predict.run(call)
+                told.output = told.outcome.output
+        except Exception as error:
+            told.error = problems.as_problem(error)
+    passed = prediction.deadline is not None and prediction.deadline <= timezone.now()
+    if told.whole and told.error is None:
+        _end(prediction, State.SUCCEEDED, told)
+    elif watch.why == "canceled":
+        told.error = None
+        _end(prediction, State.CANCELED, told)
+    elif watch.why == "late" or (isinstance(told.error, DeadlinePassed) and passed):
+        _end(prediction, State.ABORTED, error=_late())
+    elif watch.why != "lost":
+        _end(prediction, State.FAILED, told)
 
 
 def purge(now: datetime) -> int:
@@ -156,51 +170,62 @@ def purge(now: datetime) -> int:
     return Prediction.objects.filter(state__in=ENDED, completed_at__lt=old).delete()[0]
 
 
-def _follow(prediction: Prediction, call: Call) -> Outcome:
+def _todo(now: datetime) -> Q:
+    return Q(state=State.STARTING) | Q(state=State.PROCESSING, leased_until__lt=now)
+
+
+def _call(prediction: Prediction, who: Caller, watch: Watch) -> Call:
+    quote = prediction.wishes.get("quote")
+    left = (prediction.deadline - timezone.now()).total_seconds() if prediction.deadline else None
+    wishes = Wishes(
+        most_nanos=prediction.most_nanos,
+        fallbacks=tuple(prediction.wishes.get("fallbacks", ())),
+        quote=Quote(**quote) if quote else None,
+        fault=prediction.wishes.get("fault", ""),
+        operation_id=prediction.pk,
+        paid=operations.take_over(prediction.pk),
+        timeout_s=left,
+        stop=watch.stopped,
+    )
+    return Call(who, prediction.model, "predictions", prediction.input, prediction.pk, wishes=wishes)
+
+
+def _follow(call: Call, told: Telling, watch: Watch) -> None:
     """The answer, its text told as it comes; ends early where that was asked for."""
     stream = predict.Stream(call)
-    Happening.objects.filter(prediction=prediction).delete()  # of an attempt that was lost
-    text, unsaid, number = "", "", 0
-    finish = None
-    said_at = timezone.now()
     pieces = iter(stream)
-    for piece in pieces:
-        unsaid += piece.text
-        finish = piece.finish or finish
-        now = timezone.now()
-        if not finish and (now - said_at).total_seconds() < FLUSH_S:
-            continue
-        said_at = now
-        if unsaid and number < MOST_HAPPENINGS:
-            number += 1
-            Happening.objects.create(prediction=prediction, number=number, kind="output", data={"text": unsaid})
-        text, unsaid = text + unsaid, ""
-        lease = {"leased_until": now + LEASE}
-        Prediction.objects.filter(pk=prediction.pk).update(**lease)
-        if Prediction.objects.filter(pk=prediction.pk, cancel_asked=True).exists():
-            pieces.close()  # type: ignore[attr-defined] # a generator
-            break
-    assert stream.outcome is not None, "a stream that ended was settled"
-    return dataclasses.replace(stream.outcome, output={"text": text + unsaid, "finish_reason": finish or "stop"})
+    try:
+        for piece in pieces:
+            told.say(piece.text, piece.finish)
+            if piece.finish is None and watch.stopped():
+                # What was generated until its owner called it off is billed; what came too late, or twice, is not.
+                stream.waived = watch.why != "canceled"
+                pieces.close()  # type: ignore[attr-defined] # a generator
+                break
+    finally:
+        told.flush()
+        told.outcome = stream.outcome
 
 
-def _end(
-    prediction: Prediction, state: State, outcome: Outcome | None = None, error: Mapping[str, Any] | None = None
-) -> None:
-    change: dict[str, Any] = {"state": state, "completed_at": timezone.now(), "leased_until": None, "error": error}
-    if outcome is not None:
+def _end(prediction: Prediction, state: State, told: Telling | None = None, error: Problem | None = None) -> None:
+    """Ends it, for good; whoever lost its lease must not write over what the next one found."""
+    error = told.error if told is not None else error
+    said = problems.body(error)["error"] if error is not None else None
+    change: dict[str, Any] = {"state": state, "completed_at": timezone.now(), "leased_until": None, "error": said}
+    if told is not None and told.outcome is not None:
         change |= {
-            "output": outcome.output,
-            "units": dict(outcome.units),
-            "latency_ms": outcome.latency_ms,
-            "version": outcome.resolved.number,
-            "cost_nanos": outcome.cost_nanos or _paid_before(prediction),
+            "output": told.output,
+            "units": dict(told.outcome.units),
+            "latency_ms": told.outcome.latency_ms,
+            "version": told.outcome.resolved.number,
+            "cost_nanos": told.outcome.cost_nanos or _paid_before(prediction),
         }
-    # Whoever lost its lease must not write over what the next one found.
     mine = Prediction.objects.filter(pk=prediction.pk, attempts=prediction.attempts).exclude(state__in=ENDED)
     with transaction.atomic():
         if mine.update(**change):
             prediction.refresh_from_db()
+            if told is not None and told.outcome is not None and not told.streamed:
+                happenings.add(prediction, "output", {"output": prediction.output})
             _ended(prediction)
 
 
@@ -210,9 +235,18 @@ def _paid_before(prediction: Prediction) -> int:
 
 
 def _ended(prediction: Prediction) -> None:
-    number = prediction.happenings.count() + 1
-    Happening.objects.create(prediction=prediction, number=number, kind="done", data={"status": prediction.state})
+    done = {
+        "status": prediction.state,
+        "error": prediction.error,
+        "usage": prediction.units,
+        "cost": money.decimal(prediction.cost_nanos),
+    }
+    happenings.add(prediction, "done", done)
     _tell(prediction, "completed")
+
+
+def _late() -> Problem:
+    return DeadlinePassed("This was not done within its Cancel-After: ask again with more time.")
 
 
 def _tell(prediction: Prediction, event: str) -> None:

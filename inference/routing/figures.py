@@ -1,22 +1,29 @@
 """Latency, throughput and uptime per model and replica, summed up from the usage events for the catalog.
 
-Latencies are kept as histograms of a fixed relative width, which can be added up: a percentile is right within 5 %.
+What failed at no replica was the caller's own mistake: it says nothing about the model. A replica that failed while
+another one answered failed (`missed`), its model did not. Latencies are kept as histograms of a fixed relative width, which can be added up: a percentile is right within 5 %.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
+from django.db.models import F, Max, Q
+from django.utils import timezone
 
 from billing.metering.models import Status, UsageEvent
 from inference.routing.models import Figures
+from marketplace.catalog.resolve import Resolved
 
 EVERY = timedelta(minutes=5)
+FARTHEST = timedelta(days=7)  # back, that is summed up after a time in which nobody did
+log = logging.getLogger(__name__)
 _WIDTH = math.log(1.1)
 
 
@@ -46,27 +53,43 @@ class Summary:
 
 
 def sum_up(now: datetime) -> int:
-    """Makes the rows of the current five minutes and of those before from the events; how many."""
-    start = now - timedelta(minutes=now.minute % 5, seconds=now.second, microseconds=now.microsecond)
-    return _sum(start - EVERY) + _sum(start)
+    """Makes the rows from the events, from the last that there are to the current five minutes; how many.
+
+    Twice gives the same. After a time in which nobody summed up, what was missed is made good.
+    """
+    summed = Figures.objects.filter(Q(served__gt=0) | Q(failed__gt=0))
+    last = summed.aggregate(last=Max("since"))["last"]
+    begin = now - FARTHEST if last is None else max(min(last, _start(now)) - EVERY, now - FARTHEST)
+    return _sum(_start(begin))
+
+
+def missed(resolved: Resolved, replica: str) -> None:
+    """Notes that the replica failed where another one is tried: no usage event tells of it."""
+    row = {"version_id": resolved.version_id, "replica": replica, "since": _start(timezone.now())}
+    empty = {"model": resolved.slug, "served": 0, "failed": 0, "tokens": 0, "latencies": {}, "first_tokens": {}}
+    try:
+        Figures.objects.get_or_create(**row, defaults=empty)
+        Figures.objects.filter(**row).update(missed=F("missed") + 1)
+    except DatabaseError:
+        log.warning("a failure of %s was not noted: the database fails", replica)
 
 
 def of(model: str, since: datetime, now: datetime, *, replica: str = "", version_id: str = "") -> Summary:
     """How the model did since then, or one replica or version of it."""
-    rows = Figures.objects.filter(model=model, since__gte=since)
+    rows = Figures.objects.filter(model=model, since__gte=since).exclude(replica="")
     if replica:
         rows = rows.filter(replica=replica)
     if version_id:
         rows = rows.filter(version_id=version_id)
-    return _summary(rows, now - since)
+    return _summary(rows, now - since, bool(replica))
 
 
 def by_replica(model: str, since: datetime, now: datetime) -> dict[str, Summary]:
     """The same for each of its replicas."""
     rows: dict[str, list[Figures]] = {}
-    for row in Figures.objects.filter(model=model, since__gte=since):
+    for row in Figures.objects.filter(model=model, since__gte=since).exclude(replica=""):
         rows.setdefault(row.replica, []).append(row)
-    return {replica: _summary(own, now - since) for replica, own in rows.items()}
+    return {replica: _summary(own, now - since, True) for replica, own in rows.items()}
 
 
 def bucket(ms: float) -> int:
@@ -85,15 +108,22 @@ def percentile(histogram: Mapping[str, int], share: float) -> float | None:
     return None
 
 
-def _sum(start: datetime) -> int:
-    events = UsageEvent.objects.filter(recorded_at__gte=start, recorded_at__lt=start + EVERY)
+def _start(moment: datetime) -> datetime:
+    """Of the five minutes that the moment is in."""
+    return moment - timedelta(minutes=moment.minute % 5, seconds=moment.second, microseconds=moment.microsecond)
+
+
+def _sum(begin: datetime) -> int:
+    events = UsageEvent.objects.filter(recorded_at__gte=begin)
     events = events.exclude(replica="test").exclude(status=Status.REPLAYED)  # no replica did any of these
-    rows: dict[tuple[str, str], Figures] = {}
-    for event in events.only("version_id", "model", "replica", "status", "latency_ms", "first_ms", "units").iterator():
-        row = rows.get((event.version_id, event.replica))
+    wanted = ("version_id", "model", "replica", "status", "latency_ms", "first_ms", "units", "recorded_at")
+    rows: dict[tuple[str, str, datetime], Figures] = {}
+    for event in events.only(*wanted).iterator():
+        since = _start(event.recorded_at)
+        row = rows.get((event.version_id, event.replica, since))
         if row is None:
-            row = rows[event.version_id, event.replica] = Figures(
-                version_id=event.version_id, model=event.model, replica=event.replica, since=start,
+            row = rows[event.version_id, event.replica, since] = Figures(
+                version_id=event.version_id, model=event.model, replica=event.replica, since=since,
                 served=0, failed=0, tokens=0, latencies=Counter(), first_tokens=Counter(),
             )  # fmt: skip
         if event.status in (Status.FAILED, Status.INTERRUPTED):
@@ -114,12 +144,13 @@ def _sum(start: datetime) -> int:
     return len(rows)
 
 
-def _summary(rows: Iterable[Figures], span: timedelta) -> Summary:
+def _summary(rows: Iterable[Figures], span: timedelta, one_place: bool) -> Summary:
     served = failed = tokens = 0
     latencies: Counter[str] = Counter()
     first: Counter[str] = Counter()
     for row in rows:
-        served, failed, tokens = served + row.served, failed + row.failed, tokens + row.tokens
+        served, tokens = served + row.served, tokens + row.tokens
+        failed += row.failed + (row.missed if one_place else 0)
         latencies.update(row.latencies)
         first.update(row.first_tokens)
     busy_s = sum(math.exp(int(at) * _WIDTH) * count for at, count in latencies.items()) / 1000

@@ -41,7 +41,7 @@ class Replica(models.Model):
 
 
 class Figures(models.Model):
-    """How a version's replica did in five minutes: made again from the usage events at any time."""
+    """How a version's replica did in five minutes: made again from the usage events at any time, but for `missed`."""
 
     version_id = models.CharField(max_length=40)
     model = models.CharField(_("model"), max_length=100)  # publisher/name
@@ -49,6 +49,7 @@ class Figures(models.Model):
     since = models.DateTimeField(_("since"))
     served = models.PositiveIntegerField(_("served"))
     failed = models.PositiveIntegerField(_("failed"))
+    missed = models.PositiveIntegerField(_("missed"), default=0)  # failed too, and another place was tried
     tokens = models.PositiveBigIntegerField(_("tokens written"))
     latencies = models.JSONField()  # histogram: bucket of figures.bucket → count
     first_tokens = models.JSONField()  # as above, of streams

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+from inference.engines.engine import Engine
 from inference.routing import health, pool
 
 EVERY_S = 2.0
+AT_ONCE = 16
 SILENT_S = 10.0  # a replica that answered nobody for so long is asked
 log = logging.getLogger(__name__)
 
@@ -20,17 +23,30 @@ def start() -> None:
 
 def probe_once(now: float) -> None:
     """Asks the ejected and the silent replicas that run elsewhere."""
-    for replica_id, engine in pool.loaded():
-        state = health.of(replica_id)
-        if engine.memory_bytes or not (state.ejected() or now - state.answered_at > SILENT_S):
-            continue
-        state.begin()
-        if engine.alive():
-            state.left()
-            state.readmitted()
-            state.answered_at = now
-        else:
-            state.failed()
+    asked = [
+        (health.of(replica_id), engine)
+        for replica_id, engine in pool.loaded()
+        if not engine.memory_bytes
+        and (health.of(replica_id).ejected() or now - health.of(replica_id).answered_at > SILENT_S)
+    ]
+    if asked:
+        with ThreadPoolExecutor(min(len(asked), AT_ONCE)) as threads:  # one that is silent holds no other up
+            list(threads.map(lambda pair: _probe(pair[0], pair[1], now), asked))
+
+
+def _probe(state: health.Health, engine: Engine, now: float) -> None:
+    state.begin()
+    try:
+        alive = engine.alive()
+    except BaseException:
+        state.left()
+        raise
+    if alive:
+        state.left()
+        state.readmitted()
+        state.answered_at = now
+    else:
+        state.failed()
 
 
 def _probe_forever() -> None:

@@ -15,6 +15,8 @@ import threading
 import time
 from pathlib import Path
 
+from portal.kit import processes
+
 PLACES = 65_536
 PROBES = 64  # places looked at for a key; when all are taken, the count that ends first gives way
 _ROW = struct.Struct("<16sqd")
@@ -54,7 +56,7 @@ class SharedCounters:
             for seat in range(seats):
                 name = f"{key}#{seat}"
                 at, process, ends = self._find(name)
-                if ends > time.time() and _alive(process):
+                if ends > time.time() and processes.lives(process):
                     continue
                 self._put(at, name, os.getpid(), time.time() + 86_400)
                 return seat
@@ -66,7 +68,7 @@ class SharedCounters:
         with self._guard, self:
             for seat in range(seats):
                 _, process, ends = self._find(f"{key}#{seat}")
-                taken += ends > time.time() and _alive(process)
+                taken += ends > time.time() and processes.lives(process)
         return taken
 
     def leave_seat(self, key: str, seat: int) -> None:
@@ -112,13 +114,3 @@ class SharedCounters:
     def _put(self, at: int, key: str, count: int, ends: float) -> None:
         assert self._table is not None
         _ROW.pack_into(self._table, at, hashlib.blake2b(key.encode(), digest_size=16).digest(), count, ends)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -106,6 +106,7 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "api_batches": ("GET", "/v1/batches", 401, 401, 401, 401, 401),
     "api_batch": ("GET", "/v1/batches/x", 401, 401, 401, 401, 401),
     "api_cancel_batch": ("POST", "/v1/batches/x/cancel", 401, 401, 401, 401, 401),
+    "api_retry_batch": ("POST", "/v1/batches/x/retry", 401, 401, 401, 401, 401),
     "oip_server": ("GET", "/v2", 200, 200, 200, 200, 200),
     "oip_live": ("GET", "/v2/health/live", 200, 200, 200, 200, 200),
     "oip_ready": ("GET", "/v2/health/ready", 200, 200, 200, 200, 200),

@@ -91,6 +91,16 @@ class CancelBatch(PredictionView):
         return json_answer(shown(batch))
 
 
+class RetryBatch(PredictionView):
+    """POST /v1/batches/{id}/retry: a new batch of the lines that have no answer"""
+
+    def post(self, request: Request, batch_id: str) -> HttpResponse:
+        given = fields(super(PredictionView, self).body(request)) if request._request.body else {}
+        batch = batches.retry(self.caller, batches.of(self.caller.workspace_id, batch_id), given.get("max_cost"))
+        wake("work_on_batches")
+        return json_answer(shown(batch))
+
+
 def shown(batch: Batch) -> dict[str, Any]:
     """A Batch in OpenAI's shape; `max_cost`, what it can cost, is ours."""
     return {

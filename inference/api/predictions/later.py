@@ -14,6 +14,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
+from inference import limits
 from inference.api import streaming
 from inference.api.predictions import wire
 from inference.api.view import FieldInvalid, PredictionView
@@ -66,9 +67,11 @@ def check_webhook(url: Any, events: Any) -> None:
 def wait_for(prediction: Prediction, seconds: float) -> HttpResponse:
     """200 with the finished prediction, or 202 with what there is after so long."""
     ends = time.monotonic() + seconds
-    while prediction.state not in ENDED and time.monotonic() < ends:
-        time.sleep(POLL_S)
-        prediction.refresh_from_db()
+    if seconds and prediction.state not in ENDED:
+        with limits.inside():
+            while prediction.state not in ENDED and time.monotonic() < ends:
+                time.sleep(POLL_S)
+                prediction.refresh_from_db()
     shown = wire.shown(prediction)
     headers = {"Location": shown["urls"]["get"]}
     if "queue" in shown:
@@ -124,10 +127,18 @@ class PredictionEvents(PredictionView):
         last = request._request.META.get("HTTP_LAST_EVENT_ID", "0")
         if not last.isdecimal():
             raise FieldInvalid("Last-Event-ID is a number that this stream gave.", param="Last-Event-ID")
-        return self.events(_events(prediction, int(last)))
+        parts = _events(prediction, int(last))
+        next(parts)  # comes in, or is refused
+        return self.events(parts)
 
 
 def _events(prediction: Prediction, last: int) -> Iterator[bytes]:
+    with limits.inside():
+        yield b""
+        yield from _happenings(prediction, last)
+
+
+def _happenings(prediction: Prediction, last: int) -> Iterator[bytes]:
     ends = time.monotonic() + MOST_STREAM_S
     quiet_since = time.monotonic()
     try:

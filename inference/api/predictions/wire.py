@@ -68,6 +68,12 @@ def events(stream: Stream, request_id: str) -> Iterator[bytes]:
         yield streaming.event("error", problems.body(problems.as_problem(error)))
 
 
+def whole(outcome: Outcome, request_id: str) -> bytes:
+    """The same for a task that does not stream: one `output` with all of it, then `completed`."""
+    completed = prediction(outcome, request_id, outcome.output)
+    return streaming.event("output", {"output": outcome.output}) + streaming.event("completed", completed)
+
+
 def shown(prediction: Prediction) -> dict[str, Any]:
     """A prediction that a worker makes, as far as it has come."""
     base = f"{settings.SITE_URL}/v1/predictions/{prediction.pk}"
@@ -80,7 +86,7 @@ def shown(prediction: Prediction) -> dict[str, Any]:
         "input": prediction.input,
         "output": prediction.output,
         "error": prediction.error,
-        "metrics": {"predict_time_ms": prediction.latency_ms},
+        "metrics": {"predict_time_ms": prediction.latency_ms, "attempts": prediction.attempts},
         "usage": prediction.units,
         "cost": money.decimal(prediction.cost_nanos),
         "created_at": _time(prediction.created_at),

@@ -16,7 +16,15 @@ from marketplace.publishing.importing import import_model
 from portal.accounts.models import Workspace
 from portal.kit.errors import Problem
 
-_OPTIONS = ("upstream_model", "upstream_key_env", "max_output_tokens", "queue_max", "deadline_s", "batch")
+_OPTIONS = (
+    "upstream_model",
+    "upstream_key_env",
+    "max_output_tokens",
+    "queue_max",
+    "outstanding_max",
+    "deadline_s",
+    "batch",
+)
 
 
 class Command(BaseCommand):
@@ -35,6 +43,7 @@ class Command(BaseCommand):
         parser.add_argument("--upstream-key-env", metavar="VAR", help="the variable that holds the upstream's key")
         parser.add_argument("--max-output-tokens", type=int, help="of an upstream's answer")
         parser.add_argument("--queue-max", type=int, help="requests that may wait for the model")
+        parser.add_argument("--outstanding-max", type=int, help="requests that one replica may be given at once")
         parser.add_argument(
             "--batch", type=int, metavar="N", help="join requests up to N rows for an oip or ray upstream"
         )

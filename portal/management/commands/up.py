@@ -69,8 +69,8 @@ def _processes(port: int, sandbox_port: int) -> dict[str, str]:
     parts = {
         "web": f"{python} manage.py serve --port {port}",
         # Threads: TensorFlow does not survive a fork, and trainings run in processes of their own.
-        "jobs": f"{python} -m celery -q -A portal.celery worker --beat --pool threads --concurrency 4 --loglevel WARNING "
-        "--without-gossip --without-mingle --without-heartbeat",
+        "jobs": f"{python} -m celery -q -A portal.celery worker --beat --pool threads "
+        f"--concurrency {settings.WORKER_THREADS} --loglevel WARNING --without-gossip --without-mingle --without-heartbeat",
     }
     if settings.STRIPE_IS_SANDBOX:
         parts["stripe"] = (

@@ -7,7 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from inference.models import Replica
 from inference.routing import health
+from marketplace.catalog.models import Model, Version
+from portal.accounts.models import User, Workspace
+from tests.fixtures.people import signed_in
 from tests.fixtures.servers import free_port
 from tests.fixtures.serving import Installation, Upstream
 
@@ -57,3 +61,18 @@ def test_a_replica_that_keeps_failing_is_passed_over_longer_each_time_until_it_a
     state.begin()
     state.succeeded(5.0)
     assert (state.failures, state.ejections, state.outstanding) == (0, 0, 0)
+
+
+def test_the_console_adds_drains_and_removes(owner: User, workspace: Workspace) -> None:
+    User.objects.filter(pk=owner.pk).update(is_staff=True, is_superuser=True)
+    console = signed_in(owner)
+    model = Model.objects.create(publisher=workspace, name="m", task="chat", title="M")
+    version = Version.objects.create(model=model, number=1, engine="openai", source="http://127.0.0.1:1/v1")
+    added = {"version": version.pk, "target": "http://127.0.0.1:2/v1", "engine": "", "state": "active"}
+    assert console.post("/admin/inference/replica/add/", added).status_code == 302
+    replica = Replica.objects.get()
+    for action, state in (("drain", "draining"), ("activate", "active"), ("remove", "removed")):
+        done = console.post("/admin/inference/replica/", {"action": action, "_selected_action": [replica.pk]})
+        assert done.status_code == 302
+        replica.refresh_from_db()
+        assert replica.state == state
