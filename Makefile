@@ -17,9 +17,11 @@ run: $(VENV)/app ## set everything up and start the marketplace
 
 test: $(VENV)/dev ## set everything up and run all tests
 	@$(PY) -m tests.chromium
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile
 
-bench: $(VENV)/dev ## measure our speed; a table and plots in var/bench/ (needs wrk; 15 minutes)
+bench: $(VENV)/dev ## measure our speed; a table and plots in var/bench/ (15 minutes)
+	@command -v wrk >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq wrk >/dev/null; } || \
+	  { echo "wrk makes the load: run 'sudo apt-get install wrk', then again." >&2; exit 2; }
 	@$(PY) -m benchmarks
 
 test-ray: $(VENV)/dev ## the same on a real local Ray cluster (installs Ray, an optional extra)
