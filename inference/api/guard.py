@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from inference import limits, predict
+from inference import limits, settling
 from inference.api import formats, repeats
 from portal.accounts.keys.lookup import Caller
 from portal.accounts.wire.view import KeyedView
@@ -39,9 +39,9 @@ class Guard:
         if found.answer is None:
             return None
         if found.replays:
-            predict.replayed(found.replays, view.request_id, caller)
+            settling.replayed(found.replays, view.request_id, caller)
         elif found.ran is not None:
-            predict.remembered(found.ran, view.request_id, caller, str(meta.get("HTTP_X_OPERATION_ID", "")))
+            settling.remembered(found.ran, view.request_id, caller, str(meta.get("HTTP_X_OPERATION_ID", "")))
         return found.answer
 
     def after(self, view: KeyedView, request: HttpRequest, response: Any) -> HttpResponseBase:

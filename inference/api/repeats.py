@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 
 from inference.idempotency import keeping
 from inference.idempotency.keeping import Attempt, Kept
-from inference.predict import Ran
+from inference.settling import Ran
 from portal.accounts.keys.lookup import Caller
 from portal.kit.errors import Problem
 

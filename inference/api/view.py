@@ -10,7 +10,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework.request import Request
 
 from billing import money
-from inference import predict
+from inference import predict, settling
 from inference.api.repeats import Repeat
 from inference.api.wishes import wishes_of
 from inference.call import NONE, Call, Outcome, Wishes
@@ -34,7 +34,7 @@ class PredictionView(KeyedView):
     cost_nanos: int | None = 0
     wishes: Wishes = NONE
     repeat: Repeat | None = None
-    ran: predict.Ran | None = None  # set where the answer may be kept
+    ran: settling.Ran | None = None  # set where the answer may be kept
     following: predict.Stream | None = None
 
     def body(self, request: Request) -> Any:
@@ -59,14 +59,14 @@ class PredictionView(KeyedView):
         outcome = predict.run(self._wished(call))
         self.cost_nanos = outcome.cost_nanos
         if self.repeat is not None:
-            self.ran = predict.Ran(outcome.resolved.slug, outcome.resolved.version_id, call.protocol)
+            self.ran = settling.Ran(outcome.resolved.slug, outcome.resolved.version_id, call.protocol)
         return outcome
 
     def stream(self, call: Call) -> predict.Stream:
         """The answer in pieces, to be rendered and given to `events`."""
         self.following = following = predict.Stream(self._wished(call))
         if self.repeat is not None:
-            self.ran = predict.Ran(following.resolved.slug, following.resolved.version_id, call.protocol)
+            self.ran = settling.Ran(following.resolved.slug, following.resolved.version_id, call.protocol)
         return following
 
     def answer(self, outcome: Outcome, content: Any) -> HttpResponse:
@@ -99,7 +99,7 @@ class PredictionView(KeyedView):
     def _wished(self, call: Call) -> Call:
         return call if self.wishes is NONE else dataclasses.replace(call, wishes=self.wishes)
 
-    def _whole(self) -> predict.Ran | None:
+    def _whole(self) -> settling.Ran | None:
         return self.ran if self.following is not None and self.following.succeeded else None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from inference.engines.engine import Engine, Piece, ReplicaSpec, Result, Work
-from inference.errors import AtReplica, DeadlinePassed, Overloaded, UpstreamBusy, UpstreamFailed
+from inference.errors import AtReplica, DeadlinePassed, Overloaded, UpstreamFailed
 from inference.routing import figures, health, pool, replicas
 from marketplace.catalog.resolve import Resolved
 from marketplace.errors import ModelNotReady
@@ -94,7 +94,7 @@ def _first_that_answers(
 
 def _telling_most(failures: list[_Failure]) -> _Failure:
     """Of several failures that of which the caller can make most: when a busy place has time again, else the first."""
-    busy = [failure for failure in failures if isinstance(failure, UpstreamBusy)]
+    busy = [failure for failure in failures if isinstance(failure, Overloaded)]
     return min(busy, key=lambda failure: failure.retry_after_s or 0) if busy else failures[0]
 
 

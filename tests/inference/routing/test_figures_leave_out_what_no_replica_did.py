@@ -9,15 +9,15 @@ from django.utils import timezone
 
 from billing.metering import rollups
 from billing.metering.models import Rollup
-from inference import predict
+from inference import settling
 from inference.routing import figures
 from portal.accounts.keys.lookup import Caller
 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_answer_from_memory_counts_as_a_request_and_not_in_the_figures() -> None:
-    ran = predict.Ran("bench/remembered", "ver_1", "openai")
-    predict.remembered(ran, "req_1", Caller("key_1", "ws_1", 0), "op")
+    ran = settling.Ran("bench/remembered", "ver_1", "openai")
+    settling.remembered(ran, "req_1", Caller("key_1", "ws_1", 0), "op")
     now = timezone.now()
     figures.sum_up(now)
     found = figures.of("bench/remembered", now - timedelta(hours=1), now + timedelta(minutes=5))
