@@ -84,6 +84,8 @@ class PredictionView(KeyedView):
         if self.wishes.fault == "disconnect":
             response["Content-Length"] = str(1024**2)  # of which little comes: the server then breaks the connection
         response.streaming_content = parts if self.repeat is None else self.repeat.follow(response, parts, self._whole)
+        if self.repeat is not None:
+            response._resource_closers.append(self.repeat.give_up)  # type: ignore[attr-defined] # if nobody read a part
         return response
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
