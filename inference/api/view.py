@@ -86,6 +86,8 @@ class PredictionView(KeyedView):
         response.streaming_content = parts if self.repeat is None else self.repeat.follow(response, parts, self._whole)
         if self.following is not None:
             response._resource_closers.append(self.following.close)  # type: ignore[attr-defined] # after that of the parts
+        if self.repeat is not None:
+            response._resource_closers.append(self.repeat.give_up)  # type: ignore[attr-defined] # if nobody read a part
         return response
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
