@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from marketplace.training.artifact import (
     kind_of,
     read_json,
 )
+from marketplace.training.pictures import converter_of
 
 _GENERATES = ("chat", "text-generation")
 _READS_TEXT = (*_GENERATES, "embeddings")
@@ -71,7 +73,7 @@ def _of_classifier(folder: Path) -> ModelSpec:
     import keras_hub
 
     try:
-        model = keras_hub.models.ImageClassifier.from_preset(str(folder), preprocessor=None)
+        model = keras_hub.models.ImageClassifier.from_preset(str(folder), preprocessor=None, dtype="float32")
     except Exception as error:  # KerasHub raises whatever its converters raise
         raise SourceInvalid(
             f"{folder} is no model for this task: a folder with a config.json is a language model (chat, text-generation), "
@@ -79,7 +81,9 @@ def _of_classifier(folder: Path) -> ModelSpec:
             param="task",
         ) from error
     named = read_json(folder / "config.json").get("id2label") or {}
-    return _of_keras(model, tuple(named[key] for key in sorted(named, key=int)))
+    spec = _of_keras(model, tuple(named[key] for key in sorted(named, key=int)))
+    image = replace(spec.inputs[0], shape=(None, *converter_of(folder).image_size, 3))
+    return replace(spec, inputs=(image,))
 
 
 def _of_keras(model: Any, labels: tuple[str, ...]) -> ModelSpec:
