@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from marketplace.training.artifact import (
     kind_of,
     read_json,
 )
+from marketplace.training.pictures import converter_of
 
 _GENERATES = ("chat", "text-generation")
 _READS_TEXT = (*_GENERATES, "embeddings")
@@ -38,6 +40,7 @@ def describe(place: Path, task: Task) -> ModelSpec:
         return _of_keras(_load_keras(keras_file(place)), ())
     if task.name in _READS_TEXT:
         _has_weights(place)
+        _fits(place, task)
         return ModelSpec(max_output_tokens=min(context_length(place) or MOST_CONTEXT, MOST_CONTEXT))
     return _of_classifier(place)
 
@@ -71,7 +74,7 @@ def _of_classifier(folder: Path) -> ModelSpec:
     import keras_hub
 
     try:
-        model = keras_hub.models.ImageClassifier.from_preset(str(folder), preprocessor=None)
+        model = keras_hub.models.ImageClassifier.from_preset(str(folder), preprocessor=None, dtype="float32")
     except Exception as error:  # KerasHub raises whatever its converters raise
         raise SourceInvalid(
             f"{folder} is no model for this task: a folder with a config.json is a language model (chat, text-generation), "
@@ -79,7 +82,9 @@ def _of_classifier(folder: Path) -> ModelSpec:
             param="task",
         ) from error
     named = read_json(folder / "config.json").get("id2label") or {}
-    return _of_keras(model, tuple(named[key] for key in sorted(named, key=int)))
+    spec = _of_keras(model, tuple(named[key] for key in sorted(named, key=int)))
+    image = replace(spec.inputs[0], shape=(None, *converter_of(folder).image_size, 3))
+    return replace(spec, inputs=(image,))
 
 
 def _of_keras(model: Any, labels: tuple[str, ...]) -> ModelSpec:
@@ -96,6 +101,28 @@ def _of_keras(model: Any, labels: tuple[str, ...]) -> ModelSpec:
 def _has_weights(folder: Path) -> None:
     if not list(folder.glob("*.safetensors")) and not list(folder.glob("*.h5")):
         raise SourceInvalid(f"{folder} has no weights: model.safetensors or model.weights.h5.", param="source")
+
+
+def _fits(folder: Path, task: Task) -> None:
+    """Raises SourceInvalid for an architecture that KerasHub does not know, or that does something else."""
+    import keras_hub
+    from keras_hub.src.utils.preset_utils import get_preset_loader, list_subclasses
+
+    try:
+        backbone = get_preset_loader(str(folder)).check_backbone_class()
+    except Exception as error:  # KerasHub raises whatever its parsers raise
+        name = read_json(folder / "config.json").get("model_type") or folder.name
+        raise SourceInvalid(
+            f"KerasHub cannot load models of the type {name}: {str(error)[:200]}", param="source"
+        ) from error
+    writes = any(one.backbone_cls == backbone for one in list_subclasses(keras_hub.models.CausalLM))
+    if writes != (task.name in _GENERATES):
+        does = (
+            "generates text: its task is chat or text-generation"
+            if writes
+            else "generates no text: its task may be embeddings"
+        )
+        raise SourceInvalid(f"A {backbone.__name__.removesuffix('Backbone')} {does}.", param="task")
 
 
 def _tensors(specs: dict[str, Any]) -> tuple[Tensor, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from inference.engines import fields
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
-from inference.engines.tensorflow.library import collect, keras_hub, size_of, tensorflow
+from inference.engines.tensorflow.backbones import encoder_of
+from inference.engines.tensorflow.library import collect, size_of, tensorflow
 from inference.engines.tensorflow.tokens import Tokens
 from inference.errors import WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
@@ -46,11 +48,12 @@ class Encoder:
         """See engine.Engine."""
         tf = tensorflow()
         try:
-            backbone = keras_hub().models.Backbone.from_preset(str(self._place), dtype="float32")
+            backbone = encoder_of(self._place)
         except Exception as error:  # the library raises whatever its parsers raise
             raise ModelNotReady(f"{self._replica.model} cannot be loaded: {str(error)[:200]}") from error
         names = {tensor.name.partition(":")[0] for tensor in backbone.inputs}
         self._tokens = Tokens(self._place)
+        self._most = min(self._most, getattr(backbone, "max_sequence_length", None) or self._most)
 
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 2)  # type: ignore[untyped-decorator] # no types
         def run(tokens: Any, mask: Any) -> Any:
@@ -107,9 +110,11 @@ class Encoder:
     def _vectors(self, encoded: list[list[int]], timeout_s: float) -> NDArray[Any]:
         """One vector a text, in order; texts of like length are run together."""
         assert self._batcher is not None
+        ends = time.monotonic() + timeout_s
         groups: dict[int, list[int]] = {}
         for at, tokens in enumerate(encoded):
-            groups.setdefault(-(-max(len(tokens), 1) // GRAIN) * GRAIN, []).append(at)
+            length = -(-max(len(tokens), 1) // GRAIN) * GRAIN
+            groups.setdefault(min(length, self._most), []).append(at)
         found: dict[int, NDArray[Any]] = {}
         for length, members in groups.items():
             for start in range(0, len(members), MOST_ROWS):
@@ -118,6 +123,6 @@ class Encoder:
                 for row, at in enumerate(rows):
                     ids[row, : len(encoded[at])] = encoded[at]
                     mask[row, : len(encoded[at])] = 1
-                vectors = self._batcher.run({"tokens": ids, "mask": mask}, timeout_s)["vectors"]
+                vectors = self._batcher.run({"tokens": ids, "mask": mask}, max(ends - time.monotonic(), 0.0))["vectors"]
                 found |= dict(zip(rows, vectors, strict=True))
         return np.stack([found[at] for at in range(len(encoded))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inference.engines.engine import Engine, ReplicaSpec
+from inference.engines.tensorflow.classifier import Classifier
 from inference.engines.tensorflow.encoder import Encoder
 from inference.engines.tensorflow.generation import Generator
 from inference.engines.tensorflow.kerasfile import KerasModel
@@ -20,7 +21,7 @@ def engine_of(replica: ReplicaSpec) -> Engine:
             return Encoder(replica)
         if replica.task.name in ("chat", "text-generation"):
             return Generator(replica)
-        return KerasModel(replica)
+        return Classifier(replica)
     if kind == KERAS_FILE:
         return KerasModel(replica)
     return SavedModel(replica)

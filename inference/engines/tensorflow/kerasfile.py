@@ -1,4 +1,4 @@
-"""Models in a .keras file, and KerasHub's image classifiers: served by a traced call, never by `predict`."""
+"""Models in a .keras file: served by a traced call, never by `predict`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
-from inference.engines.tensorflow.library import collect, keras, keras_hub, size_of, tensorflow
+from inference.engines.tensorflow.library import collect, keras, tensorflow
 from inference.engines.tensorflow.warming import warm_up
 from inference.errors import WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
-from marketplace.training.artifact import KERAS_FILE, keras_file, kind_of
+from marketplace.training.artifact import keras_file, weight_bytes
 
 MOST_ROWS = 64  # joined in one call
 
@@ -27,16 +27,20 @@ class KerasModel:
         self.memory_bytes = 0
         self._serve: Batcher | None = None
 
-    def load(self) -> None:
-        """See engine.Engine. Code in the file is not run: Keras' safe mode refuses it."""
-        tf = tensorflow()
+    def model(self) -> Any:
+        """The model. Code in the file is not run: Keras' safe mode refuses it. Raises ModelNotReady."""
         try:
-            if kind_of(self._place) == KERAS_FILE:
-                model = keras().saving.load_model(keras_file(self._place), compile=False, safe_mode=True)
-            else:
-                model = keras_hub().models.ImageClassifier.from_preset(str(self._place), preprocessor=None)
+            return keras().saving.load_model(keras_file(self._place), compile=False, safe_mode=True)
         except Exception as error:  # the library raises whatever its parsers raise
             raise ModelNotReady(f"{self._replica.model} cannot be loaded: {str(error)[:200]}") from error
+
+    def prepared(self, work: Work) -> Arrays:
+        """The arrays for an input that fits the task's schema. Raises InputInvalid."""
+        return self._replica.task.codec.prepare(work.given, self._replica.spec)
+
+    def load(self) -> None:
+        """See engine.Engine."""
+        tf, model = tensorflow(), self.model()
         inputs, outputs = self._replica.spec.inputs, self._replica.spec.outputs
         signature = [tf.TensorSpec(list(tensor.shape), tensor.dtype) for tensor in inputs]
 
@@ -57,7 +61,7 @@ class KerasModel:
 
         self._serve = Batcher(call, MOST_ROWS, self._replica.queue_max)
         warm_up(self._serve, self._replica)
-        self.memory_bytes = size_of(model)
+        self.memory_bytes = weight_bytes(self._place)
 
     def unload(self) -> None:
         """See engine.Engine."""
@@ -76,7 +80,7 @@ class KerasModel:
         if work.raw:
             rows = len(next(iter(work.given.values())))
             return Result(self._serve.run(work.given, work.timeout_s), {"request": 1, task.row_unit: rows})
-        outputs = self._serve.run(task.codec.prepare(work.given, spec), work.timeout_s)
+        outputs = self._serve.run(self.prepared(work), work.timeout_s)
         return Result(task.codec.present(work.given, outputs, spec), {"request": 1, **task.codec.units(work.given)})
 
     def stream(self, work: Work) -> Iterator[Piece]:

@@ -57,6 +57,8 @@ class Scheduler:
         """
         with self._guard:
             if len(self._waiting) >= self._most_waiting:
+                self._waiting = deque(waiting for waiting in self._waiting if not waiting.left)
+            if len(self._waiting) >= self._most_waiting:
                 raise Overloaded("This model has too many requests waiting.", retry_after_s=2)
             self._waiting.append(text)
             if self._thread is None:
@@ -76,12 +78,16 @@ class Scheduler:
     def _follow(self, text: Text) -> Iterator[int]:
         try:
             while True:
-                token = text.given.get()
+                token = text.given.get(timeout=max(text.deadline - time.monotonic(), 0))
                 if isinstance(token, Exception):
                     raise token
                 if token is None:
                     return
                 yield token
+        except queue.Empty:
+            if text.slot < 0:
+                raise DeadlinePassed("This model did not get to the request in time.", retry_after_s=5) from None
+            raise DeadlinePassed("The text took too long: ask for fewer tokens.") from None
         finally:
             text.left = True
 
@@ -105,14 +111,10 @@ class Scheduler:
         now = time.monotonic()
         for slot, held in enumerate(self._slots):
             if held is not None and (held.left or now > held.deadline):
-                if not held.left:
-                    held.given.put(DeadlinePassed("The text took too long: ask for fewer tokens."))
                 self._slots[slot] = held = None
             while held is None and self._waiting:
                 text = self._waiting.popleft()
-                if now > text.deadline:
-                    text.given.put(DeadlinePassed("This model did not get to the request in time.", retry_after_s=5))
-                elif not text.left:
+                if not text.left and now <= text.deadline:
                     text.slot, self._slots[slot], held = slot, text, text
 
     def _read_prompts(self) -> None:

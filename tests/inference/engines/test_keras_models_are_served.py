@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from marketplace.errors import InputInvalid, SourceInvalid
 from marketplace.tasks import registry
 from marketplace.training.signature import describe
 from portal.kit.errors import Problem
-from tests.fixtures.language import SENTENCES, bert_by_hand
+from tests.fixtures.language import SENTENCES, bert_by_hand, encoder_folder
 
 PROMPT = "The cat sat"
 
@@ -154,6 +156,33 @@ def test_embeddings_agree_with_the_reference_to_four_decimals(reader_folder: Pat
     assert abs(np.linalg.norm(short) - 1) < 1e-6
     with pytest.raises(InputInvalid):
         reader.infer(Work({"texts": ["cat"], "dimensions": 99}))
+
+
+@pytest.mark.parametrize("prefixed", [False, True])
+@pytest.mark.parametrize("kind", ["roberta", "distilbert"])
+def test_encoders_of_other_families_agree_too(reader_folder: Path, tmp_path: Path, kind: str, prefixed: bool) -> None:
+    reader = engine(reader_folder, "embeddings")
+    other = engine(encoder_folder(tmp_path / kind, reader_folder, kind, prefixed), "embeddings")
+    texts = [*SENTENCES, " ".join(SENTENCES[:3] * 4)]  # the last is longer than what they read
+    expected = reader.infer(Work({"texts": texts})).output["embeddings"]
+    got = other.infer(Work({"texts": texts})).output["embeddings"]
+    for vector, other_vector in zip(expected, got, strict=True):
+        assert float(np.dot(vector, other_vector)) > 1 - 1e-4
+
+
+def test_an_architecture_that_cannot_be_loaded_is_refused_by_name(reader_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(reader_folder, tmp_path / "mpnet")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "mpnet"}))
+    with pytest.raises(SourceInvalid, match="mpnet"):
+        describe(folder, registry.get("embeddings"))
+
+
+def test_a_model_of_another_task_is_refused_by_name(reader_folder: Path, writer_folder: Path) -> None:
+    with pytest.raises(SourceInvalid, match="A Bert generates no text: its task may be embeddings"):
+        describe(reader_folder, registry.get("chat"))
+    with pytest.raises(SourceInvalid, match="A GPT2 generates text: its task is chat"):
+        describe(writer_folder, registry.get("embeddings"))
 
 
 def test_a_keras_file_is_served_and_code_in_it_is_not_run(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from inference.engines.tensorflow.sampling import Sampler
 from inference.engines.tensorflow.scheduler import Scheduler, Text
 from inference.engines.tensorflow.slots import Slotted
 from inference.engines.tensorflow.tokens import Tokens
+from inference.errors import DeadlinePassed
 from marketplace.tasks import registry
 from marketplace.training.signature import describe
 from tests.fixtures.language import decoder_folder
@@ -138,6 +139,24 @@ def test_a_folder_of_hugging_face_is_served_with_slots(tmp_path: Path, kind: str
         assert whole.startswith(got["text"]) if got["finish_reason"] == "stop" else got["text"] == whole
     assert engine.memory_bytes > 4 * model.count_params(), "the cache takes memory too"
     engine.unload()
+
+
+def test_whose_time_runs_out_in_line_for_a_slot_is_told_then(tmp_path: Path) -> None:
+    decoder = decoder_of(tensorflow(), made("Llama3", _SIZES))
+    scheduler = Scheduler(decoder)
+
+    def text(most: int, timeout_s: float) -> Text:
+        return Text([1], most, Sampler({"temperature": 0}, 0), frozenset(), time.monotonic() + timeout_s)
+
+    busy = [scheduler.generate(text(1000, 60)) for _ in range(decoder.slots)]
+    assert all(next(stream) for stream in busy)
+    started = time.monotonic()
+    with pytest.raises(DeadlinePassed, match="did not get to the request"):
+        next(scheduler.generate(text(1, 0.1)))
+    assert time.monotonic() - started < 0.5, "the others write for seconds"
+    for stream in busy:
+        stream.close()  # type: ignore[attr-defined] # a generator
+    scheduler.close()
 
 
 def test_unloading_frees_what_loading_took(tmp_path: Path) -> None:
