@@ -223,8 +223,6 @@ TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)  # how many proxies before us app
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["portal.accounts.keys.authentication.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],
-    "DEFAULT_RENDERER_CLASSES": ["portal.accounts.wire.json.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["portal.accounts.wire.json.JSONParser"],
     "EXCEPTION_HANDLER": "portal.accounts.wire.problems.handle",
     "UNAUTHENTICATED_USER": None,
 }

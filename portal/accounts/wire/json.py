@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import IO, Any
+from typing import Any
 
 import orjson
 from django.conf import settings
-from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
 
 from portal.kit.errors import Problem
 
@@ -25,30 +22,6 @@ class BodyTooLarge(Problem):
 
     status = 413
     code = "body_too_large"
-
-
-class JSONParser(BaseParser):
-    """Bytes → values."""
-
-    media_type = "application/json"
-
-    def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
-        return loads(stream.read())
-
-
-class JSONRenderer(BaseRenderer):
-    """Values → bytes."""
-
-    media_type = "application/json"
-    format = "json"
-    charset = None
-
-    def render(
-        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
-    ) -> bytes:
-        return b"" if data is None else orjson.dumps(data)
 
 
 def loads(body: bytes) -> Any:

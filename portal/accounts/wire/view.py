@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -18,7 +19,7 @@ from portal.accounts.keys.authentication import KeyInvalid
 from portal.accounts.keys.lookup import Caller
 from portal.accounts.keys.scopes import require_scope
 from portal.accounts.wire import problems
-from portal.accounts.wire.json import BodyTooLarge, JSONParser, JSONRenderer, loads
+from portal.accounts.wire.json import BodyTooLarge, loads
 from portal.kit import ids
 from portal.kit.errors import Problem
 
@@ -39,6 +40,11 @@ def _guard() -> Guard:
     return found
 
 
+@cache
+def _authenticators() -> tuple[BaseAuthentication, ...]:
+    return tuple(kind() for kind in KeyedView.authentication_classes)
+
+
 class _Answered(Exception):
     """The answer is there already."""
 
@@ -50,8 +56,6 @@ class _Answered(Exception):
 class KeyedView(APIView):
     """A view that only a holder of a key may use. `self.caller` and `self.request_id` are set before the handler runs."""
 
-    parser_classes = (JSONParser,)
-    renderer_classes = (JSONRenderer,)
     most_bytes: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # of a body
     scope = (
         "inference"  # what the key must be allowed to do: a name in portal.accounts.keys.scopes, or any for all keys
@@ -109,19 +113,27 @@ class KeyedView(APIView):
             raise UnsupportedMediaType(kind)
         return loads(request._request.body)
 
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[Any, str]:
-        # JSON is what we speak; the guard looks at Accept, and a view that streams does.
-        return JSONRenderer(), "application/json"
-
-    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """DRF's way without what is not used here: versions, throttles, negotiation (the guard looks at Accept)."""
+        self.args, self.kwargs = args, kwargs
         self.request_id = ids.make("req")
-        return super().initialize_request(request, *args, **kwargs)
+        self.request = asked = Request(request, authenticators=_authenticators())
+        try:
+            self.initial(asked, *args, **kwargs)
+            method = request.method.lower()
+            handler = getattr(self, method, None) if method in self.http_method_names else None
+            response = (handler or self.http_method_not_allowed)(asked, *args, **kwargs)
+        except Exception as error:
+            response = self.handle_exception(error)
+        self.response = self.finalize_response(asked, response, *args, **kwargs)
+        return self.response
 
     def handle_exception(self, exc: Exception) -> Any:
         return exc.answer if isinstance(exc, _Answered) else super().handle_exception(exc)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)
+        if response.status_code == 405:
+            response.headers["Allow"] = ", ".join(self.allowed_methods)
         response.headers.setdefault("x-request-id", self.request_id)
         if response.headers.get("Content-Type") != "text/event-stream":  # a stream's cost is known at its end
             response.headers.setdefault("x-mercato-cost", "0.00")
