@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import batching, growth, requests, streams  # noqa: E402 – the root must be on the path first
+from benchmarks import batching, gateway, growth, streams  # noqa: E402 – the root must be on the path first
 
 OUT = ROOT / "var" / "bench"
 
@@ -27,7 +27,7 @@ OUT = ROOT / "var" / "bench"
 def generation() -> dict[str, Any]:
     """See generation.py, in a process of its own: it needs TensorFlow to itself."""
     done = subprocess.run(
-        [*requests.pinned(0), sys.executable, str(ROOT / "benchmarks" / "generation.py")],
+        [*gateway.pinned(0), sys.executable, str(ROOT / "benchmarks" / "generation.py")],
         capture_output=True, text=True, timeout=900, check=True,
     )  # fmt: skip
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -35,7 +35,7 @@ def generation() -> dict[str, Any]:
 
 
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
-    "requests": requests.measure,
+    "requests": gateway.measure,
     "batching": batching.measure,
     "generation": generation,
     "streams": streams.measure,

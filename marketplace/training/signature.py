@@ -10,6 +10,7 @@ from typing import Any
 from marketplace.errors import SourceInvalid
 from marketplace.tasks.task import ModelSpec, Task, Tensor
 from marketplace.training.artifact import (
+    HUGGING_FACE,
     KERAS_FILE,
     MOST_CONTEXT,
     SAVED_MODEL,
@@ -104,12 +105,17 @@ def _has_weights(folder: Path) -> None:
 
 
 def _fits(folder: Path, task: Task) -> None:
-    """Raises SourceInvalid for an architecture that KerasHub does not know, or that does something else."""
+    """Raises SourceInvalid for an architecture that KerasHub does not know or not in this form, or for another task."""
     import keras_hub
     from keras_hub.src.utils.preset_utils import get_preset_loader, list_subclasses
 
     try:
-        backbone = get_preset_loader(str(folder)).check_backbone_class()
+        loader = get_preset_loader(str(folder))
+        backbone = loader.check_backbone_class()
+        if kind_of(folder) == HUGGING_FACE:
+            loader.converter.convert_backbone_config(loader.config)
+    except KeyError as error:
+        raise SourceInvalid(f"KerasHub needs {error} in {folder.name}/config.json.", param="source") from error
     except Exception as error:  # KerasHub raises whatever its parsers raise
         name = read_json(folder / "config.json").get("model_type") or folder.name
         raise SourceInvalid(

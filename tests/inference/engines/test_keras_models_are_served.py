@@ -176,6 +176,10 @@ def test_an_architecture_that_cannot_be_loaded_is_refused_by_name(reader_folder:
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "mpnet"}))
     with pytest.raises(SourceInvalid, match="mpnet"):
         describe(folder, registry.get("embeddings"))
+    del config["hidden_size"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(SourceInvalid, match="needs 'hidden_size' in mpnet/config.json"):
+        describe(folder, registry.get("embeddings"))
 
 
 def test_a_model_of_another_task_is_refused_by_name(reader_folder: Path, writer_folder: Path) -> None:
