@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,59 +31,70 @@ MOST_OUTPUT_TOKENS = 4096  # of an upstream's answer, where its publisher says n
 CARRIED = ("chat", "text-generation", "embeddings", "image-generation")  # tasks that an OpenAI-compatible server does
 
 
-def import_model(
-    publisher: Workspace,
-    name: str,
-    task: str,
-    engine: str,
-    source: str,
-    *,
-    rates: Mapping[str, int],
-    options: Mapping[str, Any] | None = None,
-) -> Version:
-    """The model's next version, live. `rates`: unit → nano-dollars per million units.
+@dataclass(frozen=True)
+class Brought:
+    """What was brought in and waits to become a version: where it is, what it takes and gives."""
 
-    Raises SourceInvalid (422): unknown task or engine, a bad name, a folder that is no SavedModel, an address that is
-    no http(s) URL, or an engine that cannot carry the task.
+    task: str
+    engine: str
+    place: str
+    spec: ModelSpec
+    options: Mapping[str, Any]
+
+
+def bring_in(slug: str, task: str, engine: str, source: str, options: Mapping[str, Any]) -> Brought:
+    """Reads, copies or downloads it: up to minutes, in which no transaction may be open. `slug`: publisher/name.
+
+    Raises SourceInvalid (422): unknown task or engine, a folder that is no model, an address that is no http(s) URL, or an
+    engine that cannot carry the task.
     """
     try:
         declared = registry.get(task)
-        Model(publisher=publisher, name=name, task=task, title=name).clean_fields(
-            exclude=["publisher", "card", "summary"]
-        )
     except KeyError as error:
         raise SourceInvalid(str(error.args[0]), param="task") from error
-    except ValidationError as error:
-        raise SourceInvalid(f"The name {name!r} does not do: {' '.join(error.messages)}", param="name") from error
     if engine == LOCAL:
-        spec, place = _copy_in(
-            hub.downloaded(source) if source.startswith(hub.SCHEME) else Path(source),
-            f"{publisher.slug}/{name}",
-            declared,
-        )
+        folder = hub.downloaded(source) if source.startswith(hub.SCHEME) else Path(source)
+        spec, place = _copy_in(folder, slug, declared)
     elif engine == UPSTREAM:
         if declared.name not in CARRIED:
             raise SourceInvalid(f"The engine {engine} carries {', '.join(CARRIED)}, not {task}.", param="engine")
-        spec = ModelSpec(max_output_tokens=int((options or {}).get("max_output_tokens") or MOST_OUTPUT_TOKENS))
+        spec = ModelSpec(max_output_tokens=int(options.get("max_output_tokens") or MOST_OUTPUT_TOKENS))
         place = _address(source)
     elif engine in TENSORS:
-        there, place = options or {}, _address(source)
-        upstream_model = there.get("upstream_model") or f"{publisher.slug}/{name}"
-        spec = oip.describe(place, upstream_model, there.get("upstream_key_env") or "", declared)
+        place = _address(source)
+        upstream_model = options.get("upstream_model") or slug
+        spec = oip.describe(place, upstream_model, options.get("upstream_key_env") or "", declared)
     else:
         known = ", ".join((LOCAL, UPSTREAM, *TENSORS))
         raise SourceInvalid(f"{engine!r} is not an engine here: use one of {known}.", param="engine")
+    return Brought(task, engine, place, spec, options)
+
+
+def check_name(name: str, task: str) -> None:
+    """Raises SourceInvalid."""
+    try:
+        Model(name=name, task=task, title=name).clean_fields(exclude=["publisher", "card", "summary"])
+    except ValidationError as error:
+        raise SourceInvalid(f"The name {name!r} does not do: {' '.join(error.messages)}", param="name") from error
+
+
+def add_version(publisher: Workspace, name: str, brought: Brought, rates: Mapping[str, int]) -> Version:
+    """The model's next version, live. `rates`: unit → nano-dollars per million units. Raises SourceInvalid."""
     with transaction.atomic():
         model, _ = Model.objects.get_or_create(
-            publisher=publisher, name=name, defaults={"task": task, "title": name.replace("-", " ").capitalize()}
+            publisher=publisher,
+            name=name,
+            defaults={"task": brought.task, "title": name.replace("-", " ").capitalize()},
         )
-        if model.task != task:
+        if model.task != brought.task:
             raise SourceInvalid(
                 f"{model.slug} is a model for {model.task}: a version cannot change that.", param="task"
             )
         model.price = book.publish(model.pk, rates)
         model.save(update_fields=["price"])
-        return publish(model, engine=engine, source=place, spec=spec, options=options)
+        return publish(
+            model, engine=brought.engine, source=brought.place, spec=brought.spec, options=dict(brought.options)
+        )
 
 
 def _address(url: str) -> str:

@@ -12,7 +12,7 @@ from django.db import transaction
 from billing import money
 from billing.prices import book
 from inference.routing import replicas
-from marketplace.publishing.importing import import_model
+from marketplace.publishing import importing
 from portal.accounts.models import Workspace
 from portal.kit.errors import Problem
 
@@ -70,15 +70,14 @@ class Command(BaseCommand):
                 if given[option] is not None
             }
             options = {key: given[key] for key in _OPTIONS if given[key]}
+            importing.check_name(name, given["task"])
+            Workspace(slug=slug, name=slug).clean_fields()
+            brought = importing.bring_in(given["model"], given["task"], given["engine"], given["source"], options)
             with transaction.atomic():
                 publisher = Workspace.objects.filter(slug=slug).first()
                 if publisher is None:
-                    publisher = Workspace(slug=slug, name=slug)
-                    publisher.full_clean()
-                    publisher.save()
-                version = import_model(
-                    publisher, name, given["task"], given["engine"], given["source"], rates=rates, options=options
-                )
+                    publisher = Workspace.objects.create(slug=slug, name=slug)
+                version = importing.add_version(publisher, name, brought, rates)
                 for target in dict.fromkeys(given["replica"]):
                     replicas.add(version, target)
         except Problem as error:
