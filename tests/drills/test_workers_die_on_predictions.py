@@ -60,8 +60,11 @@ def test_predictions_of_a_killed_worker_are_taken_over_soon_and_billed_and_told_
     anew = [data["text"] for kind, data in told[[kind for kind, _ in told].index("restarted") :] if kind == "output"]
     assert "".join(anew) == "tok " * WHOLE
     until(lambda: len(receiver.seen) >= 2)
-    for _ in range(2):
-        installation.manage("shell", "-c", SWEEP)
+    worker.kill()
+    installation.kill()
+    installation.manage("shell", "-c", SWEEP)
+    installation.start()
+    worker.start()
     assert bill(installation, streamed) == [("succeeded", 9_000 + WHOLE * 2_000)]
     assert bill(installation, whole) == [("succeeded", 1_000_000)]
     told_of = Counter(json.loads(body)["data"]["id"] for _, body in receiver.seen)
