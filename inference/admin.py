@@ -43,7 +43,7 @@ class ReplicaAdmin(ModelAdmin):  # type: ignore[misc] # unfold publishes no type
 
 @admin.register(Figures)
 class FiguresAdmin(ModelAdmin):  # type: ignore[misc] # as above
-    list_display = ("model", "replica", "since", "served", "failed", "half_below_ms", "most_below_ms")
+    list_display = ("model", "replica", "since", "served", "failed", "missed", "half_below_ms", "most_below_ms")
     search_fields = ("model",)
     date_hierarchy = "since"
 
