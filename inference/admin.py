@@ -173,7 +173,7 @@ class SplitAdmin(LiveFigures):
 
 @admin.register(Figures)
 class FiguresAdmin(ModelAdmin):  # type: ignore[misc] # as above
-    list_display = ("model", "replica", "since", "served", "failed", "half_below_ms", "most_below_ms")
+    list_display = ("model", "replica", "since", "served", "failed", "missed", "half_below_ms", "most_below_ms")
     search_fields = ("model",)
     date_hierarchy = "since"
 
