@@ -14,7 +14,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
-REST_S, MOST_REST_S = 0.0001, 0.002
+REST_S, MOST_REST_S = 0.000025, 0.0004  # for each who may come; at most, at a time
+MOST_GATHER_S = 0.004
 
 
 class Full(Exception):
@@ -43,7 +44,7 @@ class Combiner(Generic[T, R]):
     With `weigh`, which must not raise, `most` bounds what the items of a turn weigh in all; one that weighs more has a
     turn of its own.
     `company` tells how many there are who may come, those in line among them. While the line still grows, its leader
-    rests for them, MOST_REST_S at most: on one core nobody gets into line while it works. Who is alone never waits.
+    rests for them, MOST_GATHER_S at most: on one core nobody gets into line while it works. Who is alone never waits.
     An exception that `work` raises goes to every ticket that has neither result nor error of its own.
     """
 
@@ -129,8 +130,8 @@ class Combiner(Generic[T, R]):
 
     def _gather(self, company: int) -> None:
         """Rests while more come."""
-        wanted, ends = min(company, self._most), time.monotonic() + MOST_REST_S
+        wanted, ends = min(company, self._most), time.monotonic() + MOST_GATHER_S
         before = 0
         while before < (now := len(self._line)) < wanted and time.monotonic() < ends:
             before = now
-            time.sleep(REST_S)
+            time.sleep(min(company * REST_S, MOST_REST_S))
