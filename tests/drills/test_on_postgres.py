@@ -25,6 +25,7 @@ def test_a_room_behaves_the_same_on_postgresql_and_redis(room: str, postgres_url
             "-q",
             "-m",
             "not slow",
+            "--ignore=tests/inference/engines",  # they know no database
             "--durations=0",
             "-p",
             "no:cacheprovider",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import openai
 import pytest
 
 from tests.fixtures.places import Place
-from tests.fixtures.serving import EMAIL, Installation
+from tests.fixtures.serving import EMAIL, Installation, Upstream
 from tests.fixtures.working import until
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -44,11 +45,24 @@ def rows(client: Any, file_id: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in client.files.content(file_id).text.splitlines()]
 
 
-def test_only_what_failed_is_retried_with_its_ceiling_checked_again(installation: Installation) -> None:
+@pytest.fixture
+def own() -> Iterator[Upstream]:
+    """An upstream that no other test's requests reach."""
+    made = Upstream()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+def test_only_what_failed_is_retried_with_its_ceiling_checked_again(installation: Installation, own: Upstream) -> None:
+    installation.manage(
+        "add_model", "bench/partly", "--task", "chat", "--engine", "openai", "--source", own.url,
+        "--price-input", "1.0", "--price-output", "2.0",
+    )  # fmt: skip
     client = sdk(installation)
-    installation.upstream.behave[:] = ["400"]
+    own.behave[:] = ["400"]
     before = installation.used()["total_nanos"]
-    first = ended(client, begin(client, [{"model": "bench/m", **CHAT}] * 5).id)
+    first = ended(client, begin(client, [{"model": "bench/partly", **CHAT}] * 5).id)
     assert (first.status, first.request_counts.completed, first.request_counts.failed) == ("completed", 4, 1)
     (failed,) = rows(client, first.error_file_id)
     assert failed["response"]["status_code"] == 400
