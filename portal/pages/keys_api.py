@@ -34,7 +34,7 @@ class KeyMissing(Problem):
 
 
 class OwnKey(KeyedView):
-    """GET /v1/key: for every key, whatever its scopes. It is not counted."""
+    """The key that asks: its limits, and what is left of them; for every key, whatever its scopes. It is not counted."""
 
     scope = "any"
 
@@ -44,7 +44,7 @@ class OwnKey(KeyedView):
 
 
 class Keys(KeyedView):
-    """GET and POST /v1/keys"""
+    """The workspace's keys."""
 
     scope = "keys"
 
@@ -55,13 +55,14 @@ class Keys(KeyedView):
         return json_answer({"object": "list", "data": [_shown(key, caps[key.pk]) for key in listed]})
 
     def post(self, request: Request) -> HttpResponse:
+        """A new key; its secret is shown once."""
         given = _given(self.body(request))
         key, secret = key_limits.make(Workspace.objects.get(pk=self.caller.workspace_id), given)
         return json_answer({**_shown(key), "secret": secret}, status=201)
 
 
 class OneKey(KeyedView):
-    """GET, PATCH and DELETE /v1/keys/{id}"""
+    """A key and its limits."""
 
     scope = "keys"
 
@@ -69,10 +70,12 @@ class OneKey(KeyedView):
         return json_answer(_shown(self.key(key_id)))
 
     def patch(self, request: Request, key_id: str) -> HttpResponse:
+        """Changes its name, limits and caps."""
         given = _given(self.body(request))
         return json_answer(_shown(key_limits.alter(self.key(key_id), given)))
 
     def delete(self, request: Request, key_id: str) -> HttpResponse:
+        """Ends it, within a second everywhere."""
         revoke(self.key(key_id))
         return json_answer(_shown(self.key(key_id)))
 
@@ -85,7 +88,7 @@ class OneKey(KeyedView):
 
 
 class RotateKey(OneKey):
-    """POST /v1/keys/{id}/rotate {"overlap_seconds"} → the new secret; the old one opens for so long."""
+    """A new secret; the old one opens for `overlap_seconds` more."""
 
     http_method_names = ["post", "options"]
 
@@ -100,7 +103,7 @@ class RotateKey(OneKey):
 
 
 class Tokens(KeyedView):
-    """POST /v1/tokens {"model", "max_cost", "expires_in", "origin"} → a token that a web page may hold."""
+    """A token that a web page may hold: for one model, of one `origin`, for minutes, with a `max_cost`."""
 
     scope = "keys"
 

@@ -196,7 +196,7 @@ def _routes(resolver: URLResolver | None = None) -> Iterator[tuple[str, str, typ
 
 
 def _operation(route: str, name: str, view: type[KeyedView], method: str) -> Json:
-    summary = (view.__doc__ or name).strip().split("\n")[0].rstrip(".")
+    summary = (getattr(view, method).__doc__ or view.__doc__ or name).strip().split("\n")[0].rstrip(".")
     plain = issubclass(view, (OipView, TfServingView))
     error = {"schema": {"$ref": f"#/components/schemas/{'PlainError' if plain else 'Error'}"}}
     operation: Json = {

@@ -21,6 +21,13 @@ def test_every_address_of_the_interface_is_in_it() -> None:
     assert len(names) == len(set(names))
 
 
+def test_every_operation_says_what_it_does() -> None:
+    for methods in document()["paths"].values():
+        said = [operation["summary"] for operation in methods.values()]
+        assert len(set(said)) == len(said)
+        assert not [summary for summary in said if summary.split()[0] in ("GET", "POST", "PATCH", "DELETE")]
+
+
 @pytest.mark.django_db
 def test_people_can_read_it() -> None:
     page = Client().get("/docs/api").content.decode()

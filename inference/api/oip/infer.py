@@ -28,7 +28,7 @@ class OipView(PredictionView):
 
 
 class Infer(OipView):
-    """POST /v2/models/{publisher}/{name}/infer"""
+    """What the model gives for tensors, as JSON or as bytes."""
 
     def post(self, request: Request, publisher: str, name: str, version: str = "") -> HttpResponse:
         slug = f"{publisher}/{name}" + (f"@{version}" if version else "")
@@ -61,7 +61,7 @@ class Infer(OipView):
 
 
 class Metadata(OipView):
-    """GET /v2/models/{publisher}/{name}"""
+    """What the model takes and gives."""
 
     def get(self, request: Request, publisher: str, name: str, version: str = "") -> HttpResponse:
         slug = f"{publisher}/{name}" + (f"@{version}" if version else "")
@@ -69,7 +69,7 @@ class Metadata(OipView):
 
 
 class Ready(OipView):
-    """GET /v2/models/{publisher}/{name}/ready"""
+    """Whether the model can be called."""
 
     def get(self, request: Request, publisher: str, name: str, version: str = "") -> HttpResponse:
         slug = f"{publisher}/{name}" + (f"@{version}" if version else "")
@@ -86,21 +86,21 @@ class OpenView(OipView):
 
 
 class Server(OpenView):
-    """GET /v2"""
+    """The server and its extensions."""
 
     def get(self, request: Request) -> HttpResponse:
         return json_answer({"name": "mercato", "version": settings.VERSION, "extensions": ["binary_tensor_data"]})
 
 
 class Live(OpenView):
-    """GET /v2/health/live"""
+    """Whether the server is up."""
 
     def get(self, request: Request) -> HttpResponse:
         return json_answer({"live": True})
 
 
 class ServerReady(OpenView):
-    """GET /v2/health/ready"""
+    """Whether the server can be called."""
 
     def get(self, request: Request) -> HttpResponse:
         return json_answer({"ready": True})

@@ -61,7 +61,7 @@ ENDPOINTS = {
 
 
 class Batches(PredictionView):
-    """GET and POST /v1/batches"""
+    """The workspace's batches."""
 
     def get(self, request: Request) -> HttpResponse:
         query = request.query_params
@@ -69,6 +69,7 @@ class Batches(PredictionView):
         return json_answer(listing.page(found, listing.limit_of(query, PAGE, MOST_LISTED), shown))
 
     def post(self, request: Request) -> HttpResponse:
+        """Many requests in a file, answered when there is time, for half the price."""
         given = fields(super(PredictionView, self).body(request))  # its max_cost is for all lines together
         batch = batches.create(self.caller, given)
         wake("work_on_batches")
@@ -76,14 +77,14 @@ class Batches(PredictionView):
 
 
 class OneBatch(PredictionView):
-    """GET /v1/batches/{id}"""
+    """A batch as far as it has come."""
 
     def get(self, request: Request, batch_id: str) -> HttpResponse:
         return json_answer(shown(batches.of(self.caller.workspace_id, batch_id)))
 
 
 class CancelBatch(PredictionView):
-    """POST /v1/batches/{id}/cancel"""
+    """Begins no more lines; what was answered stays, and is billed."""
 
     def post(self, request: Request, batch_id: str) -> HttpResponse:
         batch = batches.cancel(batches.of(self.caller.workspace_id, batch_id))
@@ -92,7 +93,7 @@ class CancelBatch(PredictionView):
 
 
 class RetryBatch(PredictionView):
-    """POST /v1/batches/{id}/retry: a new batch of the lines that have no answer"""
+    """A new batch of the lines that have no answer"""
 
     def post(self, request: Request, batch_id: str) -> HttpResponse:
         given = fields(super(PredictionView, self).body(request)) if request._request.body else {}

@@ -19,7 +19,7 @@ PAGE, MOST_LISTED = 1_000, 10_000
 
 
 class Files(PredictionView):
-    """GET and POST /v1/files"""
+    """The workspace's files."""
 
     most_bytes = settings.FILE_MAX_BYTES + 64 * 1024
 
@@ -33,6 +33,7 @@ class Files(PredictionView):
         )
 
     def post(self, request: Request) -> HttpResponse:
+        """Uploads a file of requests for a batch."""
         form = request._request.POST
         unknown = next((name for name in form if name != "purpose"), None)
         if unknown is not None:  # expires_after[…], for one: files stay until they are deleted
@@ -47,18 +48,19 @@ class Files(PredictionView):
 
 
 class OneFile(PredictionView):
-    """GET and DELETE /v1/files/{id}"""
+    """What is known of a file."""
 
     def get(self, request: Request, file_id: str) -> HttpResponse:
         return json_answer(shown(files.of(self.caller.workspace_id, file_id)))
 
     def delete(self, request: Request, file_id: str) -> HttpResponse:
+        """Deletes a file."""
         files.delete(files.of(self.caller.workspace_id, file_id))
         return json_answer({"id": file_id, "object": "file", "deleted": True})
 
 
 class FileContent(PredictionView):
-    """GET /v1/files/{id}/content"""
+    """The file itself."""
 
     def get(self, request: Request, file_id: str) -> FileResponse:
         path = files.path_of(files.of(self.caller.workspace_id, file_id))

@@ -37,7 +37,7 @@ class Models(PredictionView):
 
 
 class OneModel(PredictionView):
-    """One of them."""
+    """A model, its price and its version."""
 
     def get(self, request: Request, publisher: str, name: str) -> HttpResponse:
         model = _found(self.caller.workspace_id, publisher, name)

@@ -80,7 +80,7 @@ def wait_for(prediction: Prediction, seconds: float) -> HttpResponse:
 
 
 class PredictionList(PredictionView):
-    """GET /v1/predictions: the newest first, ?created_after= &created_before= &cursor="""
+    """Those that a worker makes or made, the newest first; `created_after`, `created_before` and `cursor` choose."""
 
     def get(self, request: Request) -> HttpResponse:
         given = request.query_params
@@ -101,7 +101,7 @@ class PredictionList(PredictionView):
 
 
 class OnePrediction(PredictionView):
-    """GET /v1/predictions/{id}"""
+    """A prediction as far as it has come."""
 
     def get(self, request: Request, prediction_id: str) -> HttpResponse:
         return wait_for(predictions.of(self.caller.workspace_id, prediction_id), 0)
@@ -113,14 +113,14 @@ class OnePrediction(PredictionView):
 
 
 class CancelPrediction(PredictionView):
-    """POST /v1/predictions/{id}/cancel"""
+    """Stops it; what it has used is billed."""
 
     def post(self, request: Request, prediction_id: str) -> HttpResponse:
         return json_answer(wire.shown(predictions.cancel(predictions.of(self.caller.workspace_id, prediction_id))))
 
 
 class PredictionEvents(PredictionView):
-    """GET /v1/predictions/{id}/stream: events with ids; a reader who was cut off sends Last-Event-ID and goes on."""
+    """Its events, with ids: a reader who was cut off sends Last-Event-ID and goes on."""
 
     def get(self, request: Request, prediction_id: str) -> StreamingHttpResponse:
         prediction = predictions.of(self.caller.workspace_id, prediction_id)

@@ -34,13 +34,14 @@ class WebhookView(PredictionView):
 
 
 class Webhooks(WebhookView):
-    """GET and POST /v1/webhooks"""
+    """The workspace's webhooks."""
 
     def get(self, request: Request) -> HttpResponse:
         own = Endpoint.objects.filter(workspace_id=self.caller.workspace_id).exclude(url="").order_by("-created_at")
         return json_answer({"object": "list", "data": [_shown(endpoint) for endpoint in own[:MOST_LISTED]]})
 
     def post(self, request: Request) -> HttpResponse:
+        """A new one; its secret is shown once."""
         given = fields(self.body(request))
         events = given.get("events") or []
         if not isinstance(given.get("url"), str) or not isinstance(events, list):
@@ -50,12 +51,13 @@ class Webhooks(WebhookView):
 
 
 class OneWebhook(WebhookView):
-    """GET and DELETE /v1/webhooks/{id}"""
+    """One webhook."""
 
     def get(self, request: Request, endpoint_id: str) -> HttpResponse:
         return json_answer(_shown(self.endpoint(endpoint_id)))
 
     def delete(self, request: Request, endpoint_id: str) -> HttpResponse:
+        """It is told nothing more."""
         endpoint = self.endpoint(endpoint_id)
         shown = _shown(endpoint)
         endpoint.delete()
@@ -63,14 +65,14 @@ class OneWebhook(WebhookView):
 
 
 class WebhookSecret(WebhookView):
-    """GET /v1/webhooks/{id}/secret; `default` signs what goes to predictions' own webhooks."""
+    """Its secret; the one of `default` signs what goes to predictions' own webhooks."""
 
     def get(self, request: Request, endpoint_id: str) -> HttpResponse:
         return json_answer({"key": deliveries.secret_of(self.endpoint(endpoint_id))})
 
 
 class RotateWebhook(WebhookView):
-    """POST /v1/webhooks/{id}/rotate: both secrets sign for a day."""
+    """A new secret; both sign for a day."""
 
     def post(self, request: Request, endpoint_id: str) -> HttpResponse:
         endpoint = self.endpoint(endpoint_id)
@@ -79,7 +81,7 @@ class RotateWebhook(WebhookView):
 
 
 class TestWebhook(WebhookView):
-    """POST /v1/webhooks/{id}/test"""
+    """Sends a test event."""
 
     def post(self, request: Request, endpoint_id: str) -> HttpResponse:
         endpoint = self.endpoint(endpoint_id)
@@ -91,7 +93,7 @@ class TestWebhook(WebhookView):
 
 
 class Deliveries(WebhookView):
-    """GET /v1/webhooks/{id}/deliveries: the newest first."""
+    """What was sent and answered, the newest first."""
 
     def get(self, request: Request, endpoint_id: str) -> HttpResponse:
         listed = self.endpoint(endpoint_id).deliveries.order_by("-created_at")[:MOST_LISTED]
@@ -99,7 +101,7 @@ class Deliveries(WebhookView):
 
 
 class RetryDelivery(WebhookView):
-    """POST /v1/webhooks/{id}/deliveries/{delivery}/retry"""
+    """Sends a message again."""
 
     def post(self, request: Request, endpoint_id: str, delivery_id: str) -> HttpResponse:
         delivery = self.endpoint(endpoint_id).deliveries.filter(pk=delivery_id).first()

@@ -39,7 +39,7 @@ class TfServingView(PredictionView):
 
 
 class Predict(TfServingView):
-    """POST …:predict"""
+    """What the model gives for rows or columns of tensors."""
 
     def post(self, request: Request, publisher: str, name: str, version: str = "", label: str = "") -> HttpResponse:
         body = self.body(request)
@@ -49,7 +49,7 @@ class Predict(TfServingView):
 
 
 class Classify(TfServingView):
-    """POST …:classify"""
+    """Labels with their scores for each row."""
 
     def post(self, request: Request, publisher: str, name: str, version: str = "", label: str = "") -> HttpResponse:
         slug = self.version(publisher, name, version, label)
@@ -60,7 +60,7 @@ class Classify(TfServingView):
 
 
 class Regress(TfServingView):
-    """POST …:regress"""
+    """A number for each row."""
 
     def post(self, request: Request, publisher: str, name: str, version: str = "", label: str = "") -> HttpResponse:
         slug = self.version(publisher, name, version, label)
@@ -72,14 +72,14 @@ class Regress(TfServingView):
 
 
 class Status(TfServingView):
-    """GET …/versions/{version}"""
+    """The state of a version."""
 
     def get(self, request: Request, publisher: str, name: str, version: str = "", label: str = "") -> HttpResponse:
         return json_answer(wire.status(self.resolved(publisher, name, version, label)))
 
 
 class Metadata(TfServingView):
-    """GET …/metadata"""
+    """What the signature takes and gives."""
 
     def get(self, request: Request, publisher: str, name: str, version: str = "") -> HttpResponse:
         return json_answer(wire.metadata(self.resolved(publisher, name, version)))
