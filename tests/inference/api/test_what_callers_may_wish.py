@@ -11,6 +11,7 @@ import openai
 import pytest
 
 from tests.fixtures.serving import EMAIL, Installation
+from tests.fixtures.working import until
 
 MESSAGES = [{"role": "user", "content": "hello"}]
 CHAT = {"model": "bench/m", "messages": MESSAGES}
@@ -119,9 +120,13 @@ def test_a_quote_holds_when_the_price_rises(installation: Installation) -> None:
 
 def test_a_dry_run_names_the_replicas_and_bills_nothing(installation: Installation) -> None:
     before = settled(installation)
-    status, route, _ = installation.call("/v1/route", CHAT)
-    assert status == 200, route
-    assert route["would_serve"]
+
+    def asked() -> Any:
+        status, route, _ = installation.call("/v1/route", CHAT)
+        assert status == 200, route
+        return route if route["would_serve"] else None
+
+    route = until(asked, 40)  # an upstream that other tests made fail is passed over for a while
     assert [place["would_serve"] for place in route["replicas"]] == [True]
     status, route, _ = installation.call("/v1/route", {"model": "bench/doubler", **INFER})
     assert route["engine"] == "tensorflow"
