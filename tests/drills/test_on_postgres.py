@@ -11,7 +11,6 @@ import pytest
 
 from tests.house.tree import ROOT
 
-
 API = "tests/inference/api"
 # Of inference what asks the database or Redis: engines know neither, and how fields are read does not depend on them.
 ROOMS = {
