@@ -9,6 +9,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
@@ -21,6 +23,7 @@ from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, get_resolver
 
 DIRECT = ("/v1/", "/v2", "/healthz")
+TEND_EVERY_S = 1.0
 ROUTES_KEPT = 4096  # addresses whose view is remembered: most calls go to few
 
 
@@ -41,6 +44,19 @@ def _direct(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
+_tended = threading.local()
+
+
+def _tend_connections(status: int) -> None:
+    """Closes this thread's database connections that are old or broken: at once after a failure, else now and then."""
+    now = time.monotonic()
+    if status < 500 and now - getattr(_tended, "at", 0.0) < TEND_EVERY_S:
+        return
+    _tended.at = now
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()
+
+
 class Handler(WSGIHandler):
     """Django's handler, with the short way beside the long one."""
 
@@ -56,8 +72,7 @@ class Handler(WSGIHandler):
             body = [response.content]  # a list goes out in one piece
             response.headers.setdefault("Content-Length", str(len(response.content)))
             request.close()
-            for connection in connections.all(initialized_only=True):
-                connection.close_if_unusable_or_obsolete()
+            _tend_connections(response.status_code)
         start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
         return body
 

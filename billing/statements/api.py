@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from billing import money
 from billing.metering.models import UsageEvent
 from billing.statements import usage
-from portal.accounts.wire.view import KeyedView, json_answer
+from portal.accounts.wire.answers import json_answer
+from portal.accounts.wire.view import KeyedView
 from portal.kit.errors import Problem
 
 

@@ -15,7 +15,7 @@ from inference import plan as planning
 from inference.api.anybody import call_of
 from inference.api.view import PredictionView
 from inference.routing import explain
-from portal.accounts.wire.view import json_answer
+from portal.accounts.wire.answers import json_answer
 
 
 class Asking(PredictionView):

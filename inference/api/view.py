@@ -16,7 +16,8 @@ from inference.api.wishes import wishes_of
 from inference.call import NONE, Call, Outcome, Wishes
 from inference.errors import FaultUnknown
 from inference.testmode import Disconnected
-from portal.accounts.wire.view import KeyedView, json_answer
+from portal.accounts.wire.answers import json_answer
+from portal.accounts.wire.view import KeyedView
 from portal.kit.errors import Problem
 
 

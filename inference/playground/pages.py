@@ -14,8 +14,8 @@ from marketplace.catalog.resolve import resolve
 from portal.accounts.access import workspace_of
 from portal.accounts.models import User
 from portal.accounts.wire import problems
+from portal.accounts.wire.answers import json_answer
 from portal.accounts.wire.json import loads
-from portal.accounts.wire.view import json_answer
 from portal.kit.errors import Problem
 
 LIFETIME = timedelta(minutes=10)

@@ -18,7 +18,8 @@ from portal.accounts.keys.issuing import revoke, rotate
 from portal.accounts.keys.models import KeyKind
 from portal.accounts.keys.scopes import LimitsInvalid
 from portal.accounts.models import Key, Workspace
-from portal.accounts.wire.view import KeyedView, json_answer
+from portal.accounts.wire.answers import json_answer
+from portal.accounts.wire.view import KeyedView
 from portal.kit.errors import Problem
 from portal.pages import key_limits
 from portal.pages.key_left import left_of

@@ -22,7 +22,8 @@ from inference.later.batches import ENDPOINTS
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
 from portal.accounts.keys.scopes import SCOPES
-from portal.accounts.wire.view import KeyedView, Nowhere, json_answer
+from portal.accounts.wire.answers import json_answer
+from portal.accounts.wire.view import KeyedView, Nowhere
 from portal.pages import api_answers
 
 Json = dict[str, Any]

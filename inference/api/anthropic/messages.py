@@ -12,7 +12,7 @@ from inference.api.anthropic import wire
 from inference.api.anthropic.events import events
 from inference.api.view import PredictionView
 from inference.plan import size
-from portal.accounts.wire.view import json_answer
+from portal.accounts.wire.answers import json_answer
 from portal.kit.errors import Problem
 
 

@@ -13,8 +13,8 @@ from inference.api.oip import wire
 from inference.api.view import FieldInvalid, PredictionView
 from inference.api.wishes import wishes_of
 from marketplace.catalog.resolve import resolve
+from portal.accounts.wire.answers import Answer, json_answer
 from portal.accounts.wire.json import BodyTooLarge, JsonInvalid, loads
-from portal.accounts.wire.view import json_answer
 from portal.kit.errors import Problem
 
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
@@ -36,8 +36,8 @@ class Infer(OipView):
         outcome = self.run(wire.call_of(body, slug, self.caller, self.request_id, blob))
         content, header = wire.response(outcome, body)
         if header is None:
-            return HttpResponse(content, content_type="application/json")
-        return HttpResponse(
+            return Answer(content)
+        return Answer(
             content,
             content_type="application/octet-stream",
             headers={"Inference-Header-Content-Length": str(header)},

@@ -19,7 +19,7 @@ from inference.later.batches import Endpoint
 from inference.later.models import Batch
 from inference.later.waking import wake
 from portal.accounts.keys.lookup import Caller
-from portal.accounts.wire.view import json_answer
+from portal.accounts.wire.answers import json_answer
 
 PAGE, MOST_LISTED = 20, 100
 _TIMES = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")

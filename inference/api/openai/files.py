@@ -13,7 +13,7 @@ from inference.api.openai import listing
 from inference.api.view import FieldInvalid, PredictionView
 from inference.later import files
 from inference.later.models import File
-from portal.accounts.wire.view import json_answer
+from portal.accounts.wire.answers import json_answer
 
 PAGE, MOST_LISTED = 1_000, 10_000
 

@@ -14,7 +14,7 @@ from marketplace.catalog.models import Model
 from marketplace.catalog.search import search, visible
 from marketplace.catalog.state import state_of
 from marketplace.errors import ModelNotFound
-from portal.accounts.wire.view import json_answer
+from portal.accounts.wire.answers import json_answer
 
 MOST_LISTED = 1_000
 

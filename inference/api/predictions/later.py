@@ -20,7 +20,7 @@ from inference.api.predictions import wire
 from inference.api.view import FieldInvalid, PredictionView
 from inference.later import predictions
 from inference.later.models import ENDED, Happening, Prediction
-from portal.accounts.wire.view import json_answer
+from portal.accounts.wire.answers import json_answer
 from portal.kit import outbound
 
 PAGE = 100

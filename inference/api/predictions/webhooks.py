@@ -12,7 +12,7 @@ from inference.later import deliveries
 from inference.later.deliveries import WebhookMissing
 from inference.later.models import Delivery, Endpoint
 from inference.later.waking import wake
-from portal.accounts.wire.view import json_answer
+from portal.accounts.wire.answers import json_answer
 
 MOST_LISTED = 200
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from inference.api.tfserving import wire
 from inference.api.view import FieldInvalid, PredictionView
 from marketplace.catalog.resolve import Resolved, resolve
-from portal.accounts.wire.view import json_answer
+from portal.accounts.wire.answers import json_answer
 from portal.kit.errors import Problem
 
 

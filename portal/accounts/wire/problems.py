@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 import redis
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import DatabaseError, InterfaceError
@@ -15,6 +14,7 @@ from django.http import Http404, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
 
+from portal.accounts.wire.answers import json_answer
 from portal.kit.errors import Problem
 
 log = logging.getLogger(__name__)
@@ -69,9 +69,7 @@ def headers(problem: Problem) -> dict[str, str]:
 
 def answer(problem: Problem, content: Mapping[str, Any]) -> HttpResponse:
     """The HTTP answer."""
-    return HttpResponse(
-        orjson.dumps(content), status=problem.status, content_type="application/json", headers=headers(problem)
-    )
+    return json_answer(content, problem.status, headers(problem))
 
 
 def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Protocol
 
-import orjson
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -145,8 +144,3 @@ class Nowhere(KeyedView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise Http404
-
-
-def json_answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
-    """An answer of JSON."""
-    return HttpResponse(orjson.dumps(content), status=status, content_type="application/json", headers=headers)
