@@ -7,6 +7,7 @@ neither can be reached, whoever has limits gets StoreDown (503) within seconds; 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import uuid
 from collections import deque
@@ -26,7 +27,6 @@ from redis.retry import Retry
 from billing.errors import StoreDown
 from inference.errors import Overloaded, RateLimited, TokensExceeded
 from portal.accounts.keys.lookup import Caller
-from portal.kit import crowd
 from portal.kit.counters import SharedCounters
 from portal.kit.windows import SharedStorage
 
@@ -91,6 +91,8 @@ class Entry:
 
 
 _INSIDE = Entry()
+_inside = 0  # calls in this process
+_guard = threading.Lock()
 _owed: deque[Entry] = deque(maxlen=10_000)  # seats that could not be given back yet
 
 
@@ -157,7 +159,7 @@ def leave(entry: Entry, tokens: int) -> None:
 
     It has its answer, so a store that is down does not matter: the window ends by itself, a seat is given back later.
     """
-    crowd.leave()
+    _go_out()
     if entry.seat is None and not entry.tpm:
         return
     try:
@@ -209,12 +211,21 @@ def inside() -> Iterator[None]:
     try:
         yield
     finally:
-        crowd.leave()
+        _go_out()
 
 
 def _come_in() -> None:
-    if not crowd.enter(settings.REQUESTS_MAX):
-        raise Overloaded("This server is full: try again shortly.", retry_after_s=1)
+    global _inside
+    with _guard:
+        if _inside >= settings.REQUESTS_MAX:
+            raise Overloaded("This server is full: try again shortly.", retry_after_s=1)
+        _inside += 1
+
+
+def _go_out() -> None:
+    global _inside
+    with _guard:
+        _inside -= 1
 
 
 def _sit(caller: Caller) -> int | str:

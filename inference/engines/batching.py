@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import DeadlinePassed, Overloaded, UpstreamFailed
-from portal.kit import crowd
 from portal.kit.combining import Combiner, Full, Ticket, TimedOut
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -20,15 +19,13 @@ class Batcher:
     """Runs `call` on arrays joined along their first axis, and cuts its answer apart again.
 
     Requests are joined as they come while the shapes of their rows agree; those that differ run one after another in the
-    same turn. A batch is what came while the one before it ran, and what comes within moments where others are at work
-    in this process, at most `most_rows` of it; one that is alone is run at once, one with more rows by itself.
+    same turn. A batch is what came while the one before it ran, and what others who can run bring at once, at most
+    `most_rows` of it; one that is alone is run at once, one with more rows by itself.
     """
 
     def __init__(self, call: Callable[[Arrays], Arrays], most_rows: int, most_waiting: int) -> None:
         self._call = call
-        self._combiner: Combiner[Arrays, Arrays] = Combiner(
-            self._turn, most_rows, most_waiting, weigh=_rows, company=crowd.inside
-        )
+        self._combiner: Combiner[Arrays, Arrays] = Combiner(self._turn, most_rows, most_waiting, weigh=_rows)
 
     def run(self, arrays: Arrays, timeout_s: float) -> Arrays:
         """The outputs for these rows. Raises Overloaded (503) at once when too many wait, DeadlinePassed (504)."""

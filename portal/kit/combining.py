@@ -6,6 +6,7 @@ works at once on its own thread, so nothing is delayed when idle; under load the
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,6 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
-REST_S, MOST_REST_S = 0.000025, 0.0004  # for each who may come; at most, at a time
 MOST_GATHER_S = 0.004
 
 
@@ -43,8 +43,8 @@ class Combiner(Generic[T, R]):
 
     With `weigh`, which must not raise, `most` bounds what the items of a turn weigh in all; one that weighs more has a
     turn of its own.
-    `company` tells how many there are who may come, those in line among them. While the line still grows, its leader
-    rests for them, MOST_GATHER_S at most: on one core nobody gets into line while it works. Who is alone never waits.
+    Who works lets others run first while the line grows, MOST_GATHER_S at most: on one core nobody gets into line while
+    it works. Where nobody else can run, that takes a microsecond.
     An exception that `work` raises goes to every ticket that has neither result nor error of its own.
     """
 
@@ -54,10 +54,8 @@ class Combiner(Generic[T, R]):
         most: int,
         most_waiting: int,
         weigh: Callable[[T], int] | None = None,
-        company: Callable[[], int] | None = None,
     ) -> None:
         self._work = work
-        self._company = company
         self._most = most
         self._weigh = weigh
         self._most_waiting = most_waiting
@@ -104,8 +102,7 @@ class Combiner(Generic[T, R]):
         return len(self._line)
 
     def _lead(self) -> None:
-        if self._company is not None:
-            self._gather(self._company())
+        self._gather()
         with self._guard:
             count = self._turn()
             batch, self._line = self._line[:count], self._line[count:]
@@ -128,10 +125,10 @@ class Combiner(Generic[T, R]):
                 else:
                     self._busy = False
 
-    def _gather(self, company: int) -> None:
-        """Rests while more come."""
-        wanted, ends = min(company, self._most), time.monotonic() + MOST_GATHER_S
+    def _gather(self) -> None:
+        """Lets others run while more come."""
+        ends = time.monotonic() + MOST_GATHER_S
         before = 0
-        while before < (now := len(self._line)) < wanted and time.monotonic() < ends:
+        while before < (now := len(self._line)) < self._most and time.monotonic() < ends:
             before = now
-            time.sleep(min(company * REST_S, MOST_REST_S))
+            os.sched_yield()
