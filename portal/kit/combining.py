@@ -68,27 +68,31 @@ class Combiner(Generic[T, R]):
         ticket: Ticket[T, R] = Ticket(item)
         ticket.ready.acquire()
         with self._guard:
-            if len(self._line) >= self._most_waiting:
+            if self._waiting() >= self._most_waiting:
                 raise Full
             self._line.append(ticket)
-            leads, self._busy = not self._busy, True
-        if not leads:
+            at_once = ticket.leads = not self._busy
+            self._busy = True
+        if not at_once:
             if not ticket.ready.acquire(timeout=timeout_s):
                 with self._guard:
                     if not ticket.taken and not ticket.leads:
                         self._line.remove(ticket)
                         raise TimedOut
                 ticket.ready.acquire()  # its turn came in this very moment
-            leads = ticket.leads
-        if leads:
+        if ticket.leads:
             self._lead()
         if ticket.error is not None:
             raise ticket.error
         return ticket.result  # type: ignore[return-value] # None only where `work` gives None
 
     def waiting(self) -> int:
-        """How many are in line."""
-        return len(self._line)
+        """How many are in line behind who leads."""
+        with self._guard:
+            return self._waiting()
+
+    def _waiting(self) -> int:
+        return len(self._line) - (bool(self._line) and self._line[0].leads)
 
     def _turn(self) -> int:
         """How many of those in line the next turn takes."""

@@ -58,13 +58,18 @@ def run(slow: Engine, seconds: float, rows: int = 1, timeout_s: float = 30) -> d
     return {name: int(array[0]) for name, array in outputs.items()}
 
 
-def at_once(count: int, ask: Callable[[int], Any]) -> list[tuple[Any, float]]:
-    """What each of so many callers got, an answer or a Problem, and after how many seconds."""
+def at_once(count: int, ask: Callable[[int], Any], after_s: float = 0) -> list[tuple[Any, float]]:
+    """What each of so many callers got, an answer or a Problem, and after how many seconds.
+
+    With `after_s` the first goes so much ahead: the others find it at work.
+    """
     found: list[tuple[Any, float]] = []
     together = threading.Barrier(count)
 
     def one(number: int) -> None:
         together.wait()
+        if number:
+            time.sleep(after_s)
         started = time.perf_counter()
         try:
             got = ask(number)
@@ -82,7 +87,7 @@ def at_once(count: int, ask: Callable[[int], Any]) -> list[tuple[Any, float]]:
 
 def test_who_finds_the_line_full_is_refused_at_once(slow_model: Path) -> None:
     slow = engine(slow_model, queue_max=2)
-    found = at_once(8, lambda _: run(slow, 0.6))
+    found = at_once(8, lambda _: run(slow, 1.2), after_s=0.4)
     refused = [took for got, took in found if isinstance(got, Overloaded)]
     assert len(refused) == 5, "one is at work and two wait"
     assert max(refused) < 0.05
@@ -92,11 +97,20 @@ def test_who_finds_the_line_full_is_refused_at_once(slow_model: Path) -> None:
 def test_whose_time_runs_out_in_line_is_told_and_not_run(slow_model: Path) -> None:
     slow = engine(slow_model)
     before = run(slow, 0)["ever"]
-    found = at_once(4, lambda _: run(slow, 0.6, timeout_s=0.2))
+    found = at_once(4, lambda _: run(slow, 1.2, timeout_s=0.2), after_s=0.4)
     late = [took for got, took in found if isinstance(got, DeadlinePassed)]
     assert len(late) == 3
     assert max(late) < 0.5, "told at its deadline, not when its turn would have come"
     assert run(slow, 0)["ever"] == before + 2
+    slow.unload()
+
+
+def test_who_comes_with_the_leader_shares_its_turn_and_the_bound_holds(slow_model: Path) -> None:
+    slow = engine(slow_model, queue_max=2)
+    found = at_once(8, lambda _: run(slow, 0.6))
+    served = [got["at_once"] for got, _ in found if isinstance(got, dict)]
+    assert 3 <= len(served) <= 5, "the leader, who joined it, and two who wait for them"
+    assert max(served) <= 3
     slow.unload()
 
 
@@ -122,7 +136,7 @@ def test_callers_see_503_and_504(installation: Installation, slow_model: Path) -
         return f"{status} {answer.get('error', '')}"
 
     assert ask(0).startswith("200")
-    found = sorted(got for got, _ in at_once(5, lambda _: ask(1.0)))
+    found = sorted(got for got, _ in at_once(5, lambda _: ask(1.5), after_s=0.5))
     assert [got[:3] for got in found] == ["200", "503", "503", "503", "504"], found
     assert "too many requests waiting" in found[1]
     assert "in time" in found[4]

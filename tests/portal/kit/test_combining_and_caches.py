@@ -142,17 +142,17 @@ def test_a_worker_that_raises_does_not_stop_the_line() -> None:
 
 
 def test_a_line_is_bounded_and_a_caller_may_leave_it() -> None:
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
 
     def work(tickets: list[Ticket[int, int]]) -> None:
+        begun.set()
         go.wait(5)
         double(tickets)
 
     combiner = Combiner(work, 8, 1)
     first = threading.Thread(target=combiner.submit, args=(1,))
     first.start()
-    while combiner.waiting():
-        time.sleep(0.001)
+    begun.wait(5)
     seen: list[type[Exception]] = []
 
     def leaves() -> None:
