@@ -135,4 +135,5 @@ class Combiner(Generic[T, R]):
         before = 0
         while before < (now := len(self._line)) < self._most and time.monotonic() < ends:
             before = now
-            os.sched_yield()
+            os.sched_yield()  # to who reads requests
+            os.sched_yield()  # to whom that woke
