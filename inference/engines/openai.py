@@ -45,14 +45,14 @@ class OpenAIEngine:
         self._upstream.close()
 
     def alive(self) -> bool:
-        """Whether the upstream answers: any status below 500 says that it is there."""
+        """Whether the upstream answers. Any status below 500 says that it is there; so does 501, where it lists no models."""
         try:
             answer = self._upstream.ask("GET", "/models", timeout_s=3)
             answer.whole()
         except UpstreamGone:
             return False
         self._upstream.finish(answer)
-        return answer.status < 500
+        return answer.status < 500 or answer.status == 501
 
     def infer(self, work: Work) -> Result:
         """See engine.Engine."""

@@ -73,13 +73,12 @@ class Combiner(Generic[T, R]):
             self._line.append(ticket)
             at_once = ticket.leads = not self._busy
             self._busy = True
-        if not at_once:
-            if not ticket.ready.acquire(timeout=timeout_s):
-                with self._guard:
-                    if not ticket.taken and not ticket.leads:
-                        self._line.remove(ticket)
-                        raise TimedOut
-                ticket.ready.acquire()  # its turn came in this very moment
+        if not at_once and not ticket.ready.acquire(timeout=timeout_s):
+            with self._guard:
+                if not ticket.taken and not ticket.leads:
+                    self._line.remove(ticket)
+                    raise TimedOut
+            ticket.ready.acquire()  # its turn came in this very moment
         if ticket.leads:
             self._lead()
         if ticket.error is not None:
