@@ -10,7 +10,8 @@ from collections import Counter
 
 import pytest
 
-from tests.fixtures.serving import EMAIL, Installation, Upstream
+from tests.fixtures.serving import EMAIL, Installation
+from tests.fixtures.upstream import Upstream
 
 pytestmark = pytest.mark.slow
 KILLS, CLIENTS = 12, 8

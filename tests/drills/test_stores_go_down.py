@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.fixtures.outages import Outage
-from tests.fixtures.serving import EMAIL, Installation, Upstream
+from tests.fixtures.serving import EMAIL, Installation
+from tests.fixtures.upstream import Upstream
 from tests.fixtures.working import until
 
 pytestmark = pytest.mark.slow

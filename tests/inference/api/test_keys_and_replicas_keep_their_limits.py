@@ -121,7 +121,7 @@ def test_a_new_version_gets_its_share_of_the_calls(installation: Installation, s
 
 
 def test_replicas_come_and_go_without_a_failed_request(installation: Installation) -> None:
-    from tests.fixtures.serving import Upstream
+    from tests.fixtures.upstream import Upstream
 
     other = Upstream()
     name = "bench/moving"

@@ -25,7 +25,8 @@ from marketplace.tasks.oip import DATATYPES, place_of
 from marketplace.tasks.task import ModelSpec, Tensor
 from portal.kit.errors import Problem
 from tests.fixtures.servers import free_port
-from tests.fixtures.serving import Installation, Upstream
+from tests.fixtures.serving import Installation
+from tests.fixtures.upstream import Upstream
 
 KEY = "KEY_OF_THE_OTHER_MERCATO"
 NAMES = {numpy: datatype for datatype, numpy in DATATYPES.items()}

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.servers import free_port
-from tests.fixtures.serving import EMAIL, Installation, Upstream
+from tests.fixtures.serving import EMAIL, Installation
+from tests.fixtures.upstream import Upstream
 
 INFER = {"inputs": [{"name": "x", "shape": [2, 3], "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6]}]}
 

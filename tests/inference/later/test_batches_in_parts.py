@@ -11,7 +11,8 @@ import openai
 import pytest
 
 from tests.fixtures.places import Place
-from tests.fixtures.serving import EMAIL, Installation, Upstream
+from tests.fixtures.serving import EMAIL, Installation
+from tests.fixtures.upstream import Upstream
 from tests.fixtures.working import until
 
 pytestmark = pytest.mark.usefixtures("worker")

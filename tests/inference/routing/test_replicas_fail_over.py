@@ -13,7 +13,8 @@ from marketplace.catalog.models import Model, Version
 from portal.accounts.models import User, Workspace
 from tests.fixtures.people import signed_in
 from tests.fixtures.servers import free_port
-from tests.fixtures.serving import Installation, Upstream
+from tests.fixtures.serving import Installation
+from tests.fixtures.upstream import Upstream
 
 CHAT = {"model": "bench/two", "messages": [{"role": "user", "content": "hello"}]}
 
