@@ -20,3 +20,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     re_path(r"^v[12](?:/.*)?$", Nowhere.as_view(), name="api_nowhere"),  # what no room's interface has
 ]
+handler500 = "portal.pages.problems.failure"

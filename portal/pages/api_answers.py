@@ -27,7 +27,7 @@ PROBLEMS = {
     405: "The address does not take that method.", 406: "No form of the answer is accepted.",
     409: "It conflicts with another request: the first one with this Idempotency-Key is still at work, for one.",
     413: "The body is too large.", 415: "The body's type is not taken.",
-    422: "A field is wrong, and `param` points at it; or the Idempotency-Key was used with another body.",
+    422: "A field is wrong, and param points at it; or the Idempotency-Key was used with another body.",
     429: "A limit is reached: Retry-After says when it is no more.", 500: "A mistake on our side; it is logged.",
     502: "The model's upstream fails.", 503: "Overloaded, not ready, or a store is down: Retry-After says when to ask again.",
     504: "The model did not answer in time.",

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
+import redis
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.views.defaults import server_error
 
 from portal.kit.errors import Problem
+
+_DOWN = (OperationalError, InterfaceError, redis.ConnectionError, redis.TimeoutError)
 
 
 class ProblemPages:
@@ -25,3 +32,10 @@ class ProblemPages:
         if not isinstance(error, Problem):
             return None
         return render(request, "problem.html", {"problem": error}, status=error.status)
+
+
+def failure(request: HttpRequest) -> HttpResponse:
+    """The page of what nobody caught: 503 while a store is down, else 500. It needs no store itself."""
+    if not isinstance(sys.exc_info()[1], _DOWN):
+        return server_error(request)
+    return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": "5"})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -76,6 +78,9 @@ def test_postgresql_is_killed_and_comes_back(tmp_path: Path, mortal_postgres: Ou
         assert made.call("/v1/chat/completions", CHAT, "mk_unknown")[0] == 401
         for times in range(2):
             mortal_postgres.kill()
+            status, text, wait = page(made, "/models")
+            assert (status, wait) == (503, "5"), text
+            assert "does not answer" in text
             for attempt in range(4):
                 known = ["mk_unknown"] if attempt else []  # for a second it is known that this key opens nothing
                 for key in (made.key, f"mk_never_seen_{times}", *known):
@@ -85,9 +90,19 @@ def test_postgresql_is_killed_and_comes_back(tmp_path: Path, mortal_postgres: Ou
                 time.sleep(1.1)
             mortal_postgres.start()
             until(lambda: works(made), 20)
+            assert page(made, "/models")[0] == 200
             assert works(made, **{"Idempotency-Key": f"after {times}"})
             assert made.call("/v1/chat/completions", CHAT, "mk_unknown")[0] == 401
         assert made.manage("audit_ledger")
+
+
+def page(made: Installation, path: str) -> tuple[int, str, str | None]:
+    """The status of a page, its text, and when it tells its reader to come back."""
+    try:
+        with urllib.request.urlopen(made.url + path, timeout=SOON_S) as answer:
+            return answer.status, answer.read().decode(), None
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), error.headers["Retry-After"]
 
 
 @pytest.mark.postgres
