@@ -18,6 +18,7 @@ from inference.errors import FaultUnknown
 from inference.testmode import Disconnected
 from portal.accounts.wire.answers import json_answer
 from portal.accounts.wire.view import KeyedView
+from portal.kit import ids
 from portal.kit.errors import Problem
 
 
@@ -54,6 +55,11 @@ class PredictionView(KeyedView):
         if attempt is None:
             return wishes
         return dataclasses.replace(wishes, operation_id=attempt.id, paid=attempt.paid)
+
+    def id_of_new(self, prefix: str) -> str:
+        """The id of what this request makes: the same for an attempt that takes over from one that died."""
+        attempt = self.repeat.attempt if self.repeat is not None else None
+        return ids.make(prefix) if attempt is None else ids.of_attempt(prefix, attempt.id, attempt.since)
 
     def run(self, call: Call) -> Outcome:
         """The whole answer to the call, as its caller wishes."""

@@ -59,10 +59,14 @@ class AnswerUnreadable(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """This request is to be run. `paid`: an attempt before it was charged, and died before it answered."""
+    """This request is to be run. `paid`: an attempt before it was charged, and died before it answered.
+
+    `since`: when the first attempt began.
+    """
 
     id: str
     paid: bool
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def begin(workspace_id: str, scope: str, key: str, body_hash: str) -> Attempt | 
     except IntegrityError:
         return _again(workspace_id, scope, key, body_hash, row_id)
     working.begin(row_id)
-    return Attempt(row_id, paid=False)
+    return Attempt(row_id, paid=False, since=now)
 
 
 def _again(workspace_id: str, scope: str, key: str, body_hash: str, row_id: str) -> Attempt | Kept:
@@ -109,7 +113,7 @@ def _again(workspace_id: str, scope: str, key: str, body_hash: str, row_id: str)
     if still or not KeptAnswer.objects.filter(pk=row_id, status=None, until=kept.until).update(**mine):
         raise KeyInUse("The first request with this Idempotency-Key is still at work: ask again shortly.")
     working.begin(row_id)
-    return Attempt(row_id, paid=operations.take_over(row_id, since=kept.created_at))
+    return Attempt(row_id, operations.take_over(row_id, since=kept.created_at), kept.created_at)
 
 
 def keep(attempt: Attempt, status: int, headers: Mapping[str, str], body: bytes) -> None:

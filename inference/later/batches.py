@@ -53,8 +53,8 @@ class Endpoint:
 Endpoints = Mapping[str, Endpoint]
 
 
-def create(who: Caller, given: Mapping[str, Any]) -> Batch:
-    """A batch to be validated and run. Raises BatchInvalid and FileMissing."""
+def create(batch_id: str, who: Caller, given: Mapping[str, Any]) -> Batch:
+    """A batch to be validated and run; twice makes one. Raises BatchInvalid and FileMissing."""
     for name in given:
         if name not in _FIELDS and given[name] is not None:  # output_expires_after, for one
             raise BatchInvalid(f"{name[:60]} is not carried here: leave it out.", param=f"/{name[:60]}")
@@ -73,17 +73,20 @@ def create(who: Caller, given: Mapping[str, Any]) -> Batch:
     file = files.of(who.workspace_id, str(given.get("input_file_id", "")))
     now = timezone.now()
     ceiling = given.get("max_cost")
-    return Batch.objects.create(
+    return Batch.objects.get_or_create(
+        pk=batch_id,
         workspace_id=who.workspace_id,
-        key_id=who.key_id,
-        endpoint=given["endpoint"],
-        input_file=file,
-        metadata=metadata,
-        ceiling_nanos=None if ceiling is None else money.parse(ceiling),
-        times={"created": int(now.timestamp())},
-        created_at=now,
-        expires_at=now + WINDOW,
-    )
+        defaults={
+            "key_id": who.key_id,
+            "endpoint": given["endpoint"],
+            "input_file": file,
+            "metadata": metadata,
+            "ceiling_nanos": None if ceiling is None else money.parse(ceiling),
+            "times": {"created": int(now.timestamp())},
+            "created_at": now,
+            "expires_at": now + WINDOW,
+        },
+    )[0]
 
 
 def of(workspace_id: str, batch_id: str) -> Batch:
@@ -101,8 +104,8 @@ def cancel(batch: Batch) -> Batch:
     return batch
 
 
-def retry(who: Caller, batch: Batch, ceiling: Any = None) -> Batch:
-    """A new batch of those lines of an ended one that have no answer. Raises BatchInvalid."""
+def retry(batch_id: str, who: Caller, batch: Batch, ceiling: Any = None) -> Batch:
+    """A new batch of those lines of an ended one that have no answer; twice makes one. Raises BatchInvalid."""
     left = Line.objects.filter(batch=batch).exclude(status=200).order_by("number")
     if batch.state in OPEN:
         raise BatchInvalid("This batch is still at work: retry what is left of it when it has ended.", status=409)
@@ -115,7 +118,7 @@ def retry(who: Caller, batch: Batch, ceiling: Any = None) -> Batch:
     file = files.keep(batch.workspace_id, f"{batch.pk}_retry.jsonl", "batch", rows)
     metadata = {**dict(list(batch.metadata.items())[: MOST_METADATA - 1]), "retry_of": batch.pk}
     given = {"endpoint": batch.endpoint, "input_file_id": file.pk, "metadata": metadata, "max_cost": ceiling}
-    return create(who, given)
+    return create(batch_id, who, given)
 
 
 def counts(batch: Batch) -> dict[str, int]:

@@ -40,6 +40,7 @@ class PredictionMissing(Problem):
 
 
 def queue(
+    prediction_id: str,
     who: Caller,
     model: str,
     given: Mapping[str, Any],
@@ -48,24 +49,30 @@ def queue(
     webhook: str = "",
     webhook_events: list[str] | None = None,
 ) -> Prediction:
-    """A prediction for the next free worker. Raises what the catalog raises for a model that cannot be called."""
+    """A prediction for the next free worker; twice makes one. Raises what the catalog raises for a model that cannot be
+    called.
+    """
     resolve(model, who.workspace_id)
     now = timezone.now()
     kept = {"fallbacks": wishes.fallbacks, "quote": wishes.quote and asdict(wishes.quote), "fault": wishes.fault}
     with transaction.atomic():
-        prediction = Prediction.objects.create(
+        prediction, made = Prediction.objects.get_or_create(
+            pk=prediction_id,
             workspace_id=who.workspace_id,
-            key_id=who.key_id,
-            model=model,
-            input=dict(given),
-            most_nanos=wishes.most_nanos,
-            wishes={name: value for name, value in kept.items() if value},
-            webhook=webhook,
-            webhook_events=webhook_events or ["completed"],
-            deadline=now + cancel_after if cancel_after else None,
-            created_at=now,
+            defaults={
+                "key_id": who.key_id,
+                "model": model,
+                "input": dict(given),
+                "most_nanos": wishes.most_nanos,
+                "wishes": {name: value for name, value in kept.items() if value},
+                "webhook": webhook,
+                "webhook_events": webhook_events or ["completed"],
+                "deadline": now + cancel_after if cancel_after else None,
+                "created_at": now,
+            },
         )
-        _tell(prediction, "start")
+        if made:
+            _tell(prediction, "start")
     return prediction
 
 

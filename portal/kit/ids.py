@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
+from datetime import datetime
 from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -17,9 +19,18 @@ LENGTH = 26
 
 def make(prefix: str) -> str:
     """A new id `prefix_` + 26 characters; later ids (to the millisecond) sort after earlier ones."""
+    return _text(prefix, time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def of_attempt(prefix: str, name: str, since: datetime) -> str:
+    """The id of what an operation of this name, begun then, makes: the same however often it is tried."""
+    return _text(prefix, int(since.timestamp() * 1000), hashlib.sha256(name.encode()).digest())
+
+
+def _text(prefix: str, milliseconds: int, noise: bytes) -> str:
     # RFC 9562 §5.7: 48 bits of Unix milliseconds, version 7, 12 random bits, variant 2, 62 random bits.
-    random = int.from_bytes(os.urandom(10), "big")
-    number = (time.time_ns() // 1_000_000) << 80 | 0x7 << 76 | (random >> 68) << 64 | 0x2 << 62
+    random = int.from_bytes(noise[:10], "big")
+    number = milliseconds << 80 | 0x7 << 76 | (random >> 68) << 64 | 0x2 << 62
     number |= random & 0x3FFF_FFFF_FFFF_FFFF
     # 26 characters hold 130 bits: thirteen pairs of ten.
     pairs = [_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)]

@@ -77,10 +77,10 @@ def test_a_prediction_whose_message_was_lost_is_made_all_the_same(installation: 
     queued = installation.manage(
         "shell", "-v0", "-c",
         "from inference.later import predictions; from inference.call import NONE; "
-        "from portal.accounts.keys.lookup import caller; from portal.accounts.models import Key; "
+        "from portal.accounts.keys.lookup import caller; from portal.accounts.models import Key; from portal.kit import ids; "
         f"who = caller(Key.objects.filter(workspace__memberships__user__email='{EMAIL}', revoked_at=None).earliest('pk')); "
         "given = {'messages': [{'role': 'user', 'content': 'hello'}]}; "
-        "print(predictions.queue(who, 'bench/m', given, NONE, None).pk)",
+        "print(predictions.queue(ids.make('pred'), who, 'bench/m', given, NONE, None).pk)",
     )  # fmt: skip
     assert ended(installation, {"id": queued.splitlines()[-1]})["status"] == "succeeded"
 

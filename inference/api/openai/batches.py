@@ -71,7 +71,7 @@ class Batches(PredictionView):
     def post(self, request: Request) -> HttpResponse:
         """Many requests in a file, answered when there is time, for half the price."""
         given = fields(super(PredictionView, self).body(request))  # its max_cost is for all lines together
-        batch = batches.create(self.caller, given)
+        batch = batches.create(self.id_of_new("batch"), self.caller, given)
         wake("work_on_batches")
         return json_answer(shown(batch))
 
@@ -97,7 +97,8 @@ class RetryBatch(PredictionView):
 
     def post(self, request: Request, batch_id: str) -> HttpResponse:
         given = fields(super(PredictionView, self).body(request)) if request._request.body else {}
-        batch = batches.retry(self.caller, batches.of(self.caller.workspace_id, batch_id), given.get("max_cost"))
+        ended = batches.of(self.caller.workspace_id, batch_id)
+        batch = batches.retry(self.id_of_new("batch"), self.caller, ended, given.get("max_cost"))
         wake("work_on_batches")
         return json_answer(shown(batch))
 

@@ -45,7 +45,9 @@ class Predictions(PredictionView):
         hook, events = given.get("webhook") or "", given.get("webhook_events_filter") or ["completed"]
         if hook:
             later.check_webhook(hook, events)
-        prediction = predictions.queue(self.caller, call.model, call.given, self.wishes, after, hook, events)
+        prediction = predictions.queue(
+            self.id_of_new("pred"), self.caller, call.model, call.given, self.wishes, after, hook, events
+        )
         wake("make_predictions")
         return later.wait_for(prediction, wait_s)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -21,6 +22,17 @@ def test_later_ids_sort_after_earlier_ones() -> None:
     first = ids.make("use")
     time.sleep(0.002)
     assert first < ids.make("use")
+
+
+def test_an_attempt_has_one_id_and_another_operation_or_time_another() -> None:
+    then = datetime(2026, 11, 1, 12, 0, 0, 123_456, tzinfo=UTC)
+    made = ids.of_attempt("pred", "name", then)
+    assert made == ids.of_attempt("pred", "name", then.astimezone(timezone(timedelta(hours=8))))
+    read = ids.parse(made, "pred")
+    assert (read.version, read.variant, read.int >> 80) == (7, uuid.RFC_4122, int(then.timestamp() * 1000))
+    others = {ids.of_attempt("pred", "other", then), ids.of_attempt("pred", "name", then + timedelta(hours=25))}
+    assert len(others - {made}) == 2
+    assert made < ids.make("pred")
 
 
 @pytest.mark.parametrize("text", ["", "use_", "key_0123", "use_" + "u" * 26, "use_" + "z" * 26])
