@@ -58,7 +58,7 @@ tf.saved_model.save(model, sys.argv[1], signatures={"serving_default": model.__c
 
 
 @pytest.fixture(scope="module", autouse=True)
-def key(installation: Installation) -> None:
+def key_of_the_other(installation: Installation) -> None:
     """Every engine here finds the key of the Mercato that it asks."""
     os.environ[KEY] = installation.key
 
