@@ -88,6 +88,8 @@ def _usage(call: Call, plan: Plan, held: Held, used: Usages, started: float) -> 
         protocol=call.protocol,
         units=dict(used.units),
         price_id=plan.price_id,
+        factor_bp=call.wishes.price_percent * 100,
+        seller_id=plan.resolved.owner_id,
         cost_nanos=min(cost(plan.rates, used.units), held.budget.nanos),
         lease_id=held.budget.lease_id,
         funding=held.budget.funding,

@@ -39,7 +39,11 @@ class UsageEvent(models.Model):
     protocol = models.CharField(_("protocol"), max_length=20)
     units = models.JSONField(_("units"))  # unit name → count
     price_id = models.CharField(max_length=40)
+    # Database defaults: a process of the version before, which does not know these columns, may still be writing.
+    factor_bp = models.PositiveIntegerField(_("share of the list price"), default=10_000, db_default=10_000)
+    tier_from = models.JSONField(_("units of the month before it"), null=True)  # where the price has tiers
     cost_nanos = models.BigIntegerField(_("cost"))
+    seller_id = models.CharField(max_length=40, blank=True, default="", db_default="")  # the publisher's workspace
     lease_id = models.CharField(max_length=40, blank=True)  # blank: it was free
     funding = models.CharField(_("paid from"), max_length=12, blank=True)  # promo, credit, receivable
     latency_ms = models.PositiveIntegerField(_("latency"))

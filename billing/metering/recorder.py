@@ -43,6 +43,8 @@ class Usage:
     first_ms: int | None = None
     operation_id: str = ""
     status: str = "succeeded"
+    factor_bp: int = 10_000
+    seller_id: str = ""
     checkpointed: bool = False  # it takes the place of a checkpoint
 
 
@@ -60,7 +62,7 @@ class LeaseClosed(StoreDown):
 _COLUMNS = (
     "id", "request_id", "workspace_id", "key_id", "model", "version_id", "replica", "protocol",
     "units", "price_id", "cost_nanos", "lease_id", "funding", "latency_ms", "recorded_at",
-    "first_ms", "operation_id", "status",
+    "first_ms", "operation_id", "status", "factor_bp", "tier_from", "seller_id",
 )  # fmt: skip
 _INSERT = {
     mark: f"INSERT INTO {UsageEvent._meta.db_table} ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"  # noqa: S608 – constants
@@ -143,7 +145,7 @@ class Recorder:
                 (
                     event_id, u.request_id, u.workspace_id, u.key_id, u.model, u.version_id, u.replica, u.protocol,
                     orjson.dumps(u.units).decode(), u.price_id, u.cost_nanos, u.lease_id, u.funding, u.latency_ms, now,
-                    u.first_ms, u.operation_id, u.status,
+                    u.first_ms, u.operation_id, u.status, u.factor_bp, None, u.seller_id,
                 )
             )  # fmt: skip
         if rows:

@@ -31,6 +31,14 @@ def test_an_event_is_there_when_record_returns() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_an_event_says_by_what_it_was_charged_and_who_sold_it() -> None:
+    recorder.record(replace(FREE, factor_bp=5_000, seller_id="ws_seller"))
+    recorder.record(FREE)
+    charged = UsageEvent.objects.order_by("recorded_at", "id").values_list("factor_bp", "tier_from", "seller_id")
+    assert list(charged) == [(5_000, None, "ws_seller"), (10_000, None, "")]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_many_threads_at_once_have_one_event_each() -> None:
     ids: list[str] = []
 
