@@ -19,6 +19,13 @@ class NoBudget(Problem):
     code = "insufficient_quota"
 
 
+class NotEnoughCredit(Problem):
+    """More is to be taken than there is."""
+
+    status = 409
+    code = "not_enough_credit"
+
+
 class StoreDown(Problem):
     """The database cannot keep the usage, so nothing was answered and nothing is billed."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.gate.models import Cap, Lease
-from billing.ledger.models import Account, Entry, Transaction
+from billing.ledger.models import Account, Entry, Lot, Transaction
 from billing.metering.models import Checkpoint, Rollup, UsageEvent
 from billing.plans.models import Plan, Subscription
 from billing.prices.models import Price
@@ -16,6 +16,7 @@ __all__ = [
     "Entry",
     "Invoice",
     "Lease",
+    "Lot",
     "Plan",
     "Price",
     "Report",

@@ -159,3 +159,9 @@ def differences() -> list[str]:
 def open_nanos() -> int:
     """All that is lent right now: must equal the ledger's holds."""
     return Lease.objects.filter(closed_at=None).aggregate(total=Sum("granted_nanos"))["total"] or 0
+
+
+def open_grants() -> dict[tuple[str, str], int]:
+    """(workspace id, funding) → what its open leases were granted."""
+    rows = Lease.objects.filter(closed_at=None).values("workspace_id", "funding").order_by()
+    return {(r["workspace_id"], r["funding"]): r["nanos"] for r in rows.annotate(nanos=Sum("granted_nanos"))}

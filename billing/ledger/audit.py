@@ -1,11 +1,13 @@
-"""Proves that balances are what the entries say."""
+"""Proves that balances are what the entries say, and lots what the balances say."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db.models import Sum
 
-from billing.ledger.kinds import AccountKind
-from billing.ledger.models import Account, Entry
+from billing.ledger.kinds import IN_LOTS, AccountKind
+from billing.ledger.models import Account, Entry, Lot, Transaction
 
 
 def differences() -> list[str]:
@@ -21,6 +23,25 @@ def differences() -> list[str]:
             wrong.append(f"{account}: balance {account.balance_nanos}, entries {entries}")
     if total:
         wrong.append(f"all balances sum to {total}, not to zero")
+    empty = Transaction.objects.filter(entries=None).values_list("source", flat=True)
+    return wrong + [f"transaction {source} moves nothing" for source in empty]
+
+
+def differences_of_lots(lent: Mapping[tuple[str, str], int]) -> list[str]:
+    """One sentence for each workspace whose credit is not what its lots hold.
+
+    `lent`: (workspace id, funding) → nano-dollars that open leases were granted; what is lent is still in its lot.
+    """
+    left = {
+        (row["workspace_id"], row["kind"]): row["nanos"]
+        for row in Lot.objects.values("workspace_id", "kind").annotate(nanos=Sum("left_nanos")).order_by()
+    }
+    wrong = []
+    for account in Account.objects.filter(kind__in=IN_LOTS).iterator():
+        of = (str(account.workspace_id), account.kind)
+        has = account.balance_nanos + lent.get(of, 0)
+        if has != left.get(of, 0):
+            wrong.append(f"{account.kind} of {account.workspace_id}: balance and lent {has}, lots {left.get(of, 0)}")
     return wrong
 
 

@@ -16,6 +16,7 @@ class Balance:
     credit_nanos: int = 0
     owed_nanos: int = 0
     held_nanos: int = 0
+    payable_nanos: int = 0  # a publisher's: earned and not paid out yet
 
 
 def balance(workspace_id: str) -> Balance:
@@ -26,6 +27,7 @@ def balance(workspace_id: str) -> Balance:
         credit_nanos=held.get(AccountKind.CREDIT, 0),
         owed_nanos=-held.get(AccountKind.RECEIVABLE, 0),
         held_nanos=held.get(AccountKind.HOLDS, 0),
+        payable_nanos=held.get(AccountKind.PAYABLE, 0),
     )
 
 

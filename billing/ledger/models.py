@@ -76,3 +76,32 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.debit} → {self.credit}: {self.amount_nanos}"
+
+
+class Lot(models.Model):
+    """Credit that came in at once; see lots.py."""
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(_("kind"), max_length=12, choices=AccountKind.choices)  # promo or credit
+    amount_nanos = models.BigIntegerField(_("amount"))
+    left_nanos = models.BigIntegerField(_("left"))
+    source = models.CharField(_("source"), max_length=120, unique=True)  # of the transaction that brought it
+    memo = models.CharField(_("memo"), max_length=200, blank=True)
+    created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(_("expires"), null=True)
+
+    class Meta:
+        verbose_name = _("credit lot")
+        verbose_name_plural = _("credit lots")
+        indexes = [
+            models.Index(fields=["workspace", "kind"], condition=Q(left_nanos__gt=0), name="lots_of_a_workspace"),
+            models.Index(fields=["expires_at"], condition=Q(left_nanos__gt=0), name="lots_that_expire"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(left_nanos__gte=0, left_nanos__lte=F("amount_nanos")), name="a_lot_is_never_overdrawn"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workspace} · {self.get_kind_display()} · {self.source}"

@@ -21,6 +21,7 @@ class Command(BaseCommand):
             totals = audit.totals()
             wrong = audit.differences() + leases.differences() + rollups.differences()
             lent = leases.open_nanos()
+            wrong += audit.differences_of_lots(leases.open_grants())
         if lent != totals["holds"]:
             wrong.append(f"open leases {lent}, holds {totals['holds']}")
         for sentence in wrong:
