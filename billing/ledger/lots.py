@@ -30,7 +30,7 @@ def expired(now: datetime) -> QuerySet[Lot]:
 def unexpired_nanos(workspace_id: str, kind: str, now: datetime) -> int:
     """What may still be spent of a kind, lent or not."""
     rows = live(workspace_id).filter(kind=kind).exclude(expires_at__lte=now)
-    return rows.aggregate(nanos=Sum("left_nanos", default=0))["nanos"]
+    return int(rows.aggregate(nanos=Sum("left_nanos", default=0))["nanos"])
 
 
 def add(

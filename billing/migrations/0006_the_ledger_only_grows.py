@@ -36,6 +36,6 @@ def unguard(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    dependencies = [("billing", "0004_credit_in_lots")]
+    dependencies = [("billing", "0005_credit_in_lots")]
 
     operations = [migrations.RunPython(guard, unguard)]

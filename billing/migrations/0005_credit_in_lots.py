@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_key_limits'),
-        ('billing', '0003_requests_answered_from_memory'),
+        ('billing', '0004_what_an_event_was_charged_by'),
     ]
 
     operations = [
