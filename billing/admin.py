@@ -15,6 +15,7 @@ from billing.models import (
     Entry,
     Invoice,
     Lease,
+    Lot,
     Plan,
     Price,
     Report,
@@ -115,6 +116,17 @@ class TransactionAdmin(RecordAdmin):
     search_fields = ("source",)
     ordering = ("-posted_at",)
     inlines = (EntryInline,)
+
+
+@admin.register(Lot)
+class LotAdmin(RecordAdmin):
+    list_display = ("workspace", "kind", "left", "memo", "created_at", "expires_at")
+    list_filter = ("kind",)
+    search_fields = ("workspace__slug", "source")
+
+    @admin.display(description=_("left"), ordering="left_nanos")
+    def left(self, row: Lot) -> str:
+        return money.show(row.left_nanos)
 
 
 @admin.register(Lease)

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.gate import leases
+from billing.ledger import lots, postings
 from billing.metering import rollups
 from billing.stripe import inbox, reports
 
@@ -14,6 +15,13 @@ from billing.stripe import inbox, reports
 def settle_leases() -> None:
     """Leases of processes that died: into the ledger."""
     leases.sweep(timezone.now())
+
+
+@shared_task
+def expire_credit() -> None:
+    """Credit that is over: out of the balances."""
+    for lot in lots.expired(timezone.now()):
+        postings.expire(lot.pk)
 
 
 @shared_task
