@@ -1,4 +1,4 @@
-"""`python -m billing.sandbox --port N --data DIR --webhook-url URL`: a stand-in for Stripe on this machine.
+"""`python -m billing.sandbox --port N --data DIR --webhook-url URL [--thin-url URL]`: a stand-in for Stripe on this machine.
 
 The webhook's secret is read from SANDBOX_WEBHOOK_SECRET, or from the file of that name (lower case) in DIR.
 """
@@ -23,10 +23,13 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--webhook-url", required=True)
+    parser.add_argument(
+        "--thin-url", default="", help="where thin events go, which Stripe sends to an endpoint of their own"
+    )
     given = parser.parse_args()
     secret = os.environ.get("SANDBOX_WEBHOOK_SECRET") or (given.data / "sandbox_webhook_secret").read_text().strip()
     store = Store(given.data)
-    courier = Courier(store, given.webhook_url, secret)
+    courier = Courier(store, given.webhook_url, secret, given.thin_url)
     server = Sandbox(given.host, given.port, store, courier)
     courier.start()
     for signum in (signal.SIGTERM, signal.SIGINT):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from billing.sandbox.params import Params, accept
-from billing.sandbox.resources import catalog, checkout, customers, invoices, meters, subscriptions
+from billing.sandbox.resources import catalog, checkout, customers, invoices, meters, subscriptions, thin
 from billing.sandbox.store import Object, Store
 
 Act = Callable[..., Any]
@@ -65,6 +65,7 @@ _TABLE: list[tuple[str, str, Act]] = [
     ("POST", "/v1/invoices/{id}/finalize", _finalize),
     ("GET", "/v1/events", _events),
     ("GET", "/v1/events/{id}", _event),
+    ("GET", "/v2/core/events/{id}", thin.retrieve),
 ]
 ROUTES = [
     (method, re.compile(f"^{pattern.replace('{id}', '([A-Za-z0-9_]+)')}$"), act) for method, pattern, act in _TABLE

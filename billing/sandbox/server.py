@@ -12,14 +12,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from billing.sandbox import pages
+from billing.sandbox.control import Log, control
 from billing.sandbox.deliveries import Courier
 from billing.sandbox.errors import StripeError
 from billing.sandbox.params import Params, decode, whole
-from billing.sandbox.resources import subscriptions
+from billing.sandbox.resources import meters, subscriptions
 from billing.sandbox.routes import BASED, ROUTES
 from billing.sandbox.store import Store
 
 MOST_BYTES = 1024 * 1024
+KEPT_S = 24 * 3600  # what was answered under an idempotency key
 
 
 class Sandbox(ThreadingHTTPServer):
@@ -32,7 +34,7 @@ class Sandbox(ThreadingHTTPServer):
         super().__init__((host, port), Handler)
         self.store, self.courier = store, courier
         self.base = f"http://{host}:{self.server_port}"
-        self.faults: list[dict[str, Any]] = []
+        self.faults, self.log = courier.faults, Log()
         self.busy: set[str] = set()
         self.guard = threading.Lock()
         threading.Thread(target=self._turn_forever, name="periods", daemon=True).start()
@@ -41,21 +43,13 @@ class Sandbox(ThreadingHTTPServer):
         """Ends the periods that are over."""
         with self.store.transaction():
             subscriptions.turn(self.store)
+            meters.report_errors(self.store)
         self.courier.wake()
 
     def _turn_forever(self) -> None:
         while True:
             time.sleep(1)
             self.turn()
-
-    def fault_for(self, path: str) -> str:
-        """The kind of fault that this request suffers; each injected one happens `count` times."""
-        with self.guard:
-            for fault in self.faults:
-                if fault["count"] > 0 and path.startswith(fault["path"]):
-                    fault["count"] -= 1
-                    return str(fault["kind"])
-        return ""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -90,45 +84,38 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.courier.wake()
                 return self._send(page.status, page.body, "text/html; charset=utf-8", page.location)
             if url.path.startswith("/sandbox/"):
-                return self._send(200, json.dumps(self._control(url.path, json.loads(body or "{}"))).encode())
-            fault = self.server.fault_for(url.path)
-            if fault == "rate_limit":
-                raise StripeError("Too many requests.", "rate_limit", status=429)
-            if fault == "server_error":
-                raise StripeError("Something went wrong.", status=500, kind="api_error")
-            status, answer = self._api(method, url.path, decode(body if method == "POST" else url.query or body))
-            self.server.courier.wake()
-            if fault == "lose_reply":
+                given = json.loads(body or "{}")
+                return self._send(200, json.dumps(control(self.server, url.path, given)).encode())
+            if self.server.faults.refusing():
                 self.close_connection = True
                 return None
-            self._send(status, answer)
+            self._with_faults(method, url.path, decode(body if method == "POST" else url.query or body))
         except StripeError as error:
             self._send(error.status, json.dumps(error.body).encode())
 
-    def _control(self, path: str, given: dict[str, Any]) -> dict[str, Any]:
-        """What tests and drills steer: the clock, faults, and a look at the deliveries."""
-        store = self.server.store
-        if path == "/sandbox/clock":
-            with store.transaction():
-                store.set("clock_offset", str(int(store.setting("clock_offset", "0")) + int(given["advance_s"])))
-            self.server.turn()
-            return {"now": store.now()}
-        if path == "/sandbox/faults":
-            with self.server.guard:
-                self.server.faults.append(
-                    {"kind": given["kind"], "path": given["path"], "count": given.get("count", 1)}
-                )
-            return {}
-        if path == "/sandbox/redeliver":
-            store.sql("UPDATE deliveries SET delivered_at = NULL, next_at = 0")
-            self.server.courier.wake()
-            return {}
-        rows = store.sql("SELECT event, attempts, delivered_at, status FROM deliveries ORDER BY id")
-        return {
-            "deliveries": [dict(zip(("event", "attempts", "delivered_at", "status"), row, strict=True)) for row in rows]
-        }
+    def _with_faults(self, method: str, path: str, given: Params) -> None:
+        """Answers, but for what was planned to go wrong."""
+        self.server.log.add(method, path, given, self.headers)
+        fault = self.server.faults.of_request(path)
+        kind, pause = (fault.kind, fault.seconds) if fault else ("", 0.0)
+        if kind == "rate_limit":
+            error = StripeError("Too many requests.", "rate_limit", status=429)
+            headers = {"Retry-After": f"{pause:g}"} if pause else {}
+            return self._send(error.status, json.dumps(error.body).encode(), **headers)
+        if kind == "server_error":
+            raise StripeError("Something went wrong.", status=500, kind="api_error")
+        if kind == "delay" and fault and not fault.after:
+            time.sleep(pause)
+        status, answer = self._api(method, path, given, dropped=kind == "drop_usage")
+        self.server.courier.wake()
+        if kind == "delay" and fault and fault.after:
+            time.sleep(pause)
+        if kind == "lose_reply":
+            self.close_connection = True
+            return None
+        self._send(status, answer)
 
-    def _api(self, method: str, path: str, given: Params) -> tuple[int, bytes]:
+    def _api(self, method: str, path: str, given: Params, dropped: bool) -> tuple[int, bytes]:
         key = self.headers.get("Authorization", "").removeprefix("Bearer ").strip()
         if not key.startswith("sk_test_"):
             raise StripeError("Invalid API Key provided.", status=401)
@@ -136,7 +123,11 @@ class Handler(BaseHTTPRequestHandler):
         if not routed or routed[0][1] is None:
             raise StripeError(f"Unrecognized request URL ({method}: {path}).", status=404)
         act, found = routed[0][0], routed[0][1].groups()
-        extra = {"base": self.server.base} if act in BASED else {}
+        extra: dict[str, Any] = {"base": self.server.base} if act in BASED else {}
+        if act is meters.record:
+            extra = {"dropped": dropped}
+        if act is meters.summaries:
+            extra = {"lag_s": self.server.faults.lag_s}
         idempotency = self.headers.get("Idempotency-Key", "") if method == "POST" else ""
         if idempotency:
             return self._once(idempotency, path, given, lambda: act(self.server.store, dict(given), *found, **extra))
@@ -158,7 +149,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.busy.add(key)
         try:
             with store.transaction():
-                kept = store.sql("SELECT request, status, body FROM idempotency WHERE key = ?", key)
+                store.sql("DELETE FROM replies WHERE at < ?", store.now() - KEPT_S)
+                kept = store.sql("SELECT request, status, body FROM replies WHERE key = ?", key)
                 if kept:
                     if kept[0][0] != request:
                         raise StripeError(
@@ -167,7 +159,7 @@ class Handler(BaseHTTPRequestHandler):
                         )
                     return int(kept[0][1]), kept[0][2].encode()
                 body = self._shown(path, given, act())
-                store.sql("INSERT INTO idempotency VALUES (?, ?, 200, ?)", key, request, body.decode())
+                store.sql("INSERT INTO replies VALUES (?, ?, 200, ?, ?)", key, request, body.decode(), store.now())
                 return 200, body
         finally:
             with self.server.guard:
@@ -184,12 +176,14 @@ class Handler(BaseHTTPRequestHandler):
         more = len(result) > begin + limit
         return json.dumps({"object": "list", "url": path, "has_more": more, "data": page}).encode()
 
-    def _send(self, status: int, body: bytes, kind: str = "application/json", location: str = "") -> None:
+    def _send(
+        self, status: int, body: bytes, kind: str = "application/json", location: str = "", **headers: str
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Request-Id", f"req_{secrets.token_hex(7)}")
-        if location:
-            self.send_header("Location", location)
+        for name, value in ({"Location": location} if location else {} | headers).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

@@ -20,16 +20,24 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
   seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, customer TEXT, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS by_kind ON objects (kind, customer, seq);
-CREATE TABLE IF NOT EXISTS meter_events (
-  identifier TEXT PRIMARY KEY, event_name TEXT NOT NULL, customer TEXT NOT NULL, value INTEGER NOT NULL, ts INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS by_customer ON meter_events (customer, event_name, ts);
-CREATE TABLE IF NOT EXISTS idempotency (key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS usage (
+  seq INTEGER PRIMARY KEY, identifier TEXT NOT NULL, event_name TEXT NOT NULL, customer TEXT NOT NULL, value INTEGER NOT NULL,
+  ts INTEGER NOT NULL, arrived INTEGER NOT NULL, error TEXT NOT NULL DEFAULT '', told INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS by_customer ON usage (customer, event_name, ts);
+CREATE INDEX IF NOT EXISTS by_identifier ON usage (identifier);
+CREATE INDEX IF NOT EXISTS usage_errors ON usage (seq) WHERE error != '' AND told = 0;
+CREATE TABLE IF NOT EXISTS replies (
+  key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS deliveries (
   id INTEGER PRIMARY KEY, event TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL,
   delivered_at REAL, status INTEGER);
 CREATE INDEX IF NOT EXISTS due ON deliveries (next_at) WHERE delivered_at IS NULL;
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+_FROM_BEFORE = """BEGIN;
+INSERT INTO usage (identifier, event_name, customer, value, ts, arrived)
+  SELECT identifier, event_name, customer, value, ts, ts FROM meter_events;
+DROP TABLE meter_events; DROP TABLE idempotency; COMMIT;"""
 
 
 class Store:
@@ -43,6 +51,8 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
+        if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meter_events'").fetchone():
+            self._db.executescript(_FROM_BEFORE)
         self._lock = threading.RLock()
 
     @contextmanager

@@ -75,7 +75,7 @@ def _processes(port: int, sandbox_port: int) -> dict[str, str]:
     if settings.STRIPE_IS_SANDBOX:
         parts["stripe"] = (
             f"{python} -m billing.sandbox --port {sandbox_port} --data {settings.DATA_DIR} "
-            f"--webhook-url http://127.0.0.1:{port}/stripe/webhook"
+            f"--webhook-url http://127.0.0.1:{port}/stripe/webhook --thin-url http://127.0.0.1:{port}/stripe/thin"
         )
     return parts
 
