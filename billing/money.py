@@ -42,6 +42,14 @@ def show(nanos: int) -> str:
     return f"{'−' if nanos < 0 else ''}${int(whole):,}.{fraction}"
 
 
+def about(nanos: int) -> str:
+    """Dollars for people where an estimate is meant: to the cent, or in two digits where that would be nothing."""
+    if abs(nanos) >= NANOS_IN_CENT or not nanos:
+        return show(cents(nanos) * NANOS_IN_CENT)
+    least = 10 ** max(len(str(abs(nanos))) - 2, 0)
+    return show(nanos // least * least)
+
+
 def cents(nanos: int) -> int:
     """Whole cents, rounded half up (away from zero)."""
     return int((Decimal(nanos) / NANOS_IN_CENT).quantize(Decimal(1), ROUND_HALF_UP))

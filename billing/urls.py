@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from billing.statements import billing_pages, pages
+from billing.statements import billing_pages, overview_pages, pages, statement_pages
 from billing.statements.api import UsageList
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("usage", pages.usage_page, name="usage"),
     path("usage/latest", pages.latest, name="usage_latest"),
-    path("billing", billing_pages.billing_page, name="billing"),
+    path("billing", overview_pages.billing_page, name="billing"),
+    path("billing/at-stripe", overview_pages.at_stripe, name="billing_at_stripe"),
     path("billing/plan", billing_pages.plan_state, name="billing_plan"),
     path("billing/subscribe", billing_pages.subscribe, name="billing_subscribe"),
     path("billing/portal", billing_pages.portal, name="billing_portal"),
+    path("billing/statement", statement_pages.statement_page, name="billing_statement"),
     path("stripe/webhook", billing_pages.stripe_webhook, name="stripe_webhook"),
     path("v1/usage", UsageList.as_view(), name="api_usage"),
 ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import Q, Sum
+from django.db.models.functions import TruncDate
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing import money
 from billing.ledger.kinds import AccountKind
@@ -14,16 +17,26 @@ from billing.metering.models import Rollup
 from billing.metering.rollups import hour_of
 from billing.money import NANOS_IN_MICRO
 from billing.stripe.models import Report
+from portal.accounts.models import Key
+
+BY = ("day", "model", "key", "member")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A model's usage in the period."""
+    """The usage of one day, model, key or member in the period."""
 
-    model: str
+    label: str
     requests: int
     metered_nanos: int
     credit_nanos: int  # paid from credit: not invoiced
+    units: Mapping[str, int] = field(default_factory=dict)
+    id: str = ""  # of the key
+
+    @property
+    def cost_nanos(self) -> int:
+        """All of it."""
+        return self.metered_nanos + self.credit_nanos
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,35 @@ class Statement:
     lines: list[Line]
     carried_in_nanos: int
     metered_nanos: int
-    credit_nanos: int
+
+    @property
+    def requests(self) -> int:
+        """Of all lines."""
+        return sum(line.requests for line in self.lines)
+
+    @property
+    def credit_nanos(self) -> int:
+        """Paid from credit."""
+        return sum(line.credit_nanos for line in self.lines)
+
+    @property
+    def cost_nanos(self) -> int:
+        """What was used in all, invoiced or paid from credit."""
+        return sum(line.cost_nanos for line in self.lines)
+
+    @property
+    def lines_metered_nanos(self) -> int:
+        """Metered usage of all lines."""
+        return sum(line.metered_nanos for line in self.lines)
+
+    @property
+    def other_periods_nanos(self) -> int:
+        """Metered by the lines, and invoiced with another period, negative; or the other way round.
+
+        The lines are whole hours. An hour in which a period ends is split as Stripe splits it, and usage that was
+        recorded after its period was invoiced is on the next invoice.
+        """
+        return self.metered_nanos - self.lines_metered_nanos
 
     @property
     def micros(self) -> int:
@@ -52,42 +93,78 @@ class Statement:
         return (self.carried_in_nanos + self.metered_nanos) % NANOS_IN_MICRO
 
     @property
+    def carried_out_negative_nanos(self) -> int:
+        """The same, as what it takes off this period."""
+        return -self.carried_out_nanos
+
+    @property
     def total_cents(self) -> int:
         """What the invoice says."""
         return money.cents(self.micros * NANOS_IN_MICRO)
 
+    @property
+    def rounding_nanos(self) -> int:
+        """What rounding to whole cents added or took."""
+        return self.total_cents * money.NANOS_IN_CENT - self.micros * NANOS_IN_MICRO
 
-def statement(workspace_id: str, start: datetime, end: datetime) -> Statement:
-    """The period's statement.
+
+def statement(workspace_id: str, start: datetime, end: datetime, by: str = "model") -> Statement:
+    """The period's statement, its lines `by` one of BY.
 
     What is invoiced is what was reported with a timestamp in the period, and, while the period runs, what no report
     covers yet: an hour in which one period ends and the next begins is split as Stripe splits it. The lines are whole hours.
     """
-    metered = Q(funding=AccountKind.RECEIVABLE)
-    rollups = Rollup.objects.filter(workspace_id=workspace_id)
-    rows = (
-        rollups.filter(hour__gte=hour_of(start), hour__lt=end)
-        .values("model")
-        .annotate(
-            n=Sum("requests"),
-            metered=Sum("cost_nanos", filter=metered, default=0),
-            credit=Sum("cost_nanos", filter=~metered, default=0),
-        )
-        .order_by("-metered", "model")
-    )
-    lines = [Line(row["model"], row["n"], row["metered"], row["credit"]) for row in rows]
+    lines = _lines(workspace_id, start, end, by)
     reports = Report.objects.filter(workspace_id=workspace_id)
     told = reports.filter(timestamp__lt=start).aggregate(nanos=Sum("nanos", default=0), value=Sum("value", default=0))
     inside = reports.filter(timestamp__gte=start, timestamp__lt=end).aggregate(nanos=Sum("nanos", default=0))["nanos"]
     uncovered = 0
-    if end > timezone.now():
-        used = rollups.filter(metered).aggregate(nanos=Sum("cost_nanos", default=0))["nanos"]
-        uncovered = used - reports.aggregate(nanos=Sum("nanos", default=0))["nanos"]
+    if start <= timezone.now() < end:
+        used = Rollup.objects.filter(workspace_id=workspace_id, funding=AccountKind.RECEIVABLE)
+        uncovered = used.aggregate(nanos=Sum("cost_nanos", default=0))["nanos"]
+        uncovered -= reports.aggregate(nanos=Sum("nanos", default=0))["nanos"]
     return Statement(
         start=start,
         end=end,
         lines=lines,
         carried_in_nanos=told["nanos"] - told["value"] * NANOS_IN_MICRO,
         metered_nanos=inside + uncovered,
-        credit_nanos=sum(line.credit_nanos for line in lines),
     )
+
+
+def _lines(workspace_id: str, start: datetime, end: datetime, by: str) -> list[Line]:
+    metered = Q(funding=AccountKind.RECEIVABLE)
+    rows = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=hour_of(start), hour__lt=end)
+    if by == "day":
+        rows = rows.annotate(label=TruncDate("hour"))
+    name = {"day": "label", "model": "model"}.get(by, "key_id")
+    sums = rows.values(name).annotate(
+        n=Sum("requests"),
+        metered=Sum("cost_nanos", filter=metered, default=0),
+        credit=Sum("cost_nanos", filter=~metered, default=0),
+    )
+    lines = [Line(str(row[name]), row["n"], row["metered"], row["credit"]) for row in sums.order_by(name)]
+    if by in ("key", "member"):
+        return _named(workspace_id, lines, by)
+    return lines if by == "day" else sorted(lines, key=lambda line: (-line.cost_nanos, line.label))
+
+
+def _named(workspace_id: str, lines: list[Line], by: str) -> list[Line]:
+    """Lines of keys under the keys' names, or summed by who made the keys."""
+    keys = {key.pk: key for key in Key.objects.filter(workspace_id=workspace_id).select_related("created_by")}
+    found: dict[str, Line] = {}
+    for line in lines:
+        key = keys.get(line.label)
+        if by == "key":
+            label = f"{key.name} ({key.hint})" if key else line.label or _("in the browser")
+            found[line.label] = Line(label, line.requests, line.metered_nanos, line.credit_nanos, id=line.label)
+            continue
+        label = key.created_by.email if key and key.created_by else _("nobody: the browser, or a key of the workspace")
+        sum_ = found.get(label, Line(label, 0, 0, 0))
+        found[label] = Line(
+            label,
+            sum_.requests + line.requests,
+            sum_.metered_nanos + line.metered_nanos,
+            sum_.credit_nanos + line.credit_nanos,
+        )
+    return sorted(found.values(), key=lambda line: (-line.cost_nanos, line.label))

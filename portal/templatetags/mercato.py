@@ -21,6 +21,12 @@ def usd(nanos: int) -> str:
 
 
 @register.filter
+def dollars(nanos: int) -> str:
+    """Nano-dollars as an estimate: to the cent, or in two digits below."""
+    return money.about(nanos)
+
+
+@register.filter
 def json_attribute(value: Any) -> str:
     """A value as JSON, for a data attribute; Django escapes it."""
     return orjson.dumps(value).decode()

@@ -18,6 +18,11 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => (button.textContent = before), 1500);
 });
 
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) print();
+});
+for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
+
 function select(tab) {
   for (const other of tab.parentElement.querySelectorAll("[role=tab]")) {
     const chosen = other === tab;

@@ -188,6 +188,7 @@ def test_a_newcomer_signs_up_tries_calls_subscribes_and_the_operator_sees_it(pag
     end = time.monotonic() + 90
     while time.monotonic() < end:
         page.goto("/billing")
+        expect(page.locator("#preview-total")).to_be_visible()
         if agreed.is_visible() and page.locator("#statement-total").inner_text() != "$0.00":
             break
         time.sleep(2)

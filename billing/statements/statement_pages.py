@@ -1,0 +1,108 @@
+"""/billing/statement: any period, by day, model, key or member; to read, to print, as CSV and XLSX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from billing import money
+from billing.plans import subscribing
+from billing.statements import periods
+from billing.statements.movements import Movements, movements
+from billing.statements.periods import Period
+from billing.statements.statement import BY, statement
+from portal.accounts.access import workspace_of
+from portal.kit.errors import Problem
+
+WORDS = {
+    "day": _("day"), "model": _("model"), "key": _("key"), "member": _("member"),
+}  # fmt: skip
+# Kinds of ledger transactions, for people.
+KINDS = {
+    "usage": _("Usage"),
+    "grant": _("Promotional credit"),
+    "service_credit": _("Service credit"),
+    "top_up": _("Top-up"),
+    "refund": _("Refund"),
+    "expiry": _("Credit that expired"),
+    "charge": _("Fees, taxes, rounding"),
+    "payment": _("Payment"),
+    "credit_note": _("Credit note"),
+    "write_off": _("Written off"),
+    "dispute": _("Disputed payment"),
+    "dispute_won": _("Dispute won"),
+    "earning": _("Earnings"),
+    "take_back": _("Earnings taken back"),
+    "payout": _("Payout"),
+    "payout_returned": _("Payout returned"),
+    "adjustment": _("Correction"),
+}
+# Accounts, for people: what is owed is negative.
+ACCOUNTS = {
+    "promo": _("Promotional"), "credit": _("Paid credit"), "receivable": _("Owed"), "holds": _("Held"),
+    "payable": _("Earnings"),
+}  # fmt: skip
+
+
+class ByUnknown(Problem):
+    """Not a way to sum usage."""
+
+    status = 422
+    code = "by_invalid"
+
+
+@login_required
+def statement_page(request: HttpRequest) -> HttpResponse:
+    """The page; its print style leaves only the document."""
+    workspace, now = workspace_of(request), timezone.now()
+    period, by = asked(request)
+    said = statement(workspace.pk, period.start, period.end, by)
+    moved = movements(workspace.pk, period.start, period.end)
+    running = subscribing.running(workspace.pk)
+    context = {
+        "statement": said,
+        "period": period,
+        "by": by,
+        "by_word": WORDS[by],
+        "ways": WORDS.items(),
+        "total": money.show(said.total_cents * money.NANOS_IN_CENT),
+        "accounts": [ACCOUNTS[kind] for kind in moved.kinds],
+        "balances": _table(moved),
+        "adds_up": moved.adds_up,
+        "subscription": running,
+        "now": now,
+        "query": f"from={period.start:%Y-%m-%dT%H:%M:%SZ}&to={period.end:%Y-%m-%dT%H:%M:%SZ}&by={by}",
+    }
+    if by == "day" and said.lines:
+        context["chart"] = {
+            "x": [line.label for line in said.lines],
+            "series": [{"label": "USD", "values": [line.cost_nanos / money.NANOS for line in said.lines]}],
+        }
+    return render(request, "billing/statements/statement.html", context)
+
+
+def asked(request: HttpRequest) -> tuple[Period, str]:
+    """The period and the way to sum that the address names. Raises PeriodInvalid, ByUnknown (422)."""
+    by = request.GET.get("by") or "model"
+    if by not in BY:
+        raise ByUnknown(f"by is one of {', '.join(BY)}.", param="by")
+    return periods.read(request.GET.get("from", ""), request.GET.get("to", ""), timezone.now()), by
+
+
+def _table(moved: Movements) -> dict[str, Any]:
+    """Opening, movements and closing, an amount a column."""
+    return {
+        "opening": [moved.opening.get(kind, 0) for kind in moved.kinds],
+        "closing": [moved.closing.get(kind, 0) for kind in moved.kinds],
+        "opening_sum": sum(moved.opening.values()),
+        "closing_sum": sum(moved.closing.values()),
+        "rows": [
+            (row, KINDS.get(row.kind, row.kind), [row.changes.get(kind, 0) for kind in moved.kinds])
+            for row in moved.rows
+        ],
+    }
