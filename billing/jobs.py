@@ -8,6 +8,7 @@ from django.utils import timezone
 from billing.gate import leases
 from billing.ledger import lots, postings
 from billing.metering import rollups
+from billing.objectives import judging
 from billing.stripe import inbox, reports
 
 
@@ -22,6 +23,12 @@ def expire_credit() -> None:
     """Credit that is over: out of the balances."""
     for lot in lots.expired(timezone.now()):
         postings.expire(lot.pk)
+
+
+@shared_task
+def judge_objectives() -> None:
+    """Days that are over: what was promised and not kept is credited."""
+    judging.judge_due(timezone.now())
 
 
 @shared_task

@@ -5,6 +5,7 @@ from __future__ import annotations
 from billing.gate.models import Cap, Lease
 from billing.ledger.models import Account, Entry, Lot, Transaction
 from billing.metering.models import Checkpoint, Rollup, UsageEvent
+from billing.objectives.models import Day, Objective
 from billing.plans.models import Plan, Subscription
 from billing.prices.models import Price
 from billing.stripe.models import Invoice, Report, StripeEvent, StripeLink
@@ -13,10 +14,12 @@ __all__ = [
     "Account",
     "Cap",
     "Checkpoint",
+    "Day",
     "Entry",
     "Invoice",
     "Lease",
     "Lot",
+    "Objective",
     "Plan",
     "Price",
     "Report",

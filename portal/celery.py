@@ -21,6 +21,7 @@ app.autodiscover_tasks(related_name="jobs")
 app.conf.beat_schedule = {
     "settle-leases": {"task": "billing.jobs.settle_leases", "schedule": 10.0},
     "expire-credit": {"task": "billing.jobs.expire_credit", "schedule": 60.0},
+    "judge-objectives": {"task": "billing.jobs.judge_objectives", "schedule": 600.0},
     "roll-up-usage": {"task": "billing.jobs.roll_up_usage", "schedule": 10.0},
     "report-usage": {"task": "billing.jobs.report_usage", "schedule": 15.0},
     "handle-stripe-events": {"task": "billing.jobs.handle_stripe_events", "schedule": 15.0},

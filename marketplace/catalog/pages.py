@@ -7,8 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from billing import money
+from billing.objectives.standing import standing
 from billing.prices import book
 from billing.prices.quote import PER
 from billing.prices.units import UNITS
@@ -68,6 +70,7 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
         "versions": found.versions.order_by("-number")[:20],
         "snippets": snippets.of(found.slug, task, task.example(spec), settings.SITE_URL),
         "schema": task.codec.input_schema(spec),
+        "objective": standing(found.slug, timezone.now().date()),
         **_run(found),
     }
     return render(request, "marketplace/catalog/model.html", context)

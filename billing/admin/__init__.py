@@ -1,0 +1,7 @@
+"""Money in the operators' console, a module a concept."""
+
+from __future__ import annotations
+
+from billing.admin import gate, ledger, metering, objectives, plans, prices, stripe
+
+__all__ = ["gate", "ledger", "metering", "objectives", "plans", "prices", "stripe"]
