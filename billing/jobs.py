@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.utils import timezone
 
@@ -33,15 +35,20 @@ def judge_objectives() -> None:
 
 @shared_task
 def roll_up_usage() -> None:
-    """Usage of the open hours: into rollups."""
+    """The sums that commits left: one row an hour and group."""
     rollups.roll_up(timezone.now())
+
+
+@shared_task
+def mend_usage() -> None:
+    """Usage that processes of the version before recorded: into the sums."""
+    rollups.mend(timezone.now() - timedelta(days=1))
 
 
 @shared_task
 def report_usage() -> None:
     """Metered usage: to Stripe's meter."""
     now = timezone.now()
-    rollups.roll_up(now)
     reports.make(now)
     reports.send_due(now)
 

@@ -163,6 +163,6 @@ def remembered(ran: Ran, request_id: str, caller: Caller, operation_id: str = ""
 
 def replayed(operation_id: str, request_id: str, caller: Caller) -> None:
     """Notes a request that got the kept answer of an operation, unless that asked no model. Raises StoreDown."""
-    first = UsageEvent.objects.filter(operation_id=operation_id).order_by("recorded_at").first()
+    first = UsageEvent.objects.of_operations(operation_id).order_by("recorded_at").first()
     if first is not None:
         remembered(Ran(first.model, first.version_id, first.protocol), request_id, caller, operation_id)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from django.db import models
+from collections.abc import Iterable
+from typing import Any, Self
+
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
+
+from billing.metering.sums import FIELDS, Group, Sum, summed
 
 
 class Status(models.TextChoices):
@@ -17,6 +22,20 @@ class Status(models.TextChoices):
         "replayed",
         _("answered from memory"),
     )  # nothing ran: a kept or cached answer was given again, for nothing
+
+
+class UsageEvents(models.QuerySet["UsageEvent"]):
+    """No event without its sum."""
+
+    def of_operations(self, *names: str) -> UsageEvents:
+        """The events of these operations. SQLite finds the partial index by the second condition only."""
+        return self.filter(operation_id__in=names).exclude(operation_id="")
+
+    def bulk_create(self, objs: Iterable[UsageEvent], *args: Any, **kwargs: Any) -> list[UsageEvent]:
+        with transaction.atomic():
+            made = super().bulk_create(objs, *args, **kwargs)
+            Rollup.add(made)
+        return made
 
 
 class UsageEvent(models.Model):
@@ -50,6 +69,8 @@ class UsageEvent(models.Model):
     first_ms = models.PositiveIntegerField(_("time to the first token"), null=True)  # of a stream
     recorded_at = models.DateTimeField(_("time"))
 
+    objects = UsageEvents.as_manager()
+
     class Meta:
         verbose_name = _("usage event")
         verbose_name_plural = _("usage events")
@@ -62,6 +83,12 @@ class UsageEvent(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Writes the event and its sum. Raises IntegrityError for one that was written before: it never changes."""
+        with transaction.atomic():
+            super().save(force_insert=True)
+            Rollup.add([self])
 
 
 class Checkpoint(models.Model):
@@ -81,25 +108,52 @@ class Checkpoint(models.Model):
 
 
 class Rollup(models.Model):
-    """The sum of one hour's events that agree in all the rest. Made again from the events at any time."""
+    """A summand of an hour's usage: what was used is the sum of all rows, those not folded yet included.
+
+    The transaction that writes events adds a row for each of their groups, named by its first event (`part`); no two
+    transactions touch the same row. rollups.roll_up() folds such rows into the one of the group with the blank part.
+    """
 
     workspace_id = models.CharField(max_length=40)
     hour = models.DateTimeField()
     model = models.CharField(max_length=100)
     key_id = models.CharField(max_length=40, blank=True)
     funding = models.CharField(max_length=12, blank=True)
+    seller_id = models.CharField(max_length=40, blank=True, default="")  # the publisher's workspace
+    part = models.CharField(max_length=40, blank=True, default="")
     requests = models.BigIntegerField()
+    failed = models.BigIntegerField(default=0)  # of the requests
     cost_nanos = models.BigIntegerField()
+    units = models.JSONField(default=dict)  # unit name → count
 
     class Meta:
         verbose_name = _("hourly usage")
         verbose_name_plural = _("hourly usage")
         constraints = [
             models.UniqueConstraint(
-                fields=["workspace_id", "hour", "model", "key_id", "funding"], name="one_rollup_an_hour"
+                fields=["workspace_id", "hour", "model", "key_id", "funding", "seller_id", "part"],
+                name="one_rollup_an_hour_and_part",
             )
         ]
-        indexes = [models.Index(fields=["hour"], name="rollups_by_hour")]
+        indexes = [
+            models.Index(fields=["hour"], name="rollups_by_hour"),
+            models.Index(fields=["part"], condition=~models.Q(part=""), name="rollups_to_fold"),
+            models.Index(fields=["seller_id", "hour"], condition=~models.Q(seller_id=""), name="rollups_of_a_seller"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.workspace_id} {self.hour:%Y-%m-%d %H}h {self.model}"
+
+    @classmethod
+    def of(cls, group: Group, total: Sum, part: str = "") -> Self:
+        """A row, not saved."""
+        return cls(
+            **group._asdict(), part=part, requests=total.requests, failed=total.failed, cost_nanos=total.cost_nanos,
+            units=total.units,
+        )  # fmt: skip
+
+    @classmethod
+    def add(cls, events: list[UsageEvent]) -> None:
+        """The sums of events that this very transaction writes."""
+        sums = summed(tuple(getattr(event, name) for name in FIELDS) for event in events)
+        Rollup.objects.bulk_create([Rollup.of(group, total, events[0].pk) for group, total in sums.items()])

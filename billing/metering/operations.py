@@ -13,5 +13,5 @@ def take_over(operation_id: str, since: datetime | None = None) -> bool:
     Of one that died in the middle of a stream, the checkpoint is dropped: the attempt that takes over is billed whole.
     """
     Checkpoint.objects.filter(usage__operation_id=operation_id).delete()
-    billed = UsageEvent.objects.filter(operation_id=operation_id, cost_nanos__gt=0)
+    billed = UsageEvent.objects.of_operations(operation_id).filter(cost_nanos__gt=0)
     return (billed if since is None else billed.filter(recorded_at__gte=since)).exists()

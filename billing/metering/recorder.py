@@ -15,7 +15,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from billing.errors import StoreDown
-from billing.metering.models import Checkpoint, UsageEvent
+from billing.metering.models import Checkpoint, Rollup, UsageEvent
+from billing.metering.sums import Used, summed
 from portal.kit import ids
 from portal.kit.combining import Combiner, Full, Ticket
 
@@ -68,8 +69,14 @@ _INSERT = {
     mark: f"INSERT INTO {UsageEvent._meta.db_table} ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"  # noqa: S608 – constants
     for mark in ("?", "%s")
 }
-
-
+_SUM_COLUMNS = (
+    "workspace_id", "hour", "model", "key_id", "funding", "seller_id", "part", "requests", "failed", "cost_nanos",
+    "units",
+)  # fmt: skip
+_ADD = {
+    mark: f"INSERT INTO {Rollup._meta.db_table} ({', '.join(_SUM_COLUMNS)}) VALUES ({', '.join([mark] * len(_SUM_COLUMNS))})"  # noqa: S608 – constants
+    for mark in ("?", "%s")
+}
 _SAVE = {
     mark: f"INSERT INTO {Checkpoint._meta.db_table} (request_id, lease_id, usage, saved_at) VALUES ({mark}, {mark}, {mark}, {mark})"  # noqa: S608 – constants
     " ON CONFLICT (request_id) DO UPDATE SET usage = excluded.usage, saved_at = excluded.saved_at"
@@ -125,11 +132,13 @@ class Recorder:
             raise StoreDown("The store is unavailable: try again shortly.", retry_after_s=1) from error
 
     def _insert(self, connection: BaseDatabaseWrapper, cursor: Any, batch: list[_Ticket]) -> None:
-        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        moment = timezone.now()
+        now = connection.ops.adapt_datetimefield_value(moment)
         mark = "?" if connection.vendor == "sqlite" else "%s"
         named = {lease_id for ticket in batch if (lease_id := _usage(ticket).lease_id)}
         still_open = _lock_open_leases(cursor, mark, named)
         rows = []
+        used: list[Used] = []
         for ticket in batch:
             u = _usage(ticket)
             if u.lease_id and u.lease_id not in still_open:
@@ -148,8 +157,12 @@ class Recorder:
                     u.first_ms, u.operation_id, u.status, u.factor_bp, None, u.seller_id,
                 )
             )  # fmt: skip
+            used.append(
+                (u.workspace_id, moment, u.model, u.key_id, u.funding, u.seller_id, u.status, u.cost_nanos, u.units)
+            )
         if rows:
             cursor.executemany(_INSERT[mark], rows)
+            cursor.executemany(_ADD[mark], _sums(connection, used, part=rows[0][0]))
 
     def _open(self) -> BaseDatabaseWrapper:
         if self._connection is None:
@@ -171,6 +184,18 @@ class Recorder:
 
 def _usage(ticket: _Ticket) -> Usage:
     return ticket.item.usage if isinstance(ticket.item, Progress) else ticket.item
+
+
+def _sums(connection: BaseDatabaseWrapper, used: list[Used], part: str) -> list[tuple[Any, ...]]:
+    """Rows for what the commit adds to the hour's sums."""
+    return [
+        (
+            group.workspace_id, connection.ops.adapt_datetimefield_value(group.hour), group.model, group.key_id,
+            group.funding, group.seller_id, part, total.requests, total.failed, total.cost_nanos,
+            orjson.dumps(total.units).decode(),
+        )
+        for group, total in summed(used).items()
+    ]  # fmt: skip
 
 
 def _lock_open_leases(cursor: Any, mark: str, named: set[str]) -> set[str]:

@@ -1,80 +1,178 @@
-"""Hourly sums of usage events, made again from the events as often as one likes."""
+"""Hourly sums of usage: folded as they come, and made again from the events as often as one likes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, Max, Min, QuerySet, Sum
 
+from billing.metering import sums
 from billing.metering.models import Rollup, UsageEvent
+from billing.metering.sums import FIELDS, Group, hour_of, summed
 
-# An event is stamped when it is committed, so an hour is complete a moment after it ends; this is generous.
-OPEN_FOR = timedelta(minutes=5)
-_GROUP = ("workspace_id", "model", "key_id", "funding")
-_LOCK = 7_274_001  # PostgreSQL advisory lock: two roll-ups at once would write older sums over newer ones
+__all__ = ["differences", "hour_of", "mend", "rebuild", "roll_up"]
 
-
-def hour_of(moment: datetime) -> datetime:
-    """The start of the hour."""
-    return moment.replace(minute=0, second=0, microsecond=0)
+MOST_A_FOLD = 2_000  # rows; SQLite's other writers wait for one fold
+MOST_A_REWRITE = 20_000  # events, as above
+_LOCK = 7_274_001  # PostgreSQL advisory lock: two folds at once would write older sums over newer ones
 
 
 def roll_up(now: datetime) -> int:
-    """Sums the hours that may still grow; how many rollups were written."""
-    return sum(_sum_hour(hour) for hour in _hours(hour_of(now - OPEN_FOR), now))
+    """Folds the rows that commits added to hours begun by now; how many. Sums stay the same, at every moment."""
+    folded = 0
+    while count := _fold(now):
+        folded += count
+        if count < MOST_A_FOLD:
+            break
+    return folded
+
+
+def _fold(now: datetime) -> int:
+    with transaction.atomic():
+        _one_at_a_time()
+        # SQLite uses the partial index only if the query says what the index says.
+        waiting = Rollup.objects.exclude(part="").filter(hour__lte=now).order_by("part")
+        parts = list(waiting.select_for_update()[:MOST_A_FOLD])
+        total: dict[Group, sums.Sum] = {}
+        for row in parts:
+            total.setdefault(_group(row), sums.Sum()).add(row.requests, row.failed, row.cost_nanos, row.units)
+        known = {_group(row): row for row in _folded(total)}
+        for group, row in known.items():
+            total[group].add(row.requests, row.failed, row.cost_nanos, row.units)
+        _write(total, [row.pk for row in parts] + [row.pk for row in known.values()])
+    return len(parts)
+
+
+def _folded(groups: Iterable[Group]) -> Iterator[Rollup]:
+    """The folded rows of these groups, and no others."""
+    wanted = set(groups)
+    for workspace_id, of_it in groupby(sorted(wanted), key=lambda group: group.workspace_id):
+        hours = {group.hour for group in of_it}
+        rows = Rollup.objects.filter(workspace_id=workspace_id, hour__in=hours, part="")
+        yield from (row for row in rows if _group(row) in wanted)
+
+
+def _group(row: Rollup) -> Group:
+    return Group(row.workspace_id, row.hour, row.model, row.key_id, row.funding, row.seller_id)
+
+
+def _write(total: dict[Group, sums.Sum], instead_of: list[int]) -> None:
+    for at in range(0, len(instead_of), 500):
+        Rollup.objects.filter(pk__in=instead_of[at : at + 500]).delete()
+    Rollup.objects.bulk_create([Rollup.of(group, total[group]) for group in sorted(total)], batch_size=500)
 
 
 def rebuild() -> int:
-    """Sums every hour anew, and drops rollups that no event supports; how many rollups there are."""
-    span = UsageEvent.objects.aggregate(first=Min("recorded_at"), last=Max("recorded_at"))
-    with transaction.atomic():
-        _one_at_a_time()
-        Rollup.objects.all().delete()
-        if span["first"] is None:
-            return 0
-        return sum(_sum_hour(hour) for hour in _hours(hour_of(span["first"]), span["last"]))
+    """Sums every event anew, and rewrites the hours that are wrong; how many rollups there are.
+
+    Month by month and workspace by workspace; only hours that differ are locked, and only while they are written.
+    """
+    roll_up(datetime.max.replace(tzinfo=UTC))
+    for start, end in _months():
+        of_month = _within(UsageEvent.objects.all(), "recorded_at", start, end)
+        known = _within(Rollup.objects.all(), "hour", start, end)
+        names = {*of_month.values_list("workspace_id", flat=True).distinct().order_by()}
+        names.update(known.values_list("workspace_id", flat=True).distinct().order_by())
+        for workspace_id in sorted(names):
+            _mend(workspace_id, start, end)
+    return Rollup.objects.count()
+
+
+def mend(since: datetime) -> int:
+    """Rewrites what is wrong since the hour of `since`; how many workspaces it was in.
+
+    Every commit brings its sums along. Only a process of a version that did not do so leaves any out.
+    """
+    start, end = hour_of(since), datetime.max.replace(tzinfo=UTC)
+    wrong = _wrong(start, end)
+    for workspace_id in wrong:
+        _mend(workspace_id, start, end)
+    return len(wrong)
 
 
 def differences() -> list[str]:
-    """Hours whose rollups are not the sum of their events, open hours aside; empty when all is right."""
-    last = Rollup.objects.aggregate(last=Max("hour"))["last"]
-    if last is None:
-        return []
-    events = UsageEvent.objects.filter(recorded_at__lt=last).aggregate(n=Count("id"), nanos=Sum("cost_nanos"))
-    rollups = Rollup.objects.filter(hour__lt=last).aggregate(n=Sum("requests"), nanos=Sum("cost_nanos"))
-    if (events["n"] or 0, events["nanos"] or 0) == (rollups["n"] or 0, rollups["nanos"] or 0):
-        return []
-    return [f"before {last:%Y-%m-%d %H:00}: events {events}, rollups {rollups}"]
+    """Workspaces whose rollups are not the sum of their events; empty when all is right."""
+    wrong = _wrong(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    return [
+        f"{name}: events {events[0]} and {events[1]} nanos, rollups {known[0]} and {known[1]}"
+        for name, (events, known) in wrong.items()
+    ]
 
 
-def _hours(first: datetime, last: datetime) -> Iterator[datetime]:
-    while first <= last:
-        yield first
-        first += timedelta(hours=1)
+def _wrong(start: datetime, end: datetime) -> dict[str, tuple[tuple[int, int], tuple[int, int]]]:
+    events = _within(UsageEvent.objects.all(), "recorded_at", start, end).values_list("workspace_id").order_by()
+    used = {name: (n, nanos) for name, n, nanos in events.annotate(n=Count("id"), nanos=Sum("cost_nanos"))}
+    rows = _within(Rollup.objects.all(), "hour", start, end).values_list("workspace_id").order_by()
+    known = {name: (n, nanos) for name, n, nanos in rows.annotate(n=Sum("requests"), nanos=Sum("cost_nanos"))}
+    none = (0, 0)
+    return {
+        name: (used.get(name, none), known.get(name, none))
+        for name in sorted(used.keys() | known.keys())
+        if used.get(name, none) != known.get(name, none)
+    }
 
 
-def _sum_hour(hour: datetime) -> int:
+def _months() -> Iterator[tuple[datetime, datetime]]:
+    """From the first event or rollup to the last."""
+    events = UsageEvent.objects.aggregate(first=Min("recorded_at"), last=Max("recorded_at"))
+    rows = Rollup.objects.aggregate(first=Min("hour"), last=Max("hour"))
+    begun = [moment for moment in (events["first"], rows["first"]) if moment]
+    if not begun:
+        return
+    start = hour_of(min(begun)).replace(day=1, hour=0)
+    while start <= max(moment for moment in (events["last"], rows["last"]) if moment):
+        end = (start + timedelta(days=32)).replace(day=1)
+        yield start, end
+        start = end
+
+
+def _within(rows: QuerySet, field: str, start: datetime, end: datetime) -> QuerySet:  # type: ignore[type-arg] # of either
+    return rows.filter(**{f"{field}__gte": start, f"{field}__lt": end})
+
+
+def _mend(workspace_id: str, start: datetime, end: datetime) -> None:
+    """Compares without a lock, then rewrites the hours that differ, some at a time."""
+    used, known = _sums(workspace_id, start, end), _known(workspace_id, start, end)
+    # Both ways round: a folded row of the group must be there, and be the sum.
+    wrong = sorted({group.hour for group in used.keys() | known.keys() if used.get(group) != known.get(group)})
+    weights = dict.fromkeys(wrong, 0)
+    for group, total in used.items():
+        if group.hour in weights:
+            weights[group.hour] += total.requests
+    chunk: list[datetime] = []
+    for at, hour in enumerate(wrong):
+        chunk.append(hour)
+        if at + 1 == len(wrong) or sum(weights[h] for h in chunk) > MOST_A_REWRITE:
+            _rewrite(workspace_id, chunk)
+            chunk = []
+
+
+def _rewrite(workspace_id: str, hours: list[datetime]) -> None:
     with transaction.atomic():
         _one_at_a_time()
-        sums = (
-            UsageEvent.objects.filter(recorded_at__gte=hour, recorded_at__lt=hour + timedelta(hours=1))
-            .values(*_GROUP)
-            .annotate(requests=Count("id"), nanos=Sum("cost_nanos"))
-            .order_by()
-        )
-        rows = [
-            Rollup(hour=hour, requests=s["requests"], cost_nanos=s["nanos"], **{name: s[name] for name in _GROUP})
-            for s in sums
-        ]
-        Rollup.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["workspace_id", "hour", "model", "key_id", "funding"],
-            update_fields=["requests", "cost_nanos"],
-        )
-    return len(rows)
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                # Events and their sums come in one transaction; none may come between our two readings.
+                cursor.execute(f"LOCK TABLE {Rollup._meta.db_table} IN EXCLUSIVE MODE")
+        first, last = hours[0], hours[-1] + timedelta(hours=1)
+        rows = Rollup.objects.filter(workspace_id=workspace_id, hour__in=hours)
+        right = {group: total for group, total in _sums(workspace_id, first, last).items() if group.hour in hours}
+        _write(right, list(rows.values_list("pk", flat=True)))
+
+
+def _sums(workspace_id: str, start: datetime, end: datetime) -> dict[Group, sums.Sum]:
+    events = _within(UsageEvent.objects.filter(workspace_id=workspace_id), "recorded_at", start, end)
+    return summed(events.order_by().values_list(*FIELDS).iterator())
+
+
+def _known(workspace_id: str, start: datetime, end: datetime) -> dict[Group, sums.Sum]:
+    found: dict[Group, sums.Sum] = {}
+    for row in _within(Rollup.objects.filter(workspace_id=workspace_id), "hour", start, end).iterator():
+        found.setdefault(_group(row), sums.Sum()).add(row.requests, row.failed, row.cost_nanos, row.units)
+    return found
 
 
 def _one_at_a_time() -> None:

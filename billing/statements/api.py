@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Sum
 from django.http import HttpResponse
 from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
@@ -25,17 +25,17 @@ class UsageInvalid(Problem):
 
 
 class UsageList(KeyedView):
-    """The workspace's usage events, the newest first: ?since=&model=&limit=&cursor="""
+    """The workspace's usage events, the newest first: ?since=&model=&key=&limit=&cursor="""
 
     scope = "usage"
 
     def get(self, request: Request) -> HttpResponse:
         given = request.query_params
-        found = usage.events(
-            self.caller.workspace_id, model=given.get("model", ""), since=_since(given.get("since", ""))
-        )
+        workspace_id, model, key_id = self.caller.workspace_id, given.get("model", ""), given.get("key", "")
+        since = _since(given.get("since", ""))
+        found = usage.events(workspace_id, model=model, key_id=key_id, since=since)
         page = usage.page(found, given.get("cursor", ""), _limit(given.get("limit", "")))
-        total = found.aggregate(nanos=Sum("cost_nanos", default=0))["nanos"]
+        total = usage.totals(workspace_id, since, model=model, key_id=key_id).cost_nanos
         return json_answer(
             {
                 "object": "list",
@@ -68,12 +68,14 @@ def _shown(event: UsageEvent) -> dict[str, Any]:
     }
 
 
-def _since(text: str) -> Any:
+def _since(text: str) -> datetime:
+    if not text:
+        return usage.ALWAYS
     try:
-        moment = parse_datetime(text.replace(" ", "+")) if text else None
+        moment = parse_datetime(text.replace(" ", "+"))
     except ValueError:
         moment = None
-    if text and (moment is None or moment.tzinfo is None):
+    if moment is None or moment.tzinfo is None:
         raise UsageInvalid("since must be a time with its zone, like 2026-01-31T12:00:00Z.", param="since")
     return moment
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Count, Model, Q, QuerySet, Sum
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from billing.metering.models import Rollup, UsageEvent
-from billing.metering.rollups import hour_of
+from billing.metering.sums import FIELDS, hour_of, summed
+from billing.metering.sums import Sum as Adding
+from billing.prices.units import UNITS
+from portal.accounts.models import Key
 from portal.kit.errors import Problem
 
 PAGE = 50
 MOST_A_PAGE = 1000
+ALWAYS, LATER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+T = TypeVar("T", bound=Model)
 
 
 class CursorInvalid(Problem):
@@ -32,18 +41,10 @@ class Page:
     next_cursor: str
 
 
-def events(
-    workspace_id: str, *, model: str = "", key_id: str = "", since: datetime | None = None
-) -> QuerySet[UsageEvent]:
+def events(workspace_id: str, *, model: str = "", key_id: str = "", since: datetime = ALWAYS) -> QuerySet[UsageEvent]:
     """The workspace's events, the newest first."""
-    found = UsageEvent.objects.filter(workspace_id=workspace_id)
-    if model:
-        found = found.filter(model=model)
-    if key_id:
-        found = found.filter(key_id=key_id)
-    if since is not None:
-        found = found.filter(recorded_at__gte=since)
-    return found.order_by("-recorded_at", "-id")
+    found = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__gte=since)
+    return _fitting(found, key_id, model).order_by("-recorded_at", "-id")
 
 
 def page(found: QuerySet[UsageEvent], cursor: str = "", size: int = PAGE) -> Page:
@@ -56,7 +57,8 @@ def page(found: QuerySet[UsageEvent], cursor: str = "", size: int = PAGE) -> Pag
             moment = None
         if moment is None or not last.startswith("use_"):
             raise CursorInvalid("Take the cursor from next_cursor of the page before.", param="cursor")
-        found = found.filter(Q(recorded_at__lt=moment) | Q(recorded_at=moment, id__lt=last))
+        # The first condition is what an index can begin at; the second leaves out what the page before had.
+        found = found.filter(Q(recorded_at__lt=moment) | Q(id__lt=last), recorded_at__lte=moment)
     rows = list(found[: size + 1])
     more = len(rows) > size
     rows = rows[:size]
@@ -71,13 +73,93 @@ class Totals:
     cost_nanos: int
 
 
-def totals(workspace_id: str, since: datetime, key_id: str = "") -> Totals:
-    """Since the start of an hour, of one key or all: rollups of the hours that are over, and the events of this one."""
-    hour = hour_of(timezone.now())
-    over = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=since, hour__lt=hour)
-    fresh = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__gte=max(since, hour))
+def totals(workspace_id: str, since: datetime = ALWAYS, *, key_id: str = "", model: str = "") -> Totals:
+    """All since then, of one key or model or of all, to the very request."""
+    whole, begun = _split(since, LATER)
+    rows = _fitting(Rollup.objects.filter(workspace_id=workspace_id, hour__gte=whole[0]), key_id, model)
+    sums = rows.aggregate(n=Sum("requests", default=0), nanos=Sum("cost_nanos", default=0))
+    requests, nanos = sums["n"], sums["nanos"]
+    for start, end in begun:
+        events = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__gte=start, recorded_at__lt=end)
+        part = _fitting(events, key_id, model).aggregate(n=Count("id"), nanos=Sum("cost_nanos", default=0))
+        requests, nanos = requests + part["n"], nanos + part["nanos"]
+    return Totals(requests, nanos)
+
+
+class By(StrEnum):
+    """What usage is broken down by."""
+
+    DAY = "day"
+    MODEL = "model"
+    KEY = "key"
+    MEMBER = "member"  # who made the key; blank: no key, or one whose maker's account is closed
+    FUNDING = "funding"  # promo, credit, receivable; blank: it was free
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one day, model, key, member or funding has of a time's usage."""
+
+    name: str  # 2026-01-31, publisher/name, or an id
+    requests: int
+    failed: int
+    cost_nanos: int
+    units: dict[str, int]
+
+
+def breakdown(workspace_id: str, start: datetime, end: datetime, by: By | str) -> list[Share]:
+    """The usage from `start` until before `end`, to the very request: days in their order, else what cost most first.
+
+    Whole hours come from rollups; of an hour that the time cuts, the events are added up. Raises ValueError for a `by`
+    that is none.
+    """
+    found: dict[str, Adding] = {}
+    by = By(by)
+    column = _COLUMNS[by]
+    members = (
+        dict(Key.objects.filter(workspace_id=workspace_id).values_list("pk", "created_by")) if by == By.MEMBER else {}
+    )
+
+    def name(value: Any) -> str:
+        if by == By.DAY:
+            return value.date().isoformat()  # type: ignore[no-any-return] # a datetime
+        return str(members.get(value) or "") if by == By.MEMBER else value
+
+    whole, begun = _split(start, end)
+    rows = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=whole[0], hour__lt=whole[1])
+    units = {f"of_{unit}": Sum(Cast(KT(f"units__{unit}"), BigIntegerField()), default=0) for unit in UNITS}
+    for row in (
+        rows.values(column).order_by().annotate(n=Sum("requests"), bad=Sum("failed"), nanos=Sum("cost_nanos"), **units)
+    ):
+        share = found.setdefault(name(row[column]), Adding())
+        share.add(row["n"], row["bad"], row["nanos"], {unit: n for unit in UNITS if (n := row[f"of_{unit}"])})
+    for first, last in begun:
+        events = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__gte=first, recorded_at__lt=last)
+        for group, total in summed(events.values_list(*FIELDS).order_by().iterator()).items():
+            share = found.setdefault(name(getattr(group, column)), Adding())
+            share.add(total.requests, total.failed, total.cost_nanos, total.units)
+    shares = [Share(key, s.requests, s.failed, s.cost_nanos, s.units) for key, s in found.items()]
+    if by == By.DAY:
+        return sorted(shares, key=lambda share: share.name)
+    return sorted(shares, key=lambda share: (-share.cost_nanos, -share.requests, share.name))
+
+
+_COLUMNS = {By.DAY: "hour", By.MODEL: "model", By.KEY: "key_id", By.MEMBER: "key_id", By.FUNDING: "funding"}
+
+
+def _split(start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], list[tuple[datetime, datetime]]]:
+    """The whole hours in a time, and what it has of other hours. An hour that still runs is whole: it has no more yet."""
+    first, last = hour_of(start), hour_of(end)
+    if first < start:
+        first += timedelta(hours=1)
+    if end > timezone.now():
+        last = end
+    if first > last:
+        return (first, first), [(start, end)]
+    return (first, last), [(a, b) for a, b in ((start, first), (last, end)) if a < b]
+
+
+def _fitting(rows: QuerySet[T], key_id: str, model: str) -> QuerySet[T]:
     if key_id:
-        over, fresh = over.filter(key_id=key_id), fresh.filter(key_id=key_id)
-    sums = over.aggregate(n=Sum("requests", default=0), nanos=Sum("cost_nanos", default=0))
-    now = fresh.aggregate(n=Count("id"), nanos=Sum("cost_nanos", default=0))
-    return Totals(sums["n"] + now["n"], sums["nanos"] + now["nanos"])
+        rows = rows.filter(key_id=key_id)
+    return rows.filter(model=model) if model else rows

@@ -237,7 +237,7 @@ def _end(prediction: Prediction, state: State, told: Telling | None = None, erro
 
 
 def _paid_before(prediction: Prediction) -> int:
-    event = UsageEvent.objects.filter(operation_id=prediction.pk, cost_nanos__gt=0).first()
+    event = UsageEvent.objects.of_operations(prediction.pk).filter(cost_nanos__gt=0).first()
     return event.cost_nanos if event else 0
 
 

@@ -30,7 +30,7 @@ def of(batch: Batch) -> dict[str, Any]:
         reasoning += _first(_details(used, _WRITTEN), ("reasoning_tokens",))
     for start in range(0, len(numbers), AT_ONCE):
         names = [operation_of(batch.pk, number) for number in numbers[start : start + AT_ONCE]]
-        events = UsageEvent.objects.filter(operation_id__in=names)
+        events = UsageEvent.objects.of_operations(*names)
         nanos += events.aggregate(sum=Sum("cost_nanos"))["sum"] or 0
     return {
         "input_tokens": read,

@@ -135,7 +135,7 @@ def _page(
         "overlaps": OVERLAPS,
         "rotate_error": rotate_error,
         "overlapping": found.previous_until if found.previous_until and found.previous_until > now else None,
-        "used": usage.totals(workspace.pk, hour_of(now - timedelta(days=USED_DAYS)), found.pk),
+        "used": usage.totals(workspace.pk, hour_of(now - timedelta(days=USED_DAYS)), key_id=found.pk),
         "may_change": has_role(request, workspace, Role.MEMBER) and found.revoked_at is None,
     }
     return render(request, "portal/key.html", context, status=422 if wrong else 200)

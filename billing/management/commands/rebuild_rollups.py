@@ -11,7 +11,7 @@ from billing.metering import rollups
 
 
 class Command(BaseCommand):
-    help = "Make the hourly sums of usage again from the events."
+    help = "Make the hourly sums of usage again from the events; what is right is left as it is."
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(json.dumps({"rollups": rollups.rebuild()}))

@@ -1,0 +1,180 @@
+"""Sums of usage are right at every moment, whoever folds them, and can be made again to the byte."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connections, transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from billing.metering import recorder, rollups
+from billing.metering.models import Rollup, UsageEvent
+from billing.metering.recorder import Usage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+USED = Usage(
+    request_id="req_x", workspace_id="ws_x", key_id="key_x", model="a/b", version_id="ver_x", replica="rep_x",
+    protocol="openai", units={"input_token": 5, "request": 1}, price_id="", cost_nanos=7, lease_id="", funding="promo",
+    latency_ms=3, seller_id="ws_seller",
+)  # fmt: skip
+
+
+def some(count: int = 40) -> None:
+    """Usage of several workspaces, models and keys."""
+    for n in range(count):
+        recorder.record(
+            replace(
+                USED, workspace_id=f"ws_{n % 3}", key_id=f"key_{n % 2}", model=f"a/{n % 5}", cost_nanos=n,
+                status="failed" if n % 7 == 0 else "succeeded", units={"request": 1, "output_token": n},
+            )
+        )  # fmt: skip
+
+
+def event(**changed: Any) -> UsageEvent:
+    """Not saved."""
+    fields = {
+        "id": "use_1", "request_id": "req_1", "workspace_id": "ws_x", "model": "a/b", "version_id": "v",
+        "protocol": "openai", "units": {"request": 1}, "price_id": "", "cost_nanos": 11, "latency_ms": 1,
+        "recorded_at": timezone.now(),
+    }  # fmt: skip
+    return UsageEvent(**(fields | changed))
+
+
+def rows() -> list[tuple[Any, ...]]:
+    """All rollups, to the byte."""
+    names = [field.name for field in Rollup._meta.fields if field.name != "id"]
+    return sorted((*map(repr, row),) for row in Rollup.objects.values_list(*names))
+
+
+def sums() -> dict[str, int]:
+    return Rollup.objects.aggregate(requests=Sum("requests"), failed=Sum("failed"), nanos=Sum("cost_nanos"))
+
+
+def test_what_is_recorded_is_in_the_sums_before_anybody_folds() -> None:
+    some()
+    assert sums() == {"requests": 40, "failed": 6, "nanos": sum(range(40))}
+    assert rollups.differences() == []
+
+
+def test_folding_changes_no_sum_and_leaves_one_row_a_group() -> None:
+    for _ in range(3):
+        recorder.record(USED)
+    assert rollups.roll_up(timezone.now()) == 3
+    row = Rollup.objects.get()
+    assert (row.requests, row.failed, row.cost_nanos, row.units) == (3, 0, 21, {"input_token": 15, "request": 3})
+    assert (row.seller_id, row.part) == ("ws_seller", "")
+    recorder.record(USED)
+    assert rollups.roll_up(timezone.now()) == 1
+    assert Rollup.objects.get().requests == 4
+    assert rollups.roll_up(timezone.now()) == 0
+
+
+def test_more_rows_than_a_fold_takes_are_folded_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollups, "MOST_A_FOLD", 7)
+    some()
+    before = sums()
+    assert rollups.roll_up(timezone.now()) == 40
+    assert sums() == before
+    assert not Rollup.objects.exclude(part="").exists()
+
+
+def test_an_event_of_an_hour_long_past_is_summed_without_a_search() -> None:
+    long_ago = timezone.now() - timedelta(days=3)
+    event(recorded_at=long_ago).save()
+    rollups.roll_up(timezone.now())
+    row = Rollup.objects.get()
+    assert (row.hour, row.cost_nanos) == (rollups.hour_of(long_ago), 11)
+    event(id="use_2", recorded_at=long_ago, cost_nanos=4).save()
+    rollups.roll_up(timezone.now())
+    assert Rollup.objects.get().cost_nanos == 15
+
+
+def test_events_that_are_written_together_bring_their_sums_along() -> None:
+    UsageEvent.objects.bulk_create([event(id=f"use_{n}", workspace_id=f"ws_{n % 2}") for n in range(6)])
+    assert rollups.differences() == []
+    assert sums()["nanos"] == 66
+
+
+def test_an_event_is_not_written_twice() -> None:
+    event().save()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        event(cost_nanos=500).save()
+    assert sums()["nanos"] == 11
+
+
+def test_an_event_that_is_rolled_back_leaves_no_sum() -> None:
+    with transaction.atomic():
+        event().save()
+        transaction.set_rollback(True)
+    assert not Rollup.objects.exists()
+
+
+def test_rebuilt_rollups_are_the_same_to_the_byte() -> None:
+    some()
+    event(recorded_at=timezone.now() - timedelta(days=70), units={"row": 2, "image": 1}).save()
+    rollups.roll_up(timezone.now())
+    before = rows()
+    Rollup.objects.all().delete()
+    assert rollups.rebuild() == len(before)
+    assert rows() == before
+    assert rollups.rebuild() == len(before)
+    assert rows() == before
+
+
+def test_rebuilding_finds_what_is_wrong_and_touches_nothing_else() -> None:
+    some()
+    rollups.roll_up(timezone.now())
+    before, untouched = rows(), set(Rollup.objects.filter(workspace_id="ws_1").values_list("pk", flat=True))
+    wrong = Rollup.objects.filter(workspace_id="ws_0")
+    wrong.filter(model="a/0").update(cost_nanos=1)
+    wrong.filter(model="a/1").update(units={})
+    wrong.filter(model="a/2").delete()
+    Rollup.objects.create(workspace_id="ws_none", hour=timezone.now(), model="a/b", requests=1, cost_nanos=9)
+    assert len(rollups.differences()) == 2
+    rollups.rebuild()
+    assert rows() == before
+    assert set(Rollup.objects.filter(workspace_id="ws_1").values_list("pk", flat=True)) == untouched
+
+
+def test_usage_of_a_process_that_brought_no_sums_is_mended() -> None:
+    some()
+    Rollup.objects.filter(workspace_id="ws_2").delete()  # as a process of the version before leaves it
+    assert rollups.mend(timezone.now() - timedelta(hours=1)) == 1
+    assert rollups.differences() == []
+    assert rollups.mend(timezone.now() - timedelta(hours=1)) == 0
+
+
+def test_many_fold_and_rebuild_while_others_record_and_nothing_is_lost_or_doubled() -> None:
+    done = threading.Event()
+    failures: list[BaseException] = []
+
+    def work(deed: Any) -> None:
+        try:
+            while not done.is_set():
+                deed()
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    deeds = [lambda: rollups.roll_up(timezone.now())] * 2 + [rollups.rebuild]
+    threads = [threading.Thread(target=work, args=(deed,)) for deed in deeds]
+    for thread in threads:
+        thread.start()
+    for _ in range(4):
+        some()
+        now = sums()
+        assert now["requests"] == UsageEvent.objects.count()
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    rollups.roll_up(timezone.now())
+    assert sums() == {"requests": 160, "failed": 24, "nanos": 4 * sum(range(40))}
+    assert rollups.differences() == []
+    assert not Rollup.objects.exclude(part="").exists()
