@@ -8,7 +8,7 @@ from billing.metering.models import Checkpoint, Rollup, UsageEvent
 from billing.objectives.models import Day, Objective
 from billing.plans.models import Plan, Subscription
 from billing.prices.models import Price
-from billing.stripe.models import Invoice, Report, StripeEvent, StripeLink
+from billing.stripe.models import Invoice, Report, StripeEvent, StripeLink, TopUp
 
 __all__ = [
     "Account",
@@ -27,6 +27,7 @@ __all__ = [
     "StripeEvent",
     "StripeLink",
     "Subscription",
+    "TopUp",
     "Transaction",
     "UsageEvent",
 ]

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from billing.statements import billing_pages, overview_pages, pages, statement_pages
 from billing.statements.api import UsageList
+from billing.stripe import credit_pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("usage", pages.usage_page, name="usage"),
@@ -16,6 +17,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/subscribe", billing_pages.subscribe, name="billing_subscribe"),
     path("billing/portal", billing_pages.portal, name="billing_portal"),
     path("billing/statement", statement_pages.statement_page, name="billing_statement"),
+    path("billing/credits", credit_pages.credits_page, name="billing_credits"),
+    path("billing/credits/top-up", credit_pages.top_up, name="billing_top_up"),
     path("stripe/webhook", billing_pages.stripe_webhook, name="stripe_webhook"),
     path("v1/usage", UsageList.as_view(), name="api_usage"),
 ]

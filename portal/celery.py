@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
     "roll-up-usage": {"task": "billing.jobs.roll_up_usage", "schedule": 10.0},
     "mend-usage": {"task": "billing.jobs.mend_usage", "schedule": 3600.0},
     "report-usage": {"task": "billing.jobs.report_usage", "schedule": 15.0},
+    "send-mails": {"task": "portal.accounts.jobs.send_mails", "schedule": 10.0},
     "handle-stripe-events": {"task": "billing.jobs.handle_stripe_events", "schedule": 15.0},
     "keep-figures": {"task": "inference.jobs.keep_figures", "schedule": 30.0},
     "make-predictions": {"task": "inference.jobs.make_predictions", "schedule": 5.0},

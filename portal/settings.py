@@ -250,6 +250,9 @@ TRIAL_CREDIT_NANOS = 1_000_000_000  # $1 for a new personal workspace
 LEASE_BLOCK_NANOS = 50_000_000  # $0.05 lent to a process at a time, where the budget allows
 LEASE_SECONDS = 60  # a lease is settled into the ledger after this; a dead process's is swept 30 s later
 METER_EVENT_NAME = "mercato_usage"
+TOP_UP_LEAST_NANOS = 5_000_000_000  # $5
+TOP_UP_MOST_NANOS = 10_000_000_000_000  # $10,000
+CREDIT_EXPIRES_DAYS = number("CREDIT_EXPIRES_DAYS", 365)  # bought credit, from the day of payment; 0: never
 
 # Stripe, or its local stand-in
 SANDBOX_PORT = number("SANDBOX_PORT", PORT + 1)
@@ -257,6 +260,7 @@ STRIPE_API_KEY = secret("STRIPE_API_KEY")
 STRIPE_IS_SANDBOX = not STRIPE_API_KEY
 STRIPE_WEBHOOK_SECRET = secret("STRIPE_WEBHOOK_SECRET")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "").rstrip("/")
+STRIPE_TAX = switch("STRIPE_TAX", False)  # Stripe works out taxes and asks for addresses and tax ids
 if STRIPE_IS_SANDBOX:
     STRIPE_API_KEY = "sk_test_sandbox"
     STRIPE_API_BASE = STRIPE_API_BASE or f"http://127.0.0.1:{SANDBOX_PORT}"

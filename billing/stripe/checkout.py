@@ -8,20 +8,9 @@ from billing.errors import PlanProblem
 from billing.plans import subscribing
 from billing.plans.models import Plan
 from billing.stripe import products
-from billing.stripe.client import client, link, linked, reachable
+from billing.stripe.client import client, linked, reachable
+from billing.stripe.customers import customer
 from portal.accounts.models import Workspace
-
-
-def customer(workspace: Workspace, email: str) -> str:
-    """Stripe's id of the workspace, made at the first call."""
-    known = linked("customer", workspace.pk)
-    if known:
-        return known
-    made = client().v1.customers.create(
-        {"email": email, "name": workspace.name, "metadata": {"workspace": workspace.pk}},
-        {"idempotency_key": f"customer-{workspace.pk}"},
-    )
-    return link("customer", workspace.pk, made.id)
 
 
 def start(workspace: Workspace, plan: Plan, email: str, success_url: str, cancel_url: str) -> str:

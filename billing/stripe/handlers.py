@@ -10,15 +10,23 @@ from billing.ledger import postings
 from billing.plans import subscribing
 from billing.plans.models import Plan
 from billing.plans.seeds import PAY_AS_YOU_GO
+from billing.stripe import topups
 from billing.stripe.client import client, key_of
 from billing.stripe.models import Invoice
 
 
 def checkout_completed(id: str) -> None:
-    """A subscription was paid for."""
+    """A subscription or credit was paid for."""
     session = client().v1.checkout.sessions.retrieve(id)
     if session.subscription:
         subscription_changed(str(session.subscription))
+    if session.payment_intent:
+        topups.settle(str(session.payment_intent))
+
+
+def payment_changed(id: str) -> None:
+    """A payment succeeded, failed or waits."""
+    topups.settle(id)
 
 
 def subscription_changed(id: str) -> None:
@@ -71,6 +79,12 @@ def invoice_changed(id: str) -> None:
 
 HANDLERS: dict[str, Callable[[str], None]] = {
     "checkout.session.completed": checkout_completed,
+    "checkout.session.async_payment_succeeded": checkout_completed,
+    "checkout.session.async_payment_failed": checkout_completed,
+    "payment_intent.succeeded": payment_changed,
+    "payment_intent.processing": payment_changed,
+    "payment_intent.payment_failed": payment_changed,
+    "payment_intent.canceled": payment_changed,
     "customer.subscription.created": subscription_changed,
     "customer.subscription.updated": subscription_changed,
     "customer.subscription.deleted": subscription_changed,

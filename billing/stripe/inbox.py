@@ -65,7 +65,7 @@ def handle(event_id: str) -> bool:
     """
     try:
         with transaction.atomic():
-            event = StripeEvent.objects.select_for_update().filter(pk=event_id, handled_at=None).first()
+            event = _locked(event_id)
             if event is None:
                 return False
             HANDLERS[event.type](event.object_id)
@@ -78,6 +78,16 @@ def handle(event_id: str) -> bool:
         )
         raise
     return True
+
+
+def _locked(event_id: str) -> StripeEvent | None:
+    """The event if it waits, with all that wait with the same object: who fetched it earlier must not write later."""
+    told = StripeEvent.objects.filter(pk=event_id).first()
+    if told is None:
+        return None
+    waiting = StripeEvent.objects.select_for_update().filter(handled_at=None).order_by("pk")
+    same = waiting.filter(object_id=told.object_id) if told.object_id else waiting.filter(pk=event_id)
+    return next((event for event in same if event.pk == event_id), None)
 
 
 def stuck(now: datetime) -> list[str]:

@@ -85,6 +85,49 @@ class Report(models.Model):
         return self.identifier
 
 
+class TopUp(models.Model):
+    """A purchase of credit: Stripe's payment intent, mirrored."""
+
+    stripe_id = models.CharField(primary_key=True, max_length=64)
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    status = models.CharField(_("state"), max_length=30)  # Stripe's word
+    cents = models.BigIntegerField(_("credit"))  # what is credited; a tax comes on top
+    tax_cents = models.BigIntegerField(_("tax"), default=0)
+    automatic = models.BooleanField(_("automatic"), default=False)
+    refunded_cents = models.BigIntegerField(_("refunded"), default=0)
+    receipt_url = models.URLField(max_length=500, blank=True)
+    expires_at = models.DateTimeField(_("expires"), null=True)  # the credit
+    created_at = models.DateTimeField(_("created"))
+
+    class Meta:
+        verbose_name = _("top-up")
+        verbose_name_plural = _("top-ups")
+        indexes = [models.Index(fields=["workspace", "-created_at"], name="top_ups_of_a_workspace")]
+
+    def __str__(self) -> str:
+        return self.stripe_id
+
+    @property
+    def nanos(self) -> int:
+        """The credit in nano-dollars."""
+        return self.cents * NANOS_IN_CENT
+
+    @property
+    def tax_nanos(self) -> int:
+        """The tax in nano-dollars."""
+        return self.tax_cents * NANOS_IN_CENT
+
+    @property
+    def refunded_nanos(self) -> int:
+        """What went back, in nano-dollars."""
+        return self.refunded_cents * NANOS_IN_CENT
+
+    @property
+    def source(self) -> str:
+        """Of its posting and its lot."""
+        return f"topup:{self.stripe_id}"
+
+
 class Invoice(models.Model):
     """Stripe's invoice, mirrored."""
 

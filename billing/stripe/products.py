@@ -66,3 +66,12 @@ def price(plan: Plan) -> str:
         {"idempotency_key": f"price-{plan.code}"},
     )
     return link("price", plan.code, created.id)
+
+
+def credit() -> str:
+    """The id of the product that a top-up buys."""
+    known = linked("product", "credit")
+    if known:
+        return known
+    made = client().v1.products.create({"name": "Mercato credit"}, {"idempotency_key": "product-credit"})
+    return link("product", "credit", made.id)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from portal.accounts.keys.issuing import revoke
-from portal.accounts.models import Key, Membership, User, Workspace
+from portal.accounts.models import Key, Mail, Membership, User, Workspace
 
 
 class MembershipInline(TabularInline):  # type: ignore[misc] # unfold publishes no types
@@ -63,3 +63,20 @@ class KeyAdmin(ModelAdmin):  # type: ignore[misc] # as above
     def revoke_keys(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:
         for key in queryset:
             revoke(key)
+
+
+@admin.register(Mail)
+class MailAdmin(ModelAdmin):  # type: ignore[misc] # as above
+    list_display = ("created_at", "to", "subject", "sent_at", "attempts")
+    list_filter = (("sent_at", admin.EmptyFieldListFilter),)
+    search_fields = ("key", "to")
+    ordering = ("-pk",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Mail | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Mail | None = None) -> bool:
+        return False

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.accounts.keys.models import Key
 from portal.kit import ids
 
-__all__ = ["Key", "Membership", "Role", "User", "Workspace"]
+__all__ = ["Key", "Mail", "Membership", "Role", "User", "Workspace"]
 
 SLUG = RegexValidator(
     r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$", _("Use 1 to 40 lower-case letters, digits and hyphens.")
@@ -111,3 +111,26 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.workspace} · {self.get_role_display()}"
+
+
+class Mail(models.Model):
+    """A mail that must arrive; see mails.py."""
+
+    key = models.CharField(_("about"), max_length=160, unique=True)  # what it is about, and to whom
+    to = models.EmailField(_("to"))
+    subject = models.CharField(_("subject"), max_length=200)
+    body = models.TextField(_("text"))
+    created_at = models.DateTimeField(_("posted"), default=timezone.now, editable=False)
+    next_attempt_at = models.DateTimeField(_("next attempt"), default=timezone.now)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    sent_at = models.DateTimeField(_("sent"), null=True)
+
+    class Meta:
+        verbose_name = _("mail")
+        verbose_name_plural = _("mails")
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=models.Q(sent_at=None), name="mails_to_send"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

@@ -36,6 +36,8 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "billing_subscribe": ("POST", "/billing/subscribe", LOGIN, 404, 403, 403, 404),
     "billing_portal": ("POST", "/billing/portal", LOGIN, 302, 403, 403, 302),
     "billing_statement": ("GET", "/billing/statement?from=2026-01-01&to=2026-01-31", LOGIN, 200, 200, 200, 200),
+    "billing_credits": ("GET", "/billing/credits", LOGIN, 200, 200, 200, 200),
+    "billing_top_up": ("POST", "/billing/credits/top-up", LOGIN, 422, 403, 403, 422),
     "stripe_webhook": ("POST", "/stripe/webhook", 400, 400, 400, 400, 400),
     "settings": ("GET", "/settings", LOGIN, 200, 200, 200, 200),
     "webhooks": ("POST", "/settings/webhooks", LOGIN, 422, 403, 422, 422),

@@ -1,0 +1,18 @@
+"""Taxes, where Stripe works them out (settings.STRIPE_TAX). A tax is collected for the state: never revenue, never credit."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from stripe.params.checkout import SessionCreateParams
+
+
+def at_checkout() -> SessionCreateParams:
+    """What a Checkout session must ask for: an address, and a tax id of who has one."""
+    if not settings.STRIPE_TAX:
+        return {}
+    return {
+        "automatic_tax": {"enabled": True},
+        "billing_address_collection": "required",
+        "tax_id_collection": {"enabled": True},
+        "customer_update": {"address": "auto", "name": "auto"},
+    }
