@@ -8,6 +8,7 @@ from billing.metering.models import Checkpoint, Rollup, UsageEvent
 from billing.objectives.models import Day, Objective
 from billing.plans.models import Plan, Subscription
 from billing.prices.models import Price
+from billing.receipts.models import ReceiptKey
 from billing.stripe.models import Invoice, Report, StripeEvent, StripeLink, TopUp
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Objective",
     "Plan",
     "Price",
+    "ReceiptKey",
     "Report",
     "Rollup",
     "StripeEvent",

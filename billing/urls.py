@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from billing.receipts import api as receipts
 from billing.statements import billing_pages, overview_pages, pages, statement_pages
 from billing.statements.api import UsageList
 from billing.stripe import credit_pages
@@ -19,6 +20,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/statement", statement_pages.statement_page, name="billing_statement"),
     path("billing/credits", credit_pages.credits_page, name="billing_credits"),
     path("billing/credits/top-up", credit_pages.top_up, name="billing_top_up"),
+    path("billing/statement/receipt", receipts.receipt_page, name="billing_receipt"),
+    path(".well-known/mercato-receipt-key.json", receipts.public_keys, name="receipt_keys"),
     path("stripe/webhook", billing_pages.stripe_webhook, name="stripe_webhook"),
+    path("v1/usage/receipt", receipts.UsageReceipt.as_view(), name="api_usage_receipt"),
     path("v1/usage", UsageList.as_view(), name="api_usage"),
 ]

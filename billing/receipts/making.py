@@ -1,0 +1,68 @@
+"""A workspace's receipt for a time, as bytes that can be sent while they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+
+from billing.metering.models import UsageEvent
+from billing.receipts import keys
+from billing.receipts.chain import Chain
+from billing.statements.periods import Period, PeriodInvalid
+
+AT_ONCE = 1_000  # events that are read together: what bounds the memory
+# An event is stamped while it is committed: a receipt ends before those that may still be on their way.
+SETTLES = timedelta(seconds=5)
+_FIELDS = (
+    "id", "request_id", "operation_id", "status", "recorded_at", "key_id", "model", "version_id", "protocol", "units",
+    "price_id", "factor_bp", "tier_from", "cost_nanos", "funding", "latency_ms",
+)  # fmt: skip
+
+
+def closed(period: Period, now: datetime) -> Period:
+    """As much of the period as is over. Raises PeriodInvalid where none is."""
+    end = min(period.end, now - SETTLES)
+    if period.start >= end:
+        raise PeriodInvalid("A receipt is of the past: let the period begin earlier.", param="from")
+    return Period(period.start, end)
+
+
+def receipt(workspace_id: str, period: Period, now: datetime) -> Iterator[bytes]:
+    """The receipt's lines, some at a time. What breaks off has no signature, and does not verify."""
+    key_id, key = keys.current()
+    chain = Chain()
+    yield chain.begin(
+        {
+            "issuer": settings.SITE_URL,
+            "workspace": workspace_id,
+            "from": _moment(period.start),
+            "to": _moment(period.end),
+            "made_at": _moment(now),
+        }
+    )
+    for page in _pages(workspace_id, period):
+        yield b"".join(chain.add(event) for event in page)
+    yield chain.end(key_id, key)
+
+
+def _pages(workspace_id: str, period: Period) -> Iterator[list[dict[str, Any]]]:
+    """The period's events, the oldest first, by key: each page costs the same."""
+    events = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__lt=period.end)
+    after = Q(recorded_at__gte=period.start)
+    while True:
+        page = list(events.filter(after).order_by("recorded_at", "id").values(*_FIELDS)[:AT_ONCE])
+        if not page:
+            return
+        at, last = page[-1]["recorded_at"], page[-1]["id"]
+        after = Q(recorded_at__gte=at) & (Q(recorded_at__gt=at) | Q(id__gt=last))
+        yield [{**event, "recorded_at": _moment(event["recorded_at"])} for event in page]
+        if len(page) < AT_ONCE:
+            return
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
