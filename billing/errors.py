@@ -61,3 +61,24 @@ class CostTooHigh(Problem):
 
     status = 402
     code = "max_cost_exceeded"
+
+
+class AgreementInvalid(Problem):
+    """A publisher's terms or wishes that cannot be."""
+
+    status = 422
+    code = "agreement_invalid"
+
+
+class PayoutRefused(Problem):
+    """The payout cannot be made, or not be changed any more."""
+
+    status = 409
+    code = "payout_refused"
+
+
+class OnboardingRefused(Problem):
+    """Stripe will not pay this publisher like this."""
+
+    status = 422
+    code = "onboarding_refused"

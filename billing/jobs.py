@@ -7,6 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
+from billing.earnings import accrual, take_backs
 from billing.gate import leases
 from billing.ledger import lots, postings
 from billing.metering import rollups
@@ -51,6 +52,14 @@ def report_usage() -> None:
     now = timezone.now()
     reports.make(now)
     reports.send_due(now)
+
+
+@shared_task
+def accrue_earnings() -> None:
+    """Usage of the hours that are over: to those who published the models; and what was refunded: back."""
+    now = timezone.now()
+    accrual.accrue(now)
+    take_backs.carry_out(now)
 
 
 @shared_task

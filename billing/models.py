@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.earnings.models import Agreement, Destination, Earning, Payout, Publisher, Reversal, TakeBack
 from billing.gate.models import Cap, Lease
 from billing.ledger.models import Account, Entry, Lot, Transaction
 from billing.metering.models import Checkpoint, Rollup, UsageEvent
@@ -13,23 +14,30 @@ from billing.stripe.models import Invoice, Report, StripeEvent, StripeLink, TopU
 
 __all__ = [
     "Account",
+    "Agreement",
     "Cap",
     "Checkpoint",
     "Day",
+    "Destination",
+    "Earning",
     "Entry",
     "Invoice",
     "Lease",
     "Lot",
     "Objective",
+    "Payout",
     "Plan",
     "Price",
     "ReceiptKey",
+    "Publisher",
     "Report",
+    "Reversal",
     "Rollup",
     "StripeEvent",
     "StripeLink",
     "Subscription",
     "TopUp",
+    "TakeBack",
     "Transaction",
     "UsageEvent",
 ]

@@ -253,6 +253,9 @@ METER_EVENT_NAME = "mercato_usage"
 TOP_UP_LEAST_NANOS = 5_000_000_000  # $5
 TOP_UP_MOST_NANOS = 10_000_000_000_000  # $10,000
 CREDIT_EXPIRES_DAYS = number("CREDIT_EXPIRES_DAYS", 365)  # bought credit, from the day of payment; 0: never
+PLATFORM_FEE_BP = 2_000  # of what others use of a publisher, in hundredths of a percent, unless agreed otherwise
+PAYOUT_MINIMUM_CENTS = 2_500  # the least that is sent to a publisher at once
+PAYOUT_HOLD_DAYS = 7  # until earnings can be paid out
 
 # Stripe, or its local stand-in
 SANDBOX_PORT = number("SANDBOX_PORT", PORT + 1)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Sum
+
 from billing.ledger.kinds import AccountKind
-from billing.ledger.models import Account
+from billing.ledger.models import Account, Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +38,20 @@ def lock_fundings(workspace_id: str) -> dict[str, int]:
     kinds = (AccountKind.PROMO, AccountKind.CREDIT, AccountKind.RECEIVABLE)
     accounts = Account.objects.select_for_update().filter(workspace_id=workspace_id, kind__in=kinds).order_by("pk")
     return {account.kind: account.balance_nanos for account in accounts}
+
+
+def payables() -> dict[str, int]:
+    """Workspace → nano-dollars that it is owed as a publisher, of all that are not zero."""
+    held = Account.objects.filter(kind=AccountKind.PAYABLE).exclude(balance_nanos=0)
+    return dict(held.values_list("workspace_id", "balance_nanos"))
+
+
+def payable_adjustments() -> dict[str, int]:
+    """Workspace → nano-dollars by which operators corrected what it is owed as a publisher."""
+    found: dict[str, int] = {}
+    for side, sign in (("credit", 1), ("debit", -1)):
+        rows = Entry.objects.filter(**{f"{side}__kind": AccountKind.PAYABLE, "transaction__kind": "adjustment"})
+        of = f"{side}__workspace_id"
+        for workspace_id, nanos in rows.values_list(of).annotate(n=Sum("amount_nanos")).order_by():
+            found[workspace_id] = found.get(workspace_id, 0) + sign * int(nanos)
+    return found

@@ -8,20 +8,21 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from billing.earnings import audit as earnings_audit
 from billing.gate import leases
 from billing.ledger import audit
 from billing.metering import rollups
 
 
 class Command(BaseCommand):
-    help = "Compare balances with entries, leases with events, holds with leases, rollups with events."
+    help = "Compare balances with entries, leases with events, holds with leases, rollups with events, publishers' balances with earnings."
 
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
             totals = audit.totals()
             wrong = audit.differences() + leases.differences() + rollups.differences()
             lent = leases.open_nanos()
-            wrong += audit.differences_of_lots(leases.open_grants())
+            wrong += audit.differences_of_lots(leases.open_grants()) + earnings_audit.differences()
         if lent != totals["holds"]:
             wrong.append(f"open leases {lent}, holds {totals['holds']}")
         for sentence in wrong:

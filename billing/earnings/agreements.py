@@ -1,0 +1,116 @@
+"""What holds between the platform and a publisher, and what the publisher chose."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.earnings.models import WHOLE_BP, Agreement, Publisher, Schedule
+from billing.errors import AgreementInvalid
+
+HIGHEST_MINIMUM_CENTS = 1_000_000  # $10,000: a higher one would keep money back for no reason
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The platform's fee in hundredths of a percent, the least payout in cents, and how long earnings wait."""
+
+    fee_bp: int
+    minimum_cents: int
+    hold: timedelta
+
+    def net(self, gross_nanos: int) -> int:
+        """What an amount earns, alone: the fraction of a nano-dollar that accrual carries is left out."""
+        return gross_nanos * (WHOLE_BP - self.fee_bp) // WHOLE_BP
+
+
+class TermsOverTime:
+    """A publisher's agreements, read once, for many moments."""
+
+    def __init__(self, seller_id: str) -> None:
+        made = list(Agreement.objects.filter(seller_id=seller_id).order_by("starts_at"))
+        self._since = [_ALWAYS, *(agreement.starts_at for agreement in made)]
+        self._terms = [standard(), *(_terms(agreement) for agreement in made)]
+
+    def at(self, moment: datetime) -> Terms:
+        """What held then."""
+        return self._terms[bisect_right(self._since, moment) - 1]
+
+
+def standard() -> Terms:
+    """What holds for who has no agreement of their own."""
+    return Terms(settings.PLATFORM_FEE_BP, settings.PAYOUT_MINIMUM_CENTS, timedelta(days=settings.PAYOUT_HOLD_DAYS))
+
+
+def terms(seller_id: str, moment: datetime) -> Terms:
+    """What holds between the platform and the publisher at a moment."""
+    found = Agreement.objects.filter(seller_id=seller_id, starts_at__lte=moment).order_by("-starts_at").first()
+    return _terms(found) if found else standard()
+
+
+def agree(
+    seller_id: str, fee_bp: int, minimum_cents: int, hold_days: int, starts_at: datetime, note: str = ""
+) -> Agreement:
+    """The publisher's next agreement. Raises AgreementInvalid (422) for one that would change what has been earned."""
+    if not 0 <= fee_bp <= WHOLE_BP:
+        raise AgreementInvalid(_("The fee is between 0 and 10000 hundredths of a percent."), param="fee_bp")
+    if not 0 < minimum_cents <= HIGHEST_MINIMUM_CENTS:
+        raise AgreementInvalid(_("The smallest payout is between $0.01 and $10,000."), param="minimum_cents")
+    if not 0 <= hold_days <= 180:
+        raise AgreementInvalid(_("Earnings wait 0 to 180 days."), param="hold_days")
+    if starts_at < timezone.now() - timedelta(minutes=5):
+        raise AgreementInvalid(
+            _("An agreement holds from now on or later: what was earned keeps its fee."), param="starts_at"
+        )
+    try:
+        with transaction.atomic():
+            return Agreement.objects.create(
+                seller_id=seller_id, fee_bp=fee_bp, minimum_cents=minimum_cents, hold_days=hold_days,
+                starts_at=starts_at, note=note,
+            )  # fmt: skip
+    except IntegrityError as error:
+        raise AgreementInvalid(_("Another agreement starts at that very moment."), param="starts_at") from error
+
+
+def choose(seller_id: str, schedule: str, minimum_cents: int) -> Publisher:
+    """What the publisher wants: when to be paid, and from which amount on. Raises AgreementInvalid (422)."""
+    least = terms(seller_id, timezone.now()).minimum_cents
+    if schedule not in Schedule.values:
+        raise AgreementInvalid(
+            _("Choose %(choices)s.") % {"choices": ", ".join(str(label) for label in Schedule.labels)}, param="schedule"
+        )
+    if not least <= minimum_cents <= HIGHEST_MINIMUM_CENTS:
+        raise AgreementInvalid(
+            _("The smallest payout is between $%(least)s and $%(most)s.")
+            % {"least": f"{least / 100:,.2f}", "most": f"{HIGHEST_MINIMUM_CENTS / 100:,.2f}"},
+            param="minimum",
+        )
+    with transaction.atomic():
+        publisher = locked(seller_id)
+        if publisher.schedule != schedule:
+            publisher.decided_on = timezone.now().date()  # a payday before the change is none
+        publisher.schedule, publisher.minimum_cents = schedule, minimum_cents
+        publisher.save(update_fields=["schedule", "minimum_cents", "decided_on"])
+    return publisher
+
+
+def chosen(seller_id: str) -> Publisher:
+    """The publisher's choice, which may not be saved yet."""
+    return Publisher.objects.filter(seller_id=seller_id).first() or Publisher(seller_id=seller_id)
+
+
+def locked(seller_id: str) -> Publisher:
+    """The publisher's row, held until the transaction ends."""
+    Publisher.objects.get_or_create(seller_id=seller_id)
+    return Publisher.objects.select_for_update().get(seller_id=seller_id)
+
+
+def _terms(agreement: Agreement) -> Terms:
+    return Terms(agreement.fee_bp, agreement.minimum_cents, timedelta(days=agreement.hold_days))
