@@ -26,6 +26,13 @@ class NotEnoughCredit(Problem):
     code = "not_enough_credit"
 
 
+class BudgetInvalid(Problem):
+    """A budget cannot be like this."""
+
+    status = 422
+    code = "budget_invalid"
+
+
 class StoreDown(Problem):
     """The database cannot keep the usage, so nothing was answered and nothing is billed."""
 

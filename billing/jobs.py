@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.earnings import accrual, take_backs
-from billing.gate import leases
+from billing.gate import alerts, leases
 from billing.ledger import lots, postings
 from billing.metering import rollups
 from billing.objectives import judging
@@ -32,6 +32,12 @@ def expire_credit() -> None:
 def judge_objectives() -> None:
     """Days that are over: what was promised and not kept is credited."""
     judging.judge_due(timezone.now())
+
+
+@shared_task
+def tell_budgets() -> None:
+    """Thresholds of budgets that were reached: to those who run the workspace."""
+    alerts.tell(timezone.now())
 
 
 @shared_task

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from billing.earnings.models import Agreement, Destination, Earning, Payout, Publisher, Reversal, TakeBack
-from billing.gate.models import Cap, Lease
+from billing.gate.models import Budget, Lease
 from billing.ledger.models import Account, Entry, Lot, Transaction
 from billing.metering.models import Checkpoint, Rollup, UsageEvent
+from billing.notices.models import Notice
 from billing.objectives.models import Day, Objective
 from billing.plans.models import Plan, Subscription
 from billing.prices.models import Price
@@ -15,7 +16,7 @@ from billing.stripe.models import Invoice, Report, StripeEvent, StripeLink, TopU
 __all__ = [
     "Account",
     "Agreement",
-    "Cap",
+    "Budget",
     "Checkpoint",
     "Day",
     "Destination",
@@ -24,20 +25,21 @@ __all__ = [
     "Invoice",
     "Lease",
     "Lot",
+    "Notice",
     "Objective",
     "Payout",
     "Plan",
     "Price",
-    "ReceiptKey",
     "Publisher",
+    "ReceiptKey",
     "Report",
     "Reversal",
     "Rollup",
     "StripeEvent",
     "StripeLink",
     "Subscription",
-    "TopUp",
     "TakeBack",
+    "TopUp",
     "Transaction",
     "UsageEvent",
 ]

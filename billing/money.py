@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
 
 from billing.errors import MoneyInvalid
 
 NANOS = 1_000_000_000  # in a dollar
 NANOS_IN_MICRO = 1_000
 NANOS_IN_CENT = 10_000_000
+MOST_DIGITS = 60  # that are read of an amount
 LARGEST = 9 * 10**18  # what a BigIntegerField holds, rounded down
 
 
@@ -18,7 +19,10 @@ def parse(text: str | Decimal | int) -> int:
     Raises MoneyInvalid for anything else, for negative amounts, and for fractions of a nano-dollar.
     """
     try:
-        nanos = Decimal(str(text).strip()) * NANOS
+        with localcontext(Context(prec=MOST_DIGITS, traps=[InvalidOperation, Overflow, Inexact])):
+            nanos = Decimal(str(text).strip()) * NANOS
+    except Inexact as error:  # Overflow is one
+        raise MoneyInvalid(f"{text} has more digits than an amount in dollars can have.") from error
     except InvalidOperation as error:
         raise MoneyInvalid(f"{text!r} is not an amount in dollars: write it like 0.25.") from error
     if not nanos.is_finite() or nanos < 0 or nanos > LARGEST:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from inference.api.openai.batches import ENDPOINTS
 from inference.idempotency import keeping
-from inference.later import deliveries, predictions, rounds
+from inference.later import deliveries, notices, predictions, rounds
 from inference.routing import figures
 
 _prediction_threads = threading.BoundedSemaphore(settings.PREDICTION_THREADS)
@@ -57,7 +57,8 @@ def work_on_batches() -> None:
 
 @shared_task
 def send_webhooks() -> None:
-    """Messages that are due."""
+    """Messages that are due, and what billing has to tell."""
+    notices.hand_on()
     deliveries.send_due(timezone.now())
 
 

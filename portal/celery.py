@@ -22,6 +22,7 @@ app.conf.beat_schedule = {
     "settle-leases": {"task": "billing.jobs.settle_leases", "schedule": 10.0},
     "expire-credit": {"task": "billing.jobs.expire_credit", "schedule": 60.0},
     "judge-objectives": {"task": "billing.jobs.judge_objectives", "schedule": 600.0},
+    "tell-budgets": {"task": "billing.jobs.tell_budgets", "schedule": 15.0},
     "roll-up-usage": {"task": "billing.jobs.roll_up_usage", "schedule": 10.0},
     "mend-usage": {"task": "billing.jobs.mend_usage", "schedule": 3600.0},
     "report-usage": {"task": "billing.jobs.report_usage", "schedule": 15.0},

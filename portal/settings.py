@@ -248,7 +248,8 @@ TRAINING_LEASE_S = 30  # a run whose trainer was silent this long is taken over
 # Money
 TRIAL_CREDIT_NANOS = 1_000_000_000  # $1 for a new personal workspace
 LEASE_BLOCK_NANOS = 50_000_000  # $0.05 lent to a process at a time, where the budget allows
-LEASE_SECONDS = 60  # a lease is settled into the ledger after this; a dead process's is swept 30 s later
+LEASE_SECONDS = 60  # a lease is settled into the ledger after this
+LEASE_GRACE_SECONDS = 30  # a dead process's lease is swept so much later, in a round every 10 s: 100 s at most
 METER_EVENT_NAME = "mercato_usage"
 TOP_UP_LEAST_NANOS = 5_000_000_000  # $5
 TOP_UP_MOST_NANOS = 10_000_000_000_000  # $10,000

@@ -1,32 +1,31 @@
-"""Leases in the database: borrow, grow, extend, close, sweep. Each is one transaction and a posting in the ledger."""
+"""Leases in the database: borrow, grow, extend, close, sweep. Each is one transaction and a posting in the ledger.
+
+Locks are taken in one order by all who write here: leases by id, the workspace's accounts by id, caps by id.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import Sum
 from django.utils import timezone
 
-from billing import money
-from billing.errors import NoBudget
-from billing.gate import caps
+from billing.gate import caps, refusal
+from billing.gate.binding import Binding
 from billing.gate.models import Lease
 from billing.ledger import postings
-from billing.ledger.balances import lock_fundings
 from billing.ledger.kinds import AccountKind
 from billing.metering import checkpoints
 from billing.metering.models import UsageEvent
-from billing.plans.allowances import open_workspace, postpaid_limit
-from portal.accounts.models import Workspace
+from billing.plans.allowances import lock_fundings, postpaid_limit
 
 FUNDINGS = (AccountKind.PROMO.value, AccountKind.CREDIT.value, AccountKind.RECEIVABLE.value)  # in the order of use
 FREE_STREAM = timedelta(hours=1)  # a checkpoint of a free stream that old was left by a dead process
-GRACE = timedelta(seconds=30)  # a lease whose process fell silent this long after expiry is swept
+GRACE = timedelta(seconds=settings.LEASE_GRACE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,67 +38,55 @@ class Loan:
     ends_in_s: float  # it must not be used for longer: then a period of a cap ends
 
 
-def borrow(
-    workspace_id: str, key_id: str, wanted: int, own: Mapping[str, tuple[str, int]], process: str, block_nanos: int
-) -> Loan:
+def borrow(bound: Binding, wanted: int, own: Mapping[str, tuple[str, int]], process: str, block_nanos: int) -> Loan:
     """Budget for a hold of `wanted` nano-dollars, in the first funding that can cover it.
 
     `own`: funding → (open lease of this process, what is left of it); such a lease is grown instead of opening another.
     `block_nanos`, more than wanted, is lent where there is plenty, and less and less as the budget runs out.
-    Locks the workspace's funding accounts, then the key's cap. Raises NoBudget with what would fit.
+    Raises NoBudget with what would fit, and LentElsewhere where it would with what other purses have not spent.
     """
     with transaction.atomic():
-        balances = lock_fundings(workspace_id)
-        if not balances:
-            open_workspace(Workspace.objects.get(pk=workspace_id))
-            balances = lock_fundings(workspace_id)
-        now = timezone.now()
-        limits = caps.locked(key_id, now) if key_id else []
-        under_caps, until = caps.left(limits), caps.ends(limits, now)
-        fits = 0
+        ours = Lease.objects.select_for_update().filter(pk__in=[lease_id for lease_id, _left in own.values()])
+        still_open = {lease.pk: lease for lease in ours.order_by("pk") if lease.closed_at is None}
+        available = lock_fundings(bound.workspace_id)
+        available[AccountKind.RECEIVABLE] += postpaid_limit(bound.workspace_id)
+        binding_caps = caps.locked(bound, timezone.now())
         for funding in FUNDINGS:
-            available = balances[funding]
-            if funding == AccountKind.RECEIVABLE:
-                available += postpaid_limit(workspace_id)
-            if under_caps is not None:
-                available = min(available, under_caps)
-            lease_id, left = own.get(funding, ("", 0))
-            if left + max(available, 0) < wanted:
-                fits = max(fits, left + max(available, 0))
+            fits = int(max(min(available[funding], binding_caps.left_nanos), 0))
+            # A lease that a sweeper closed, having taken us for dead, has nothing left.
+            lease, left = still_open.get(own[funding][0]) if funding in own else None, 0
+            if lease is not None:
+                left = own[funding][1]
+            if left + fits < wanted:
                 continue
-            block = min(block_nanos, available // 4)
-            added = min(max(wanted - left, block), available)
-            lease = _lend(workspace_id, key_id, funding, added, lease_id, process)
-            caps.lend(limits, added)
-            return Loan(lease, funding, added, (until - now).total_seconds() if until else math.inf)
-    raise NoBudget(
-        f"This request may cost up to {money.show(wanted)}, and {money.show(fits)} is available"
-        + (" under this key's cap." if limits else ". Add a plan or credit on /billing, or lower max_tokens."),
-        details={"available": money.decimal(fits), "needed": money.decimal(wanted)},
+            added = min(max(wanted - left, min(block_nanos, fits // 4)), fits)
+            lease_id = _grow(lease, added) if lease else _open(bound, funding, added, binding_caps.now, process)
+            binding_caps.lend(added)
+            return Loan(lease_id, funding, added, binding_caps.ends_in_s)
+        lefts = {funding: left for funding, (lease_id, left) in own.items() if lease_id in still_open}
+        raise refusal.of(bound, wanted, available, binding_caps, lefts, set(still_open))
+
+
+def _open(bound: Binding, funding: str, nanos: int, now: datetime, process: str) -> str:
+    lease = Lease.objects.create(
+        workspace_id=bound.workspace_id,
+        key_id=bound.key_id,
+        member_id=bound.member_id,
+        funding=funding,
+        process=process,
+        granted_nanos=nanos,
+        opened_at=now,
+        expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
     )
+    postings.lend(bound.workspace_id, funding, nanos, f"lease:{lease.pk}:0")
+    return lease.pk
 
 
-def _lend(workspace_id: str, key_id: str, funding: str, nanos: int, lease_id: str, process: str) -> str:
-    if not lease_id:
-        now = timezone.now()
-        expires_at = now + timedelta(seconds=settings.LEASE_SECONDS)
-        lease = Lease.objects.create(
-            workspace_id=workspace_id,
-            key_id=key_id,
-            funding=funding,
-            process=process,
-            granted_nanos=nanos,
-            opened_at=now,
-            expires_at=expires_at,
-        )
-        postings.lend(workspace_id, funding, nanos, f"lease:{lease.pk}:0")
-        return lease.pk
-    # Conditional: a sweeper that took us for dead may have closed it.
-    if not Lease.objects.filter(pk=lease_id, closed_at=None).update(granted_nanos=F("granted_nanos") + nanos):
-        return _lend(workspace_id, key_id, funding, nanos, "", process)
-    granted = Lease.objects.values_list("granted_nanos", flat=True).get(pk=lease_id)
-    postings.lend(workspace_id, funding, nanos, f"lease:{lease_id}:{granted}")
-    return lease_id
+def _grow(lease: Lease, nanos: int) -> str:
+    granted = lease.granted_nanos + nanos
+    Lease.objects.filter(pk=lease.pk).update(granted_nanos=granted)
+    postings.lend(lease.workspace_id, lease.funding, nanos, f"lease:{lease.pk}:{granted}")
+    return lease.pk
 
 
 def idle(workspace_id: str) -> dict[str, int]:
@@ -109,6 +96,19 @@ def idle(workspace_id: str) -> dict[str, int]:
     events = UsageEvent.objects.filter(lease_id__in=rows.values("pk")).order_by()
     spent = dict(events.values_list("funding").annotate(nanos=Sum("cost_nanos")))
     return {funding: nanos - spent.get(funding, 0) for funding, nanos in lent.items()}
+
+
+def shrink(lease_id: str, nanos: int) -> bool:
+    """Gives back what this process will not spend of an open lease. False if it was closed before."""
+    with transaction.atomic():
+        lease = Lease.objects.select_for_update().filter(pk=lease_id, closed_at=None).first()
+        if lease is None:
+            return False
+        granted = lease.granted_nanos - nanos
+        postings.hand_back(lease.workspace_id, lease.funding, nanos, f"lease:{lease.pk}:back:{granted}")
+        Lease.objects.filter(pk=lease_id).update(granted_nanos=granted)
+        caps.give_back(lease, nanos)
+    return True
 
 
 def extend(lease_id: str) -> None:
@@ -130,8 +130,7 @@ def close(lease_id: str) -> bool:
         spent = UsageEvent.objects.filter(lease_id=lease_id).aggregate(total=Sum("cost_nanos"))["total"] or 0
         Lease.objects.filter(pk=lease_id).update(closed_at=timezone.now(), spent_nanos=spent)
         postings.close_lease(lease.workspace_id, lease.funding, lease.granted_nanos, spent, f"lease:{lease.pk}:close")
-        if lease.key_id:
-            caps.give_back(lease.key_id, lease.opened_at, lease.granted_nanos - spent)
+        caps.give_back(lease, lease.granted_nanos - spent)
     return True
 
 

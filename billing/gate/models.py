@@ -19,19 +19,28 @@ class Lease(models.Model):
 
     id = models.CharField(primary_key=True, max_length=40, default=_lease_id, editable=False)
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
-    key_id = models.CharField(max_length=40, blank=True)  # set where the key has a cap of its own
+    key_id = models.CharField(max_length=40, blank=True)  # set where the key has a cap of its own …
+    member_id = models.BigIntegerField(null=True)  # … and where the member who made it has: they are bound by these too
     funding = models.CharField(_("paid from"), max_length=12)  # ledger account kind: promo, credit or receivable
     process = models.CharField(_("process"), max_length=80)  # who may spend it
     granted_nanos = models.BigIntegerField(_("granted"))
     spent_nanos = models.BigIntegerField(_("spent"), null=True)  # known when closed
     opened_at = models.DateTimeField(_("opened"), default=timezone.now)
     expires_at = models.DateTimeField(_("expires"))
+    wanted_at = models.DateTimeField(null=True)  # another process is short of what this one has not spent
     closed_at = models.DateTimeField(_("closed"), null=True)
 
     class Meta:
         verbose_name = _("lease")
         verbose_name_plural = _("leases")
-        indexes = [models.Index(fields=["expires_at"], condition=Q(closed_at=None), name="open_leases")]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(closed_at=None), name="open_leases"),
+            models.Index(fields=["workspace"], condition=Q(closed_at=None), name="open_leases_of_a_workspace"),
+            models.Index(
+                fields=["process"], condition=Q(closed_at=None, wanted_at__isnull=False), name="wanted_leases"
+            ),
+            models.Index(fields=["workspace", "opened_at"], name="leases_of_a_workspace"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(spent_nanos=None) | Q(spent_nanos__gte=0, spent_nanos__lte=F("granted_nanos")),
@@ -52,27 +61,54 @@ class Period(models.TextChoices):
     TOTAL = "total", _("in all")
 
 
-class Cap(models.Model):
-    """The most that a key may spend in a period.
+def default_thresholds() -> list[int]:
+    """Per cent of a budget at which its workspace is told."""
+    return [50, 80, 100]
 
-    `used_nanos` counts what leases opened in the period spent, and all that open ones were granted.
+
+class Budget(models.Model):
+    """What a workspace, one of its members (with all keys that the member made) or one of its keys is to spend in a period.
+
+    One that stops is a cap: the most that can be spent. Its `used_nanos` counts what leases opened in the period spent,
+    and all that open ones were granted. One that only tells leaves it 0.
     """
 
-    key = models.ForeignKey("accounts.Key", on_delete=models.CASCADE, related_name="caps")
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.CASCADE, related_name="budgets")
+    key = models.ForeignKey("accounts.Key", null=True, on_delete=models.CASCADE, related_name="caps")
+    member = models.ForeignKey("accounts.User", null=True, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(_("name"), max_length=80, blank=True)
     period = models.CharField(_("period"), max_length=5, choices=Period.choices, default=Period.TOTAL)
-    limit_nanos = models.BigIntegerField(_("cap"))
+    limit_nanos = models.BigIntegerField(_("amount"))
+    stops = models.BooleanField(_("stops"), default=True)
+    thresholds = models.JSONField(_("told at"), default=default_thresholds)  # per cent, ascending
+    told = models.JSONField(default=list)  # those that were told in the period from …
+    told_since = models.DateTimeField()
     used_nanos = models.BigIntegerField(_("used or lent"), default=0)
     period_start = models.DateTimeField(_("since"))
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:
-        verbose_name = _("spending cap")
-        verbose_name_plural = _("spending caps")
+        verbose_name = _("budget")
+        verbose_name_plural = _("budgets")
         constraints = [
-            models.UniqueConstraint(fields=["key", "period"], name="one_cap_a_period"),
+            models.UniqueConstraint(
+                fields=["workspace", "period", "stops"],
+                condition=Q(key=None, member=None),
+                name="one_budget_a_workspace_and_period",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "member", "period", "stops"],
+                condition=Q(member__isnull=False),
+                name="one_budget_a_member_and_period",
+            ),
+            models.UniqueConstraint(
+                fields=["key", "period", "stops"], condition=Q(key__isnull=False), name="one_budget_a_key_and_period"
+            ),
+            models.CheckConstraint(condition=Q(key=None) | Q(member=None), name="a_budget_is_for_one"),
             models.CheckConstraint(
                 condition=Q(used_nanos__lte=F("limit_nanos"), used_nanos__gte=0), name="a_cap_is_not_passed"
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.key} {self.period}: {self.used_nanos} of {self.limit_nanos}"
+        return f"{self.key or self.member or self.workspace} {self.period}: {self.limit_nanos}"

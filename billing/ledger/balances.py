@@ -34,10 +34,15 @@ def balance(workspace_id: str) -> Balance:
 
 
 def lock_fundings(workspace_id: str) -> dict[str, int]:
-    """Balances by kind of what can fund usage, locked until the transaction ends; empty before first use."""
-    kinds = (AccountKind.PROMO, AccountKind.CREDIT, AccountKind.RECEIVABLE)
+    """Balances by kind of what can fund usage, locked until the transaction ends; empty before first use.
+
+    The holds are locked along: who lends posts to them next, and accounts are locked in the order of their ids.
+    """
+    kinds = (AccountKind.PROMO, AccountKind.CREDIT, AccountKind.RECEIVABLE, AccountKind.HOLDS)
     accounts = Account.objects.select_for_update().filter(workspace_id=workspace_id, kind__in=kinds).order_by("pk")
-    return {account.kind: account.balance_nanos for account in accounts}
+    held = {account.kind: account.balance_nanos for account in accounts}
+    held.pop(AccountKind.HOLDS, None)
+    return held
 
 
 def payables() -> dict[str, int]:

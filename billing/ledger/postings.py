@@ -91,6 +91,11 @@ def lend(workspace_id: str, funding: str, nanos: int, source: str) -> bool:
     return _post(workspace_id, source, "lend", [(funding, HOLDS, nanos)])
 
 
+def hand_back(workspace_id: str, funding: str, nanos: int, source: str) -> bool:
+    """Gives budget that was lent, and is not needed, back to where it is funded."""
+    return _post(workspace_id, source, "hand_back", [(HOLDS, funding, nanos)])
+
+
 def close_lease(workspace_id: str, funding: str, granted_nanos: int, spent_nanos: int, source: str) -> bool:
     """Turns what a lease spent into revenue and gives the rest back to its funding."""
     moves = [(HOLDS, REVENUE, spent_nanos), (HOLDS, funding, granted_nanos - spent_nanos)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import transaction
 
-from billing.ledger import postings
+from billing.ledger import balances, postings
 from billing.plans.models import Subscription, SubscriptionState
 from portal.accounts.models import Workspace
 
@@ -25,6 +25,15 @@ def grant(workspace: Workspace, nanos: int, source: str, memo: str) -> bool:
     with transaction.atomic():
         open_workspace(workspace)
         return postings.grant_promo(workspace.pk, nanos, source, memo)
+
+
+def lock_fundings(workspace_id: str) -> dict[str, int]:
+    """Balances by kind of what can fund usage, locked until the transaction ends; the accounts are made where missing."""
+    found = balances.lock_fundings(workspace_id)
+    if not found:
+        open_workspace(Workspace.objects.get(pk=workspace_id))
+        found = balances.lock_fundings(workspace_id)
+    return found
 
 
 def postpaid_limit(workspace_id: str) -> int:

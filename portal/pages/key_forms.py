@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from billing import money
-from billing.gate.caps import Standing
 from billing.gate.models import Period
+from billing.gate.standing import Standing
 from portal.accounts.keys.models import KeyKind, default_scopes
 from portal.accounts.keys.scopes import checked_models, checked_networks
 from portal.accounts.models import Key

@@ -7,7 +7,7 @@ from typing import Any
 
 from billing import money
 from billing.gate import leases
-from billing.gate.caps import standings
+from billing.gate.standing import standings
 from billing.ledger.balances import balance
 from billing.plans.allowances import postpaid_limit
 from billing.plans.models import Subscription, SubscriptionState

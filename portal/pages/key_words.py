@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from billing import money
-from billing.gate.caps import Standing, standings
 from billing.gate.models import Period
+from billing.gate.standing import Standing, standings
 from portal.accounts.keys.models import default_scopes
 from portal.accounts.models import Key
 

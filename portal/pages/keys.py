@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from billing.gate.caps import standings
+from billing.gate.standing import standings
 from billing.metering.rollups import hour_of
 from billing.statements import usage
 from marketplace.catalog import search, snippets

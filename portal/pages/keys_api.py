@@ -11,7 +11,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from billing import money
-from billing.gate.caps import Standing, standings
+from billing.gate.standing import Standing, standings
 from billing.gate.tokens import issue_token
 from marketplace.catalog.resolve import resolve
 from portal.accounts.keys.issuing import revoke, rotate

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from billing.earnings import audit as earnings_audit
-from billing.gate import leases
+from billing.gate import caps, leases
 from billing.ledger import audit
 from billing.metering import rollups
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
             totals = audit.totals()
-            wrong = audit.differences() + leases.differences() + rollups.differences()
+            wrong = audit.differences() + leases.differences() + caps.differences() + rollups.differences()
             lent = leases.open_nanos()
             wrong += audit.differences_of_lots(leases.open_grants()) + earnings_audit.differences()
         if lent != totals["holds"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.errors import NoBudget
-from billing.gate import caps, holds, leases
+from billing.gate import caps, holds, leases, purses, tending
 from billing.gate.models import Lease
 from billing.ledger import audit
 from billing.ledger.balances import balance
@@ -49,7 +50,7 @@ def all_is_right() -> None:
 
 def test_what_a_request_cost_leaves_the_balance_and_the_rest_comes_back(funded: Workspace) -> None:
     spend(funded, 300_000_000, 200_000_000)
-    holds.close_leases()
+    tending.close_leases()
     assert balance(funded.pk).promo_nanos == 800_000_000
     assert balance(funded.pk).held_nanos == 0
     all_is_right()
@@ -97,7 +98,7 @@ def test_threads_that_race_for_a_budget_of_a_hundred_requests_get_exactly_a_hund
     for thread in threads:
         thread.join()
     assert (len(won), len(lost)) == (100, 60)
-    holds.close_leases()
+    tending.close_leases()
     assert balance(funded.pk).promo_nanos == 0
     all_is_right()
 
@@ -109,14 +110,14 @@ def test_a_key_never_spends_more_than_its_cap(funded: Workspace) -> None:
         spend(funded, 1_000_000, 1_000_000, key.pk)
     with pytest.raises(NoBudget, match="cap"):
         holds.hold(funded.pk, key.pk, 1)
-    holds.close_leases()
+    tending.close_leases()
     assert key.caps.get().used_nanos == 10_000_000
     spend(funded, 1_000_000, 1_000_000)  # the workspace has more
 
 
 def test_a_dead_process_lease_is_swept_and_what_it_did_not_spend_comes_back(funded: Workspace) -> None:
     spend(funded, 10_000_000, 4_000_000)
-    holds.forget()
+    purses.forget()
     assert leases.sweep(timezone.now()) == 0
     assert leases.sweep(timezone.now() + timedelta(minutes=5)) == 1
     assert leases.sweep(timezone.now() + timedelta(minutes=5)) == 0
@@ -136,13 +137,13 @@ def test_a_process_that_was_taken_for_dead_cannot_record_on_its_lease(funded: Wo
 def test_a_lease_that_is_held_outlives_its_time(funded: Workspace) -> None:
     held = holds.hold(funded.pk, "", 10_000_000)
     before = Lease.objects.get().expires_at
-    holds.tend(holds.time.monotonic() + 45)
+    tending.tend(time.monotonic() + 45)
     lease = Lease.objects.get()
     assert lease.closed_at is None
     assert lease.expires_at > before
     recorder.record(usage(funded, held, 10_000_000))
     holds.settle(held, 10_000_000)
-    holds.tend(holds.time.monotonic() + 60)
+    tending.tend(time.monotonic() + 60)
     assert Lease.objects.get().spent_nanos == 10_000_000
 
 
@@ -166,12 +167,12 @@ def test_whatever_happens_the_book_is_right_and_no_balance_is_negative(
             elif step == "free":
                 holds.release(holds.hold(funded.pk, "", dice.randrange(DOLLAR // 2)))
             elif step == "crash":
-                holds.forget()
+                purses.forget()
             elif step == "sweep":
-                holds.forget()
+                purses.forget()
                 leases.sweep(now)
             elif step == "tend":
-                holds.tend(holds.time.monotonic() + 120)
+                tending.tend(time.monotonic() + 120)
             else:
                 from billing.plans.allowances import grant
 
@@ -180,7 +181,7 @@ def test_whatever_happens_the_book_is_right_and_no_balance_is_negative(
         except NoBudget:
             pass
         all_is_right()
-    holds.forget()
+    purses.forget()
     leases.sweep(timezone.now() + timedelta(minutes=10))
     assert _left(funded) == before + given - spent
 

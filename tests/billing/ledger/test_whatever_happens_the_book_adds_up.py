@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from billing.errors import NoBudget, NotEnoughCredit
-from billing.gate import holds, leases
+from billing.gate import holds, leases, purses, tending
 from billing.ledger import audit, lots, postings
 from billing.ledger.balances import balance
 from billing.ledger.models import Transaction
@@ -134,7 +135,7 @@ class Money(RuleBasedStateMachine):
 
     @rule()
     def kill(self) -> None:
-        holds.forget()
+        purses.forget()
         self.held.clear()
 
     @rule()
@@ -144,7 +145,7 @@ class Money(RuleBasedStateMachine):
 
     @rule()
     def tend(self) -> None:
-        holds.tend(holds.time.monotonic() + 120)
+        tending.tend(time.monotonic() + 120)
 
     @rule(days=st.integers(0, 4))
     def expire(self, days: int) -> None:

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billing.gate import caps
-from billing.gate.models import Cap, Lease, Period
+from billing.gate import caps, standing
+from billing.gate.models import Budget, Lease, Period
 from portal.accounts.keys.issuing import Limits, issue, rotate
 from portal.accounts.keys.lookup import _recent, caller_of
 from portal.accounts.keys.models import KeyKind
@@ -61,7 +61,7 @@ def test_a_key_has_every_limit_that_was_chosen(browser: Client, workspace: Works
     assert caller.scopes == {"inference"}
     assert caller.models == ("mercato/digits", "olga/*", "mercato/prose")
     assert caller.networks == ("192.0.2.0/24", "2001:db8::/32")
-    limits = dict(Cap.objects.filter(key=key).values_list("period", "limit_nanos"))
+    limits = dict(Budget.objects.filter(key=key).values_list("period", "limit_nanos"))
     assert limits == {"day": 500_000_000, "week": 2_000_000_000, "total": 10_000_000_001}
     listed = browser.get("/keys").content.decode()
     for word in ("30 requests a minute", "5,000 tokens a minute", "4 at once", "3 models", "$0.00 of $0.50 a day"):
@@ -88,7 +88,7 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_made(
     assert "olga/*" in page or field == "models"  # what was written is still there
     assert ('<details class="more" open>' in page) == (field != "name")
     assert not Key.objects.filter(workspace=workspace).exists()
-    assert not Cap.objects.exists()
+    assert not Budget.objects.exists()
 
 
 def test_all_that_is_wrong_is_said_at_once(browser: Client) -> None:
@@ -103,7 +103,7 @@ def test_a_key_is_changed_on_its_page(browser: Client, workspace: Workspace) -> 
     assert (answer.status_code, answer["Location"]) == (302, f"/keys/{key.pk}")
     key.refresh_from_db()
     assert (key.name, key.kind, key.rpm, key.expires_at) == ("shop", KeyKind.LIVE, 30, None)
-    assert sorted(Cap.objects.filter(key=key).values_list("period", flat=True)) == ["total", "week"]
+    assert sorted(Budget.objects.filter(key=key).values_list("period", flat=True)) == ["total", "week"]
     _recent.forget()
     assert caller_of(secret) is not None
 
@@ -117,33 +117,33 @@ def test_a_form_that_is_sent_back_as_it_was_changes_nothing(browser: Client, wor
     same = {name: form[name].value() for name in form.fields if form[name].value() is not None}
     assert browser.post(f"/keys/{key.pk}", same).status_code == 302
     assert Key.objects.filter(pk=key.pk).values().get() == before
-    assert Cap.objects.get(key=key).limit_nanos == 1_230_000_000
+    assert Budget.objects.get(key=key).limit_nanos == 1_230_000_000
 
 
 def test_a_cap_below_what_was_used_changes_neither_cap_nor_limits(browser: Client, workspace: Workspace) -> None:
     key, _ = issue(workspace, "laptop")
     cap = caps.set_cap(key, 10**9, Period.DAY)
-    Cap.objects.filter(pk=cap.pk).update(used_nanos=4 * 10**8)
+    Budget.objects.filter(pk=cap.pk).update(used_nanos=4 * 10**8)
     answer = browser.post(f"/keys/{key.pk}", {**FULL, "cap_day": "0.3"})
     assert list(answer.context["form"].errors) == ["cap_day"]
     assert answer.context["key"].name == "laptop"
     key.refresh_from_db()
     assert key.name == "laptop"
-    assert list(Cap.objects.filter(key=key).values_list("period", "limit_nanos")) == [("day", 10**9)]
+    assert list(Budget.objects.filter(key=key).values_list("period", "limit_nanos")) == [("day", 10**9)]
 
 
 def test_a_cap_shows_what_was_spent_in_its_period_and_not_what_is_lent(workspace: Workspace) -> None:
     key, _ = issue(workspace, "laptop")
     cap = caps.set_cap(key, 10**9, Period.DAY)
     now = timezone.now()
-    Cap.objects.filter(pk=cap.pk).update(used_nanos=5 * 10**7)
+    Budget.objects.filter(pk=cap.pk).update(used_nanos=5 * 10**7)
     Lease.objects.create(
         workspace=workspace, key_id=key.pk, funding="promo", process="p", granted_nanos=5 * 10**7,
         opened_at=now, expires_at=now + timedelta(minutes=1),
     )  # fmt: skip
-    [standing] = caps.standings([key.pk], now)[key.pk]
-    assert (standing.used_nanos, standing.spent_nanos) == (5 * 10**7, 0)
-    [tomorrow] = caps.standings([key.pk], now + timedelta(days=1))[key.pk]
+    [stands] = standing.standings([key.pk], now)[key.pk]
+    assert (stands.used_nanos, stands.spent_nanos) == (5 * 10**7, 0)
+    [tomorrow] = standing.standings([key.pk], now + timedelta(days=1))[key.pk]
     assert (tomorrow.used_nanos, tomorrow.spent_nanos) == (0, 0)
 
 

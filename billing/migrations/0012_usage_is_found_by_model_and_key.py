@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0010_receipts_are_signed'),
+        ('billing', '0011_what_publishers_earn'),
     ]
 
     operations = [

@@ -1,0 +1,72 @@
+"""Purses: what this process was lent, in memory."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from billing.gate.binding import Binding
+
+ASK_EVERY_S = 1.0  # a purse asks so often at most for what others have not spent
+
+
+@dataclass(slots=True)
+class Lent:
+    """A lease of this process. Guarded by its purse's lock."""
+
+    lease_id: str
+    funding: str
+    left_nanos: int
+    retires_at: float  # time.monotonic()
+    used_at: float
+    extended_at: float
+    outstanding: int = 0
+
+
+@dataclass(slots=True)
+class Purse:
+    """What this process was lent under a binding, by funding, and leases that only wait for their last requests."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    current: dict[str, Lent] = field(default_factory=dict)
+    retired: list[Lent] = field(default_factory=list)
+    dry_until: dict[str, float] = field(default_factory=dict)
+    blocks: int = 1
+    borrowed_at: float = 0.0
+    asked_at: float = -ASK_EVERY_S
+    more: threading.Condition = field(init=False)  # told when what was asked for came
+    dropped: bool = False
+
+    def __post_init__(self) -> None:
+        self.more = threading.Condition(self.lock)
+
+    def retire(self, funding: str) -> None:
+        """No new holds of this lease."""
+        self.retired.append(self.current.pop(funding))
+
+
+_purses: dict[Binding, Purse] = {}
+
+
+def of(bound: Binding) -> Purse:
+    """The purse under this binding; look at `dropped` once it is locked."""
+    return _purses.get(bound) or _purses.setdefault(bound, Purse())
+
+
+def everyone() -> list[Purse]:
+    """All purses that there are now."""
+    return list(_purses.values())
+
+
+def drop_empty(before: float) -> None:
+    """Forgets purses that hold nothing and last borrowed before then (time.monotonic())."""
+    for bound, purse in list(_purses.items()):
+        with purse.lock:
+            if not purse.current and not purse.retired and purse.borrowed_at < before:
+                purse.dropped = True
+                _purses.pop(bound, None)
+
+
+def forget() -> None:
+    """Drops all purses without closing their leases, as a killed process does."""
+    _purses.clear()
