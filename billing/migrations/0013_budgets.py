@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 
 def carry_over(apps, schema_editor):
-    Cap, Budget = apps.get_model('billing', '0013_credit_in_lots'), apps.get_model('billing', 'Budget')
+    Cap, Budget = apps.get_model('billing', 'Cap'), apps.get_model('billing', 'Budget')
     for cap in Cap.objects.select_related('key').iterator():
         Budget.objects.create(
             workspace_id=cap.key.workspace_id, key_id=cap.key_id, period=cap.period, limit_nanos=cap.limit_nanos,
@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_mail_that_must_arrive'),
-        ('billing', '0010_receipts_are_signed'),
+        ('billing', '0012_usage_is_found_by_model_and_key'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_key_limits'),
-        ('billing', '0012_usage_is_found_by_model_and_key'),
+        ('billing', '0004_what_an_event_was_charged_by'),
     ]
 
     operations = [
