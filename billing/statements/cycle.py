@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.db.models import Sum
 
 from billing.metering.models import Rollup
-from billing.metering.rollups import hour_of
+from billing.metering.sums import hour_of
 from billing.plans.models import Subscription
 
 LOOKS_BACK = 7  # days

@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Q, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing import money
 from billing.ledger.kinds import AccountKind
 from billing.metering.models import Rollup
-from billing.metering.rollups import hour_of
 from billing.money import NANOS_IN_MICRO
+from billing.statements import usage
 from billing.stripe.models import Report
 from portal.accounts.models import Key
 
@@ -31,7 +30,7 @@ class Line:
     metered_nanos: int
     credit_nanos: int  # paid from credit: not invoiced
     units: Mapping[str, int] = field(default_factory=dict)
-    id: str = ""  # of the key
+    id: str = ""  # of the key or member
 
     @property
     def cost_nanos(self) -> int:
@@ -77,8 +76,8 @@ class Statement:
     def other_periods_nanos(self) -> int:
         """Metered by the lines, and invoiced with another period, negative; or the other way round.
 
-        The lines are whole hours. An hour in which a period ends is split as Stripe splits it, and usage that was
-        recorded after its period was invoiced is on the next invoice.
+        Reports are of whole hours: one in which a period ends is split as it was reported, and usage that was recorded
+        after its period was invoiced is on the next invoice.
         """
         return self.metered_nanos - self.lines_metered_nanos
 
@@ -112,7 +111,7 @@ def statement(workspace_id: str, start: datetime, end: datetime, by: str = "mode
     """The period's statement, its lines `by` one of BY.
 
     What is invoiced is what was reported with a timestamp in the period, and, while the period runs, what no report
-    covers yet: an hour in which one period ends and the next begins is split as Stripe splits it. The lines are whole hours.
+    covers yet: an hour in which one period ends and the next begins is split as Stripe splits it.
     """
     lines = _lines(workspace_id, start, end, by)
     reports = Report.objects.filter(workspace_id=workspace_id)
@@ -133,38 +132,26 @@ def statement(workspace_id: str, start: datetime, end: datetime, by: str = "mode
 
 
 def _lines(workspace_id: str, start: datetime, end: datetime, by: str) -> list[Line]:
-    metered = Q(funding=AccountKind.RECEIVABLE)
-    rows = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=hour_of(start), hour__lt=end)
-    if by == "day":
-        rows = rows.annotate(label=TruncDate("hour"))
-    name = {"day": "label", "model": "model"}.get(by, "key_id")
-    sums = rows.values(name).annotate(
-        n=Sum("requests"),
-        metered=Sum("cost_nanos", filter=metered, default=0),
-        credit=Sum("cost_nanos", filter=~metered, default=0),
-    )
-    lines = [Line(str(row[name]), row["n"], row["metered"], row["credit"]) for row in sums.order_by(name)]
-    if by in ("key", "member"):
-        return _named(workspace_id, lines, by)
-    return lines if by == "day" else sorted(lines, key=lambda line: (-line.cost_nanos, line.label))
-
-
-def _named(workspace_id: str, lines: list[Line], by: str) -> list[Line]:
-    """Lines of keys under the keys' names, or summed by who made the keys."""
-    keys = {key.pk: key for key in Key.objects.filter(workspace_id=workspace_id).select_related("created_by")}
-    found: dict[str, Line] = {}
-    for line in lines:
-        key = keys.get(line.label)
-        if by == "key":
-            label = f"{key.name} ({key.hint})" if key else line.label or _("in the browser")
-            found[line.label] = Line(label, line.requests, line.metered_nanos, line.credit_nanos, id=line.label)
-            continue
-        label = key.created_by.email if key and key.created_by else _("nobody: the browser, or a key of the workspace")
-        sum_ = found.get(label, Line(label, 0, 0, 0))
-        found[label] = Line(
-            label,
-            sum_.requests + line.requests,
-            sum_.metered_nanos + line.metered_nanos,
-            sum_.credit_nanos + line.credit_nanos,
+    names = _names(workspace_id, by)
+    return [
+        Line(
+            label=names.get(share.name, share.name),
+            requests=share.requests,
+            metered_nanos=share.metered_nanos,
+            credit_nanos=share.cost_nanos - share.metered_nanos,
+            units=share.units,
+            id=share.name,
         )
-    return sorted(found.values(), key=lambda line: (-line.cost_nanos, line.label))
+        for share in usage.breakdown(workspace_id, start, end, by)
+    ]
+
+
+def _names(workspace_id: str, by: str) -> dict[str, str]:
+    """What people call the keys and members that the lines name by their ids."""
+    if by not in ("key", "member"):
+        return {}
+    keys = Key.objects.filter(workspace_id=workspace_id).select_related("created_by")
+    if by == "key":
+        return {"": _("in the browser")} | {key.pk: f"{key.name} ({key.hint})" for key in keys}
+    nobody = _("nobody: the browser, or a key of the workspace")
+    return {"": nobody} | {str(key.created_by_id): key.created_by.email for key in keys if key.created_by}

@@ -13,6 +13,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from billing.ledger.kinds import AccountKind
 from billing.metering.models import Rollup, UsageEvent
 from billing.metering.sums import FIELDS, hour_of, summed
 from billing.metering.sums import Sum as Adding
@@ -104,6 +105,7 @@ class Share:
     requests: int
     failed: int
     cost_nanos: int
+    metered_nanos: int  # of the cost: what is invoiced; the rest was paid from credit
     units: dict[str, int]
 
 
@@ -114,6 +116,7 @@ def breakdown(workspace_id: str, start: datetime, end: datetime, by: By | str) -
     that is none.
     """
     found: dict[str, Adding] = {}
+    metered: dict[str, int] = {}
     by = By(by)
     column = _COLUMNS[by]
     members = (
@@ -128,17 +131,20 @@ def breakdown(workspace_id: str, start: datetime, end: datetime, by: By | str) -
     whole, begun = _split(start, end)
     rows = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=whole[0], hour__lt=whole[1])
     units = {f"of_{unit}": Sum(Cast(KT(f"units__{unit}"), BigIntegerField()), default=0) for unit in UNITS}
-    for row in (
-        rows.values(column).order_by().annotate(n=Sum("requests"), bad=Sum("failed"), nanos=Sum("cost_nanos"), **units)
-    ):
+    invoiced = Sum("cost_nanos", filter=Q(funding=AccountKind.RECEIVABLE), default=0)
+    sums = {"n": Sum("requests"), "bad": Sum("failed"), "nanos": Sum("cost_nanos"), "metered": invoiced}
+    for row in rows.values(column).order_by().annotate(**sums, **units):
         share = found.setdefault(name(row[column]), Adding())
+        metered[name(row[column])] = metered.get(name(row[column]), 0) + row["metered"]
         share.add(row["n"], row["bad"], row["nanos"], {unit: n for unit in UNITS if (n := row[f"of_{unit}"])})
     for first, last in begun:
         events = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__gte=first, recorded_at__lt=last)
         for group, total in summed(events.values_list(*FIELDS).order_by().iterator()).items():
             share = found.setdefault(name(getattr(group, column)), Adding())
+            if group.funding == AccountKind.RECEIVABLE:
+                metered[name(getattr(group, column))] = metered.get(name(getattr(group, column)), 0) + total.cost_nanos
             share.add(total.requests, total.failed, total.cost_nanos, total.units)
-    shares = [Share(key, s.requests, s.failed, s.cost_nanos, s.units) for key, s in found.items()]
+    shares = [Share(key, s.requests, s.failed, s.cost_nanos, metered.get(key, 0), s.units) for key, s in found.items()]
     if by == By.DAY:
         return sorted(shares, key=lambda share: share.name)
     return sorted(shares, key=lambda share: (-share.cost_nanos, -share.requests, share.name))
