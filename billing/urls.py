@@ -7,6 +7,8 @@ from django.urls import URLPattern, URLResolver, path
 from billing.receipts import api as receipts
 from billing.statements import billing_pages, overview_pages, pages, statement_pages
 from billing.statements.api import UsageList
+from billing.statements.credits_api import Credits
+from billing.statements.generations import Generation
 from billing.stripe import credit_pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -23,6 +25,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/statement/receipt", receipts.receipt_page, name="billing_receipt"),
     path(".well-known/mercato-receipt-key.json", receipts.public_keys, name="receipt_keys"),
     path("stripe/webhook", billing_pages.stripe_webhook, name="stripe_webhook"),
+    path("v1/credits", Credits.as_view(), name="api_credits"),
+    path("v1/generations/<str:generation_id>", Generation.as_view(), name="api_generation"),
     path("v1/usage/receipt", receipts.UsageReceipt.as_view(), name="api_usage_receipt"),
     path("v1/usage", UsageList.as_view(), name="api_usage"),
 ]

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpResponse
+import orjson
+from django.db.models import QuerySet
+from django.http import HttpResponse, StreamingHttpResponse
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
 from billing import money
 from billing.metering.models import UsageEvent
 from billing.statements import usage
+from billing.statements.usage import ALWAYS, LATER, By, Share
 from portal.accounts.wire.answers import json_answer
 from portal.accounts.wire.view import KeyedView
 from portal.kit.errors import Problem
+
+GROUPS = (By.DAY, By.MODEL, By.KEY)
 
 
 class UsageInvalid(Problem):
@@ -25,21 +32,31 @@ class UsageInvalid(Problem):
 
 
 class UsageList(KeyedView):
-    """The workspace's usage events, the newest first: ?since=&model=&key=&limit=&cursor="""
+    """The workspace's usage events, the newest first.
+
+    ?since=&until=&model=&key= choose, limit= and cursor= page; format=jsonl gives all, group_by= their sums instead.
+    """
 
     scope = "usage"
 
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: Request) -> HttpResponse | StreamingHttpResponse:
         given = request.query_params
         workspace_id, model, key_id = self.caller.workspace_id, given.get("model", ""), given.get("key", "")
-        since = _since(given.get("since", ""))
-        found = usage.events(workspace_id, model=model, key_id=key_id, since=since)
+        since, until = _moment(given, "since", ALWAYS), _moment(given, "until", LATER)
+        if "group_by" in given:
+            return _grouped(workspace_id, given, since, until)
+        found = usage.events(workspace_id, model=model, key_id=key_id, since=since, until=until)
+        if given.get("format", "json") == "jsonl":
+            first = usage.page(found, given.get("cursor", ""), usage.MOST_A_PAGE)
+            return StreamingHttpResponse(_lines(found, first), content_type="application/x-ndjson")
+        if given.get("format", "json") != "json":
+            raise UsageInvalid("format is json or jsonl.", param="format")
         page = usage.page(found, given.get("cursor", ""), _limit(given.get("limit", "")))
-        total = usage.totals(workspace_id, since, model=model, key_id=key_id).cost_nanos
+        total = usage.totals(workspace_id, since, until, model=model, key_id=key_id).cost_nanos
         return json_answer(
             {
                 "object": "list",
-                "data": [_shown(event) for event in page.events],
+                "data": [shown(event) for event in page.events],
                 "has_more": bool(page.next_cursor),
                 "next_cursor": page.next_cursor or None,
                 "total_nanos": total,
@@ -48,7 +65,8 @@ class UsageList(KeyedView):
         )
 
 
-def _shown(event: UsageEvent) -> dict[str, Any]:
+def shown(event: UsageEvent) -> dict[str, Any]:
+    """The event for programs."""
     return {
         "id": event.id,
         "object": "usage_event",
@@ -61,6 +79,7 @@ def _shown(event: UsageEvent) -> dict[str, Any]:
         "protocol": event.protocol,
         "units": event.units,
         "price": event.price_id or None,
+        "factor_bp": event.factor_bp,
         "cost_nanos": event.cost_nanos,
         "cost": money.decimal(event.cost_nanos),
         "latency_ms": event.latency_ms,
@@ -68,15 +87,64 @@ def _shown(event: UsageEvent) -> dict[str, Any]:
     }
 
 
-def _since(text: str) -> datetime:
+def _lines(found: QuerySet[UsageEvent], page: usage.Page) -> Iterator[bytes]:
+    """All from this page on, one page in memory at a time."""
+    while page.events:
+        yield b"".join(orjson.dumps(shown(event)) + b"\n" for event in page.events)
+        if not page.next_cursor:
+            return
+        page = usage.page(found, page.next_cursor, usage.MOST_A_PAGE)
+
+
+def _grouped(workspace_id: str, given: Any, since: datetime, until: datetime) -> HttpResponse:
+    """The sums of a time; without `since`, of this month."""
+    by = given["group_by"]
+    if by not in GROUPS:
+        raise UsageInvalid(f"group_by is one of {', '.join(GROUPS)}.", param="group_by")
+    mixed = [name for name in ("model", "key", "cursor", "limit", "format") if name in given]
+    if mixed:
+        raise UsageInvalid(f"group_by sums all usage of the time: leave {mixed[0]} out.", param=mixed[0])
+    now = timezone.now()
+    start = since if since != ALWAYS else now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    end = min(until, now)
+    shares = usage.breakdown(workspace_id, start, end, by) if start < end else []
+    total = sum(share.cost_nanos for share in shares)
+    return json_answer(
+        {
+            "object": "list",
+            "group_by": by,
+            "since": start.isoformat(),
+            "until": end.isoformat(),
+            "data": [_share(share, by) for share in shares],
+            "total_nanos": total,
+            "total_cost": money.decimal(total),
+        }
+    )
+
+
+def _share(share: Share, by: str) -> dict[str, Any]:
+    return {
+        "object": "usage_sum",
+        by: share.name or None,
+        "requests": share.requests,
+        "failed": share.failed,
+        "units": share.units,
+        "cost_nanos": share.cost_nanos,
+        "cost": money.decimal(share.cost_nanos),
+        "metered_nanos": share.metered_nanos,
+    }
+
+
+def _moment(given: Any, name: str, otherwise: datetime) -> datetime:
+    text = given.get(name, "")
     if not text:
-        return usage.ALWAYS
+        return otherwise
     try:
         moment = parse_datetime(text.replace(" ", "+"))
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
-        raise UsageInvalid("since must be a time with its zone, like 2026-01-31T12:00:00Z.", param="since")
+    if moment is None or moment.tzinfo is None or not 1 < moment.year < 9999:
+        raise UsageInvalid(f"{name} must be a time with its zone, like 2026-01-31T12:00:00Z.", param=name)
     return moment
 
 

@@ -42,9 +42,11 @@ class Page:
     next_cursor: str
 
 
-def events(workspace_id: str, *, model: str = "", key_id: str = "", since: datetime = ALWAYS) -> QuerySet[UsageEvent]:
-    """The workspace's events, the newest first."""
-    found = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__gte=since)
+def events(
+    workspace_id: str, *, model: str = "", key_id: str = "", since: datetime = ALWAYS, until: datetime = LATER
+) -> QuerySet[UsageEvent]:
+    """The workspace's events since then and before `until`, the newest first."""
+    found = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__gte=since, recorded_at__lt=until)
     return _fitting(found, key_id, model).order_by("-recorded_at", "-id")
 
 
@@ -74,10 +76,13 @@ class Totals:
     cost_nanos: int
 
 
-def totals(workspace_id: str, since: datetime = ALWAYS, *, key_id: str = "", model: str = "") -> Totals:
-    """All since then, of one key or model or of all, to the very request."""
-    whole, begun = _split(since, LATER)
-    rows = _fitting(Rollup.objects.filter(workspace_id=workspace_id, hour__gte=whole[0]), key_id, model)
+def totals(
+    workspace_id: str, since: datetime = ALWAYS, until: datetime = LATER, *, key_id: str = "", model: str = ""
+) -> Totals:
+    """All since then and before `until`, of one key or model or of all, to the very request."""
+    whole, begun = _split(since, until)
+    hours = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=whole[0], hour__lt=whole[1])
+    rows = _fitting(hours, key_id, model)
     sums = rows.aggregate(n=Sum("requests", default=0), nanos=Sum("cost_nanos", default=0))
     requests, nanos = sums["n"], sums["nanos"]
     for start, end in begun:

@@ -132,7 +132,11 @@ def _refused(name: str, view: type[KeyedView], method: str) -> set[int]:
 def _forms(name: str, view: type[KeyedView], method: str) -> Json:
     if name == "api_file_content":
         return {"application/octet-stream": {"schema": {}}}
+    if name == "api_usage_receipt":
+        return {"application/x-ndjson": {"schema": {}}}
     forms = ["application/json", "application/xml"]
+    if name == "api_usage":
+        forms.append("application/x-ndjson")
     if name in _STREAMED:
         forms.append("text/event-stream")
     if issubclass(view, Infer) and method == "post":

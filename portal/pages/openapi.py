@@ -16,6 +16,8 @@ from django.shortcuts import render
 from django.urls import URLResolver, get_resolver
 
 from billing.gate.models import Period
+from billing.statements.api import GROUPS
+from billing.statements.usage import MOST_A_PAGE
 from inference.api.oip.infer import OipView
 from inference.api.tfserving.predict import TfServingView
 from inference.later.batches import ENDPOINTS
@@ -63,13 +65,19 @@ _WISHES = {"max_cost": _MONEY, "fallback_models": {"type": "array", "items": _TE
 
 
 _LIMIT: Json = {"type": "integer", "minimum": 1}
+_TIME: Json = {"type": "string", "format": "date-time"}
 _ORDER: Json = {"enum": ["asc", "desc"]}
 # Address name → what may stand in the query of its list.
 _QUERIES: dict[str, Json] = {
     "api_models": {"limit": _LIMIT, "after": _TEXT, "task": {"enum": list(registry.TASKS)}},
     "api_files": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER, "purpose": _TEXT},
     "api_batches": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER},
-}
+    "api_usage": {
+        "since": _TIME, "until": _TIME, "model": _TEXT, "key": _TEXT, "limit": {**_LIMIT, "maximum": MOST_A_PAGE},
+        "cursor": _TEXT, "group_by": {"enum": list(GROUPS)}, "format": {"enum": ["json", "jsonl"]},
+    },
+    "api_usage_receipt": {"from": _TEXT, "to": _TEXT},
+}  # fmt: skip
 
 
 @cache
