@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from billing.sandbox.errors import StripeError
+from billing.sandbox.routes import CONTROLS
 
 if TYPE_CHECKING:
     from billing.sandbox.server import Sandbox
@@ -46,6 +47,7 @@ def control(server: Sandbox, path: str, given: dict[str, Any]) -> dict[str, Any]
     redeliver  delivers every event again
     deliveries what was and is to be delivered
     requests   what was asked of the API
+    disputes, settings: see routes.py
     """
     store = server.store
     if path == "/sandbox/clock":
@@ -56,6 +58,11 @@ def control(server: Sandbox, path: str, given: dict[str, Any]) -> dict[str, Any]
     if path == "/sandbox/faults":
         server.faults.plan(given)
         return {}
+    if path in CONTROLS:
+        with store.transaction():
+            done: dict[str, Any] = CONTROLS[path](store, given)
+        server.courier.wake()
+        return done
     if path == "/sandbox/redeliver":
         store.sql("UPDATE deliveries SET delivered_at = NULL, next_at = 0")
         server.courier.wake()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -41,24 +42,55 @@ def _lists(value: Any) -> Any:
 
 
 def accept(given: Params, known: Iterable[str], required: Iterable[str] = ()) -> None:
-    """Raises StripeError for a parameter that is unknown or missing. `a.b` names a parameter inside another."""
-    allowed = {*known, *required, "expand"}
-    for key, value in given.items():
-        if key not in allowed and not any(name.startswith(f"{key}.") for name in allowed):
-            raise StripeError(f"Received unknown parameter: {key}", "parameter_unknown", key)
-        inner = {name.partition(".")[2] for name in allowed if name.startswith(f"{key}.")}
-        if key not in allowed and isinstance(value, dict):
-            for below in value:
-                if below not in inner:
-                    name = f"{key}[{below}]"
-                    raise StripeError(f"Received unknown parameter: {name}", "parameter_unknown", name)
-    for name in required:
-        place: Any = given
+    """Raises StripeError for a parameter that is unknown or missing.
+
+    `a.b` names a parameter inside another or inside each of a list; below a name that ends, anything goes.
+    """
+    tree: Params = {"expand": {}}
+    for name in (*known, *required):
+        place = tree
         for part in name.split("."):
-            place = place.get(part) if isinstance(place, dict) else None
-        if place in (None, "", [], {}):
-            name = name.replace(".", "[") + ("]" if "." in name else "")
+            place = place.setdefault(part, {})
+    _refuse_unknown(given, tree, "")
+    for name in required:
+        found: Any = given
+        for part in name.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        if found in (None, "", [], {}):
+            name = name.replace(".", "[", 1).replace(".", "][") + ("]" if "." in name else "")
             raise StripeError(f"Missing required param: {name}.", "parameter_missing", name)
+
+
+def _refuse_unknown(given: Any, tree: Params, within: str) -> None:
+    if isinstance(given, list):
+        for at, one in enumerate(given):
+            _refuse_unknown(one, tree, f"{within}[{at}]")
+    elif isinstance(given, dict):
+        for key, value in given.items():
+            name = f"{within}[{key}]" if within else key
+            if key not in tree:
+                raise StripeError(f"Received unknown parameter: {name}", "parameter_unknown", name)
+            if tree[key]:
+                _refuse_unknown(value, tree[key], name)
+
+
+LIST = ("limit", "starting_after", "ending_before", "created")
+Act = Callable[..., Any]
+
+
+def takes(*known: str, required: Iterable[str] = ()) -> Callable[[Act], Act]:
+    """Has an act refuse other parameters than these, and be asked which it takes (`act.known`, `act.required`)."""
+
+    def wrap(act: Act) -> Act:
+        @wraps(act)
+        def checked(store: Any, given: Params, *rest: Any, **more: Any) -> Any:
+            accept(given, known, required)
+            return act(store, given, *rest, **more)
+
+        checked.known, checked.required = known, tuple(required)  # type: ignore[attr-defined] # read by the tests
+        return checked
+
+    return wrap
 
 
 def whole(given: Params, name: str, default: int | None = None) -> int:
@@ -73,3 +105,31 @@ def whole(given: Params, name: str, default: int | None = None) -> int:
 def truth(given: Params, name: str, default: bool = False) -> bool:
     """A boolean."""
     return str(given.get(name, default)).lower() == "true"
+
+
+def cents(given: Params, name: str, least: int = 1) -> int:
+    """An amount in whole cents: at least `least`, and at most Stripe's $999,999.99."""
+    amount = whole(given, name)
+    if amount < least:
+        message = (
+            f"Invalid positive integer: {amount}" if least <= 1 else f"Amount must be at least ${least / 100:.2f} usd"
+        )
+        raise StripeError(message, "parameter_invalid_integer" if least <= 1 else "amount_too_small", name)
+    if amount > 99_999_999:
+        raise StripeError("Amount must be no more than $999,999.99", "amount_too_large", name)
+    return amount
+
+
+def dollars(given: Params, name: str = "currency") -> str:
+    """The currency. The sandbox's account has US dollars only."""
+    currency = str(given.get(name, "usd")).lower()
+    if currency != "usd":
+        raise StripeError(f"Invalid currency: {currency}. This account supports usd.", param=name)
+    return currency
+
+
+def merged(metadata: Params, given: Params) -> Params:
+    """Metadata with what is given; an empty value unsets its key, and empty metadata all of them."""
+    if given.get("metadata") == "":
+        return {}
+    return {key: value for key, value in {**metadata, **given.get("metadata", {})}.items() if value != ""}

@@ -11,14 +11,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from billing.sandbox import pages
+from billing.sandbox import clock
 from billing.sandbox.control import Log, control
 from billing.sandbox.deliveries import Courier
-from billing.sandbox.errors import StripeError
-from billing.sandbox.params import Params, decode, whole
-from billing.sandbox.resources import meters, subscriptions
-from billing.sandbox.routes import BASED, ROUTES
-from billing.sandbox.store import Store
+from billing.sandbox.errors import CardError, StripeError
+from billing.sandbox.expanding import expand, paged
+from billing.sandbox.pages.serving import is_page, serve
+from billing.sandbox.params import Params, decode
+from billing.sandbox.resources import meters
+from billing.sandbox.routes import DUE, ROUTES
+from billing.sandbox.store import Store, shown
 
 MOST_BYTES = 1024 * 1024
 KEPT_S = 24 * 3600  # what was answered under an idempotency key
@@ -33,16 +35,16 @@ class Sandbox(ThreadingHTTPServer):
     def __init__(self, host: str, port: int, store: Store, courier: Courier) -> None:
         super().__init__((host, port), Handler)
         self.store, self.courier = store, courier
-        self.base = f"http://{host}:{self.server_port}"
+        self.base = store.base = f"http://{host}:{self.server_port}"
         self.faults, self.log = courier.faults, Log()
         self.busy: set[str] = set()
         self.guard = threading.Lock()
         threading.Thread(target=self._turn_forever, name="periods", daemon=True).start()
 
     def turn(self) -> None:
-        """Ends the periods that are over."""
+        """Does what is due."""
+        clock.turn(self.store, DUE)
         with self.store.transaction():
-            subscriptions.turn(self.store)
             meters.report_errors(self.store)
         self.courier.wake()
 
@@ -78,20 +80,29 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(413, b"{}")
         body = self.rfile.read(length).decode("utf-8", "replace")
         try:
-            if url.path.startswith(("/c/pay/", "/p/session/")):
-                with self.server.store.transaction():
-                    page = pages.serve(self.server.store, method, url.path, decode(body))
+            if is_page(url.path):
+                page = serve(self.server.store, method, url.path, decode(body))
                 self.server.courier.wake()
-                return self._send(page.status, page.body, "text/html; charset=utf-8", page.location)
+                return self._send(page.status, page.body, page.kind, page.location)
             if url.path.startswith("/sandbox/"):
                 given = json.loads(body or "{}")
                 return self._send(200, json.dumps(control(self.server, url.path, given)).encode())
             if self.server.faults.refusing():
                 self.close_connection = True
                 return None
-            self._with_faults(method, url.path, decode(body if method == "POST" else url.query or body))
+            self._with_faults(method, url.path, self._params(method, url.path, url.query, body))
         except StripeError as error:
-            self._send(error.status, json.dumps(error.body).encode())
+            self._send(error.status, json.dumps(shown(error.body)).encode())
+
+    def _params(self, method: str, path: str, query: str, body: str) -> Params:
+        """v1 sends forms, v2 JSON."""
+        if not path.startswith("/v2/") or not body:
+            return decode(body if method == "POST" else query or body)
+        try:
+            given = json.loads(body)
+        except ValueError:
+            raise StripeError("The body is not JSON.", "parameter_invalid") from None
+        return given if isinstance(given, dict) else {}
 
     def _with_faults(self, method: str, path: str, given: Params) -> None:
         """Answers, but for what was planned to go wrong."""
@@ -123,7 +134,7 @@ class Handler(BaseHTTPRequestHandler):
         if not routed or routed[0][1] is None:
             raise StripeError(f"Unrecognized request URL ({method}: {path}).", status=404)
         act, found = routed[0][0], routed[0][1].groups()
-        extra: dict[str, Any] = {"base": self.server.base} if act in BASED else {}
+        extra: dict[str, Any] = {}
         if act is meters.record:
             extra = {"dropped": dropped}
         if act is meters.summaries:
@@ -158,23 +169,25 @@ class Handler(BaseHTTPRequestHandler):
                             kind="idempotency_error",
                         )
                     return int(kept[0][1]), kept[0][2].encode()
-                body = self._shown(path, given, act())
-                store.sql("INSERT INTO replies VALUES (?, ?, 200, ?, ?)", key, request, body.decode(), store.now())
-                return 200, body
+                try:
+                    status, body = 200, self._shown(path, given, act())
+                except CardError as error:  # it was tried: the same key does not try again
+                    status, body = error.status, json.dumps(shown(error.body)).encode()
+                kept_at = store.now()
+                store.sql("INSERT INTO replies VALUES (?, ?, ?, ?, ?)", key, request, status, body.decode(), kept_at)
+                return status, body
         finally:
             with self.server.guard:
                 self.server.busy.discard(key)
 
     def _shown(self, path: str, given: Params, result: Any) -> bytes:
+        wanted = given.get("expand") or []
         if not isinstance(result, list):
-            return json.dumps(result).encode()
-        limit = min(max(whole(given, "limit", 10), 1), 100)
-        after = given.get("starting_after")
-        ids = [one["id"] for one in result]
-        begin = ids.index(after) + 1 if after in ids else 0
-        page = result[begin : begin + limit]
-        more = len(result) > begin + limit
-        return json.dumps({"object": "list", "url": path, "has_more": more, "data": page}).encode()
+            return json.dumps(shown(expand(self.server.store, result, wanted))).encode()
+        page, more = paged(result, given)
+        listed = {"object": "list", "url": path, "has_more": more, "data": page}
+        told = expand(self.server.store, listed, wanted)
+        return json.dumps({**told, "data": [shown(one) for one in told["data"]]}).encode()
 
     def _send(
         self, status: int, body: bytes, kind: str = "application/json", location: str = "", **headers: str

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from billing.sandbox.errors import missing
+from billing.sandbox.errors import CardError, missing
 
 API_VERSION = "2026-10-28.endive"
+MOST_INSIDE = 10
 Object = dict[str, Any]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -32,12 +33,25 @@ CREATE TABLE IF NOT EXISTS deliveries (
   id INTEGER PRIMARY KEY, event TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL,
   delivered_at REAL, status INTEGER);
 CREATE INDEX IF NOT EXISTS due ON deliveries (next_at) WHERE delivered_at IS NULL;
+CREATE TABLE IF NOT EXISTS agenda (act TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (act, id));
+CREATE INDEX IF NOT EXISTS by_time ON agenda (at);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 _FROM_BEFORE = """BEGIN;
 INSERT INTO usage (identifier, event_name, customer, value, ts, arrived)
   SELECT identifier, event_name, customer, value, ts, ts FROM meter_events;
 DROP TABLE meter_events; DROP TABLE idempotency; COMMIT;"""
+
+
+def shown(thing: Any) -> Any:
+    """The object as clients see it: without what only the sandbox knows of it, and of lists inside it the first ten."""
+    if isinstance(thing, list):
+        return [shown(one) for one in thing]
+    if not isinstance(thing, dict):
+        return thing
+    if thing.get("object") == "list" and len(thing["data"]) > MOST_INSIDE:
+        thing = {**thing, "data": thing["data"][:MOST_INSIDE], "has_more": True}
+    return {key: shown(value) for key, value in thing.items() if not key.startswith("sandbox_")}
 
 
 class Store:
@@ -54,10 +68,12 @@ class Store:
         if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meter_events'").fetchone():
             self._db.executescript(_FROM_BEFORE)
         self._lock = threading.RLock()
+        self._pinned = threading.local()
+        self.base = ""  # where the hosted pages are; the server says it
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, one at a time; inside another it is part of that one."""
+        """All or nothing, one at a time; inside another it is part of that one. What a refused card left is kept."""
         with self._lock:
             if self._db.in_transaction:
                 yield
@@ -66,9 +82,22 @@ class Store:
             try:
                 yield
                 self._db.execute("COMMIT")
+            except CardError:
+                self._db.execute("COMMIT")
+                raise
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """What is done in it is undone at its end. Within a transaction."""
+        self._db.execute("SAVEPOINT rehearsal")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK TO rehearsal")
+            self._db.execute("RELEASE rehearsal")
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows that a statement gives."""
@@ -77,7 +106,23 @@ class Store:
 
     def now(self) -> int:
         """The sandbox's time, in seconds: the machine's, moved by what /sandbox/clock advanced."""
+        pinned: int | None = getattr(self._pinned, "at", None)
+        if pinned is not None:
+            return pinned
         return int(time.time()) + int(self.setting("clock_offset", "0"))
+
+    @contextmanager
+    def moment(self, at: int) -> Iterator[None]:
+        """This thread is at another time."""
+        before, self._pinned.at = getattr(self._pinned, "at", None), at
+        try:
+            yield
+        finally:
+            self._pinned.at = before
+
+    def schedule(self, act: str, id: str, at: int) -> None:
+        """Has the clock do it then; it replaces what was set for the same act and object."""
+        self.sql("INSERT OR REPLACE INTO agenda (act, id, at) VALUES (?, ?, ?)", act, id, at)
 
     def setting(self, name: str, default: str = "") -> str:
         """A kept word."""
@@ -110,12 +155,22 @@ class Store:
 
     def save(self, thing: Object) -> Object:
         """Keeps a changed object."""
-        self.sql("UPDATE objects SET body = ? WHERE id = ?", json.dumps(thing), thing["id"])
+        self.sql(
+            "UPDATE objects SET body = ?, customer = ? WHERE id = ?",
+            json.dumps(thing),
+            thing.get("customer"),
+            thing["id"],
+        )
         return thing
 
     def find(self, kind: str, id: str) -> Object | None:
         """The object, if there is one."""
         rows = self.sql("SELECT body FROM objects WHERE id = ? AND kind = ?", id, kind)
+        return json.loads(rows[0][0]) if rows else None
+
+    def known(self, id: str) -> Object | None:
+        """The object of any kind, if there is one."""
+        rows = self.sql("SELECT body FROM objects WHERE id = ?", id)
         return json.loads(rows[0][0]) if rows else None
 
     def get(self, kind: str, id: str, status: int = 404, param: str = "id") -> Object:
@@ -143,7 +198,7 @@ class Store:
             {
                 "api_version": API_VERSION,
                 "type": type,
-                "data": {"object": thing},
+                "data": {"object": shown(thing)},
                 "pending_webhooks": 1,
                 "request": {"id": None, "idempotency_key": None},
             },

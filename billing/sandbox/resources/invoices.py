@@ -1,135 +1,182 @@
-"""Invoices: what a subscription's items cost in a period, in whole cents a line."""
+"""The API of invoices."""
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
-
 from billing.sandbox.errors import StripeError
-from billing.sandbox.params import Params, accept
-from billing.sandbox.resources import meters
+from billing.sandbox.params import LIST, Params, merged, takes, truth, whole
+from billing.sandbox.resources import collection, drafts, lines, methods, taxes
 from billing.sandbox.store import Object, Store
 
-DRAFT_S = 3600  # late usage is still taken up
+CHANGES = ("description", "metadata", "auto_advance", "collection_method", "days_until_due", "due_date", "footer",
+           "default_payment_method", "automatic_tax.enabled", "statement_descriptor")  # fmt: skip
 
 
-def lines(store: Store, subscription: Object, start: int, end: int) -> list[Object]:
-    """One line an item: quantity × unit amount, rounded half up to whole cents."""
-    made = []
-    for item in subscription["items"]["data"]:
-        price = item["price"]
-        recurring = price["recurring"] or {}
-        if recurring.get("meter"):
-            meter = store.get("billing.meter", recurring["meter"])
-            quantity = meters.used(store, meter["event_name"], subscription["customer"], start, end)
-        else:
-            quantity = int(item["quantity"] or 1)
-        amount = (Decimal(price["unit_amount_decimal"]) * quantity).quantize(Decimal(1), ROUND_HALF_UP)
-        product = store.get("product", price["product"])
-        made.append(
-            {
-                "id": f"il_{item['id'][3:]}{start}",
-                "object": "line_item",
-                "amount": int(amount),
-                "currency": "usd",
-                "description": f"{quantity} × {product['name']}",
-                "period": {"start": start, "end": end},
-                "quantity": quantity,
-                "pricing": {
-                    "type": "price_details",
-                    "price_details": {"price": price["id"], "product": price["product"]},
-                    "unit_amount_decimal": price["unit_amount_decimal"],
-                },
-                "parent": {
-                    "type": "subscription_item_details",
-                    "subscription_item_details": {"subscription": subscription["id"], "subscription_item": item["id"]},
-                },
-                "metadata": {},
-                "livemode": False,
-            }
-        )
-    return made
-
-
-def _body(store: Store, subscription: Object, start: int, end: int, reason: str) -> Object:
-    found = lines(store, subscription, start, end)
-    total = sum(line["amount"] for line in found)
-    return {
-        "customer": subscription["customer"],
-        "currency": "usd",
-        "status": "draft",
-        "billing_reason": reason,
-        "collection_method": "charge_automatically",
-        "number": None,
-        "period_start": start,
-        "period_end": end,
-        "subtotal": total,
-        "total": total,
-        "amount_due": total,
-        "amount_paid": 0,
-        "amount_remaining": total,
-        "hosted_invoice_url": None,
-        "invoice_pdf": None,
-        "metadata": {},
-        "parent": {
-            "type": "subscription_details",
-            "subscription_details": {"subscription": subscription["id"], "metadata": subscription["metadata"]},
-        },
-        "lines": {"object": "list", "data": found, "has_more": False, "url": "/v1/invoices/lines"},
-    }
-
-
-def draft(store: Store, subscription: Object, start: int, end: int, reason: str, created: int | None = None) -> Object:
-    """A draft for the period."""
-    body = _body(store, subscription, start, end, reason)
-    made = store.create("invoice", "in", {**body, **({"created": created} if created else {})})
-    store.emit("invoice.created", made)
-    return made
-
-
-def finish(store: Store, invoice: Object) -> Object:
-    """Makes a draft final with the usage that came in the meantime, and collects it."""
-    details = invoice["parent"]["subscription_details"]
-    subscription = store.get("subscription", details["subscription"])
-    fresh = _body(store, subscription, invoice["period_start"], invoice["period_end"], invoice["billing_reason"])
-    number = f"SANDBOX-{len(store.all('invoice')):04d}-{invoice['id'][-4:].upper()}"
-    invoice = store.save({**invoice, **fresh, "status": "open", "number": number})
-    store.emit("invoice.finalized", invoice)
-    paid = {"status": "paid", "amount_paid": invoice["total"], "amount_remaining": 0, "amount_due": invoice["total"]}
-    invoice = store.save({**invoice, **paid})
-    store.emit("invoice.paid", invoice)
+@takes("customer", "currency", "subscription", "pending_invoice_items_behavior", *CHANGES)
+def create(store: Store, given: Params) -> Object:
+    """A one-off invoice. Invoice items that wait are on it where `pending_invoice_items_behavior` is `include`."""
+    if not given.get("customer"):
+        raise StripeError("Missing required param: customer.", "parameter_missing", "customer")
+    customer = store.get("customer", given["customer"], 400, "customer")
+    now = store.now()
+    include = given.get("pending_invoice_items_behavior", "exclude") == "include"
+    waiting = drafts.pending(store, customer["id"], None) if include else []
+    changes = _changes(store, given)
+    if changes.get("collection_method") == "send_invoice" and not changes["due_date"]:
+        raise StripeError("Invoices that are sent need days_until_due or due_date.", param="days_until_due")
+    body = drafts.body(
+        store, customer, [lines.of_invoice_item(i) for i in waiting], reason="manual", period=(now, now),
+        **{"auto_advance": False, "metadata": given.get("metadata", {}), **changes},
+    )  # fmt: skip
+    if body["automatic_tax"]["enabled"]:
+        taxes.require_location(customer)
+    invoice = drafts.create(store, body)
+    drafts.claim(store, waiting, invoice)
     return invoice
 
 
+def _changes(store: Store, given: Params) -> Params:
+    found: Params = {
+        name: given[name] or None
+        for name in ("description", "footer", "collection_method", "default_payment_method", "statement_descriptor")
+        if name in given
+    }
+    if "auto_advance" in given:
+        found["auto_advance"] = truth(given, "auto_advance")
+    if "automatic_tax" in given:
+        found["automatic_tax"] = drafts.tax_setting(truth(given["automatic_tax"], "enabled"))
+    if "days_until_due" in given:
+        found["due_date"] = store.now() + whole(given, "days_until_due") * 86400
+    elif "due_date" in given or given.get("collection_method") == "send_invoice":
+        found["due_date"] = whole(given, "due_date") if given.get("due_date") else None
+    return found
+
+
+@takes()
 def retrieve(store: Store, given: Params, id: str) -> Object:
-    accept(given, ())
     return store.get("invoice", id)
 
 
+@takes(*CHANGES)
+def update(store: Store, given: Params, id: str) -> Object:
+    invoice = store.get("invoice", id)
+    if invoice["status"] != "draft" and {*given} - {"metadata", "auto_advance", "expand"}:
+        raise StripeError("Finalized invoices can't be updated in this way.", "invoice_not_editable")
+    changed = {**invoice, **_changes(store, given), "metadata": merged(invoice["metadata"], given)}
+    changed = (
+        drafts.summed(store, store.get("customer", invoice["customer"]), changed)
+        if invoice["status"] == "draft"
+        else changed
+    )
+    store.emit("invoice.updated", store.save(changed))
+    if changed["status"] == "draft" and changed["auto_advance"]:
+        store.schedule("finalize", id, max(changed["created"] + drafts.DRAFT_S, store.now()))
+    return changed
+
+
+@takes()
+def delete(store: Store, given: Params, id: str) -> Object:
+    invoice = store.get("invoice", id)
+    if invoice["status"] != "draft" or drafts.subscription_of(invoice):
+        raise StripeError("You can only delete one-off draft invoices.", "invoice_not_editable")
+    for item in store.all("invoiceitem", invoice["customer"]):
+        if item["invoice"] == id:
+            store.save({**item, "invoice": None})
+    store.sql("DELETE FROM objects WHERE id = ?", id)
+    store.emit("invoice.deleted", invoice)
+    return {"id": id, "object": "invoice", "deleted": True}
+
+
+@takes("customer", "subscription", "status", "collection_method", "due_date", *LIST)
 def listed(store: Store, given: Params) -> list[Object]:
-    accept(given, ("customer", "subscription", "status", "limit", "starting_after"))
     return [
         i
         for i in store.all("invoice", given.get("customer"))
         if given.get("status") in (None, i["status"])
-        and given.get("subscription") in (None, i["parent"]["subscription_details"]["subscription"])
+        and given.get("subscription") in (None, drafts.subscription_of(i))
+        and given.get("collection_method") in (None, i["collection_method"])
     ]
 
 
-def preview(store: Store, given: Params) -> Object:
-    accept(given, ("customer", "subscription", "subscription_details", "preview_mode"))
-    if not given.get("subscription"):
-        raise StripeError("Missing required param: subscription.", "parameter_missing", "subscription")
-    subscription = store.get("subscription", given["subscription"], 404, "subscription")
-    if given.get("customer") not in (None, subscription["customer"]):
-        raise StripeError("The subscription belongs to another customer.", param="customer")
-    if subscription["status"] == "canceled":
-        raise StripeError("No upcoming invoices for customer", "invoice_upcoming_none", status=404)
-    item = subscription["items"]["data"][0]
-    begin, end = item["current_period_start"], item["current_period_end"]
-    return {
-        "id": f"upcoming_in_{subscription['id'][4:]}",
-        "object": "invoice",
-        "created": end,
-        "livemode": False,
-        **_body(store, subscription, begin, end, "upcoming"),
-    }
+@takes(*LIST)
+def lines_of(store: Store, given: Params, id: str) -> list[Object]:
+    found: list[Object] = store.get("invoice", id)["lines"]["data"]
+    return found
+
+
+@takes("auto_advance")
+def finalize(store: Store, given: Params, id: str) -> Object:
+    invoice = store.get("invoice", id)
+    if invoice["status"] != "draft":
+        raise StripeError(
+            "This invoice is already finalized, you can't re-finalize a non-draft invoice.", "invoice_not_editable"
+        )
+    if "auto_advance" in given:
+        invoice["auto_advance"] = truth(given, "auto_advance")
+    if invoice["automatic_tax"]["enabled"]:
+        taxes.require_location(store.get("customer", invoice["customer"]))
+    return collection.finish(store, invoice)
+
+
+@takes("payment_method", "paid_out_of_band", "off_session", "forgive")
+def pay(store: Store, given: Params, id: str) -> Object:
+    invoice = store.get("invoice", id)
+    if invoice["status"] == "draft":
+        invoice = drafts.finalize(store, invoice)
+    if invoice["status"] == "paid":
+        raise StripeError("Invoice is already paid", "invoice_already_paid")
+    if invoice["status"] not in ("open", "uncollectible"):
+        raise StripeError(f"This invoice is {invoice['status']}: it can't be paid.", "invoice_not_editable")
+    if truth(given, "paid_out_of_band"):
+        return collection.pay_out_of_band(store, invoice)
+    if invoice["amount_due"] == 0:
+        return collection.finish(store, invoice)
+    method = (
+        methods.resolve(store, given["payment_method"])
+        if given.get("payment_method")
+        else collection.default_method(store, invoice)
+    )
+    if method is None:
+        raise StripeError(
+            "There is no `default_payment_method` set on this Customer or Invoice. Please set one, or pass one.",
+            "resource_missing",
+        )
+    return collection.attempt(store, invoice, method)
+
+
+@takes()
+def void(store: Store, given: Params, id: str) -> Object:
+    return collection.close(store, store.get("invoice", id), "void")
+
+
+@takes()
+def mark_uncollectible(store: Store, given: Params, id: str) -> Object:
+    return collection.close(store, store.get("invoice", id), "uncollectible")
+
+
+@takes()
+def send(store: Store, given: Params, id: str) -> Object:
+    """Mails it, at Stripe. Here: its page is where hosted_invoice_url says."""
+    invoice = store.get("invoice", id)
+    if invoice["collection_method"] != "send_invoice":
+        raise StripeError("You can only send invoices with collection_method send_invoice.", param="collection_method")
+    if invoice["status"] == "draft":
+        invoice = collection.finish(store, invoice)
+    store.emit("invoice.sent", invoice)
+    return invoice
+
+
+@takes("invoice", "payment.type", "payment.payment_intent", "status", *LIST)
+def payments(store: Store, given: Params) -> list[Object]:
+    wanted = given.get("payment", {}).get("payment_intent")
+    return [
+        p
+        for p in store.all("invoice_payment")
+        if given.get("invoice") in (None, p["invoice"])
+        and given.get("status") in (None, p["status"])
+        and wanted in (None, p["payment"]["payment_intent"])
+    ]
+
+
+@takes()
+def payment(store: Store, given: Params, id: str) -> Object:
+    return store.get("invoice_payment", id)
