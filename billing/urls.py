@@ -28,5 +28,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/credits", Credits.as_view(), name="api_credits"),
     path("v1/generations/<str:generation_id>", Generation.as_view(), name="api_generation"),
     path("v1/usage/receipt", receipts.UsageReceipt.as_view(), name="api_usage_receipt"),
+    path("stripe/thin", billing_pages.stripe_thin, name="stripe_thin"),
     path("v1/usage", UsageList.as_view(), name="api_usage"),
 ]

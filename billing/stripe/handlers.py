@@ -10,7 +10,7 @@ from billing.ledger import postings
 from billing.plans import subscribing
 from billing.plans.models import Plan
 from billing.plans.seeds import PAY_AS_YOU_GO
-from billing.stripe import topups
+from billing.stripe import meter_errors, topups
 from billing.stripe.client import client, key_of
 from billing.stripe.models import Invoice
 
@@ -93,6 +93,8 @@ HANDLERS: dict[str, Callable[[str], None]] = {
     "invoice.paid": invoice_changed,
     "invoice.payment_failed": invoice_changed,
     "invoice.voided": invoice_changed,
+    "v1.billing.meter.error_report_triggered": meter_errors.usage_dropped,
+    "v1.billing.meter.no_meter_found": meter_errors.usage_dropped,
 }
 
 

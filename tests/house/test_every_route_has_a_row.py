@@ -41,6 +41,7 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "billing_receipt": ("GET", "/billing/statement/receipt?from=2026-01-01&to=2026-01-31", LOGIN, 200, 200, 200, 200),
     "receipt_keys": ("GET", "/.well-known/mercato-receipt-key.json", 200, 200, 200, 200, 200),
     "stripe_webhook": ("POST", "/stripe/webhook", 400, 400, 400, 400, 400),
+    "stripe_thin": ("POST", "/stripe/thin", 400, 400, 400, 400, 400),
     "settings": ("GET", "/settings", LOGIN, 200, 200, 200, 200),
     "webhooks": ("POST", "/settings/webhooks", LOGIN, 422, 403, 422, 422),
     "signing_secret": ("POST", "/settings/webhooks/signing-secret", LOGIN, 200, 403, 200, 200),
