@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
                 ('identifier', models.CharField(max_length=100, primary_key=True, serialize=False)),
                 ('part', models.PositiveIntegerField(verbose_name='part')),
                 ('value', models.BigIntegerField(verbose_name='value')),
+                ('alone', models.BooleanField()),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created')),
             ],
             options={

@@ -10,7 +10,7 @@ from billing.ledger import postings
 from billing.plans import subscribing
 from billing.plans.models import Plan
 from billing.plans.seeds import PAY_AS_YOU_GO
-from billing.stripe import meter_errors, topups
+from billing.stripe import invoiced, meter_errors, topups
 from billing.stripe.client import client, key_of
 from billing.stripe.models import Invoice
 
@@ -71,6 +71,7 @@ def invoice_changed(id: str) -> None:
             "period_end": _moment(found.period_end),
             "hosted_url": found.hosted_invoice_url or "",
             "created_at": _moment(found.created),
+            **invoiced.usage_of(found),
         },
     )
     if found.status == "paid" and found.amount_paid:

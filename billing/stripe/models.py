@@ -159,6 +159,7 @@ class LateUsage(Telling):
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
     part = models.PositiveIntegerField(_("part"))
     value = models.BigIntegerField(_("value"))  # micro-dollars
+    alone = models.BooleanField()  # on an invoice of its own, since no other comes
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
