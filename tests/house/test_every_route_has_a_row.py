@@ -38,6 +38,8 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "billing_statement": ("GET", "/billing/statement?from=2026-01-01&to=2026-01-31", LOGIN, 200, 200, 200, 200),
     "billing_credits": ("GET", "/billing/credits", LOGIN, 200, 200, 200, 200),
     "billing_top_up": ("POST", "/billing/credits/top-up", LOGIN, 422, 403, 403, 422),
+    "billing_statement_csv": ("GET", "/billing/statement.csv", LOGIN, 200, 200, 200, 200),
+    "billing_statement_xlsx": ("GET", "/billing/statement.xlsx", LOGIN, 200, 200, 200, 200),
     "billing_receipt": ("GET", "/billing/statement/receipt?from=2026-01-01&to=2026-01-31", LOGIN, 200, 200, 200, 200),
     "receipt_keys": ("GET", "/.well-known/mercato-receipt-key.json", 200, 200, 200, 200, 200),
     "stripe_webhook": ("POST", "/stripe/webhook", 400, 400, 400, 400, 400),
