@@ -12,6 +12,20 @@ class MoneyInvalid(Problem):
     code = "amount_invalid"
 
 
+class PriceUnusual(Problem):
+    """A price so far from its predecessor's or its kind's that the unit may be wrong; confirming publishes it."""
+
+    status = 409
+    code = "price_unusual"
+
+
+class NoticeTooShort(Problem):
+    """A rise that would begin before its customers were told in time."""
+
+    status = 409
+    code = "price_notice"
+
+
 class NoBudget(Problem):
     """The workspace's balance or a cap does not cover what the request may cost."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.earnings.models import Agreement, Destination, Earning, Payout, Publisher, Reversal, TakeBack
 from billing.gate.models import Budget, Lease
 from billing.ledger.models import Account, Entry, Lot, Transaction
-from billing.metering.models import Checkpoint, Rollup, UsageEvent
+from billing.metering.models import Checkpoint, MonthInTiers, Rollup, UsageEvent
 from billing.notices.models import Notice
 from billing.objectives.models import Day, Objective
 from billing.plans.models import Plan, Subscription
@@ -26,6 +26,7 @@ __all__ = [
     "Lease",
     "LateUsage",
     "Lot",
+    "MonthInTiers",
     "Notice",
     "Objective",
     "Payout",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from billing import money
 from billing.errors import CostTooHigh, QuoteInvalid
-from billing.prices.quote import PER, cost
+from billing.metering.months import units_before
+from billing.plans import terms as agreed
+from billing.plans.terms import Terms
+from billing.prices.quote import LIST_BP, PER, Scheme
+from inference import counting
 from inference.call import Call
 from inference.engines import fields
 from inference.engines.engine import Work
@@ -34,9 +38,9 @@ class Plan:
 
     resolved: Resolved
     work: Work
-    rates: Mapping[str, int]
-    price_id: str
+    terms: Terms
     most_nanos: int  # what it can cost at most; this much is held
+    next_nanos: int  # the same, if no other request with tiers comes first
     most_tokens: int  # read and written
     capped: bool  # fewer tokens may be generated than were asked for, since max_cost ends there
 
@@ -44,31 +48,45 @@ class Plan:
 def plan(call: Call, timeout_s: float) -> Plan:
     """Raises Problems: of the catalog (404, 503), the key (403), the schema (422), the quote (422), max_cost (402)."""
     resolved = _resolve(call)
-    rates, price_id = _price(call, resolved)
+    terms = _terms(call, resolved)
+    scheme = terms.scheme
+    before = units_before(call.caller.workspace_id, resolved.model_id) if scheme.tiers else {}
+    timeout_s = min(float(resolved.options.get("deadline_s") or timeout_s), call.wishes.timeout_s or timeout_s)
     units: dict[str, int] = {"request": 1}
     if call.raw:
         units[resolved.task.row_unit] = len(next(iter(call.given.values())))
     else:
         units |= resolved.task.codec.units(call.given)
+    if scheme.asks("millisecond"):
+        units["millisecond"] = round(timeout_s * 1000)
     given, capped = call.given, False
     if not call.raw:
-        if "input_token" in rates or call.caller.tpm:
-            units["input_token"] = size(call.given)
+        if scheme.asks("pixel"):
+            units["pixel"] = counting.most_pixels(call.given)
+        if scheme.asks("input_token") or scheme.asks("cached_input_token") or call.caller.tpm:
+            units[_dearest_input(scheme, before)] = size(call.given)
         if resolved.task.streams:
-            given, units["output_token"], capped = _bounded(call, resolved, rates, units)
-    most = cost(rates, units) if rates else 0
+            given, units["output_token"], capped = _bounded(call, resolved, terms, units, before)
+    most = scheme.most(units, terms.factor_bp, before)
     if call.wishes.most_nanos is not None and most > call.wishes.most_nanos:
         raise CostTooHigh(
             f"This request may cost {money.show(most)}, more than its max_cost of {money.show(call.wishes.most_nanos)}.",
             details={"needed": money.decimal(most)},
         )
-    timeout_s = min(float(resolved.options.get("deadline_s") or timeout_s), call.wishes.timeout_s or timeout_s)
-    tokens = units.get("input_token", 0) + units.get("output_token", 0)
-    return Plan(resolved, Work(given, call.raw, timeout_s, call.wishes.stop), rates, price_id, most, tokens, capped)
+    next_most = scheme.next_most(units, terms.factor_bp, before) if scheme.tiers else most
+    tokens = counting.tokens_read(units) + units.get("output_token", 0)
+    work = Work(given, call.raw, timeout_s, call.wishes.stop)
+    return Plan(resolved, work, terms, most, next_most, tokens, capped)
+
+
+def _dearest_input(scheme: Scheme, before: Mapping[str, int]) -> str:
+    """As what the input counts before anybody knows how much of it is in a cache."""
+    cached, read = (scheme.most_rate(unit, before) for unit in ("cached_input_token", "input_token"))
+    return "cached_input_token" if cached > read else "input_token"
 
 
 def _bounded(
-    call: Call, resolved: Resolved, rates: Mapping[str, int], units: Mapping[str, int]
+    call: Call, resolved: Resolved, terms: Terms, units: Mapping[str, int], before: Mapping[str, int]
 ) -> tuple[Mapping[str, Any], int, bool]:
     """`given` with the most tokens to generate in it, how many that are in all, and whether max_cost made them fewer.
 
@@ -80,10 +98,10 @@ def _bounded(
     wanted = min(resolved.task.default_tokens or limit if asked is None else asked, limit)
     answers = _answers(call.given)
     allowed = wanted
-    rate = rates.get("output_token", 0)
+    rate = terms.scheme.most_rate("output_token", before) * terms.factor_bp
     if call.wishes.most_nanos is not None and rate:
-        before = sum(units.get(unit, 0) * nanos for unit, nanos in rates.items())
-        allowed = min(wanted, max(1, (call.wishes.most_nanos * PER - before) // (rate * answers)))
+        spent = sum(n * terms.scheme.most_rate(unit, before) for unit, n in units.items()) * terms.factor_bp
+        allowed = min(wanted, max(1, (call.wishes.most_nanos * PER * LIST_BP - spent) // (rate * answers)))
     if asked != allowed:
         return {**call.given, named: allowed}, allowed * answers, allowed < wanted
     return call.given, allowed * answers, False
@@ -96,19 +114,20 @@ def _answers(given: Mapping[str, Any]) -> int:
     return max(given.get("n") or 1, given.get("best_of") or 1) * (len(prompt) if several and prompt else 1)
 
 
-def _price(call: Call, resolved: Resolved) -> tuple[Mapping[str, int], str]:
-    """The rates that hold for this call, and the price they come from."""
+def _terms(call: Call, resolved: Resolved) -> Terms:
+    """The price that holds for this call, and the share of it that is charged."""
     if call.caller.test or call.wishes.paid:
-        return {}, ""
-    rates, price_id = resolved.rates, resolved.price_id
+        return agreed.NOTHING
     quote = call.wishes.quote
-    if quote is not None:
-        if (quote.workspace_id, quote.product) != (call.caller.workspace_id, resolved.model_id):
-            raise QuoteInvalid(f"This quote is not for {resolved.slug}.", param="x-quote-id")
-        rates, price_id = quote.rates(), quote.price_id
+    if quote is None:
+        terms = agreed.terms_of(resolved.model_id, resolved.slug, call.caller.workspace_id)
+    elif (quote.workspace_id, quote.product) != (call.caller.workspace_id, resolved.model_id):
+        raise QuoteInvalid(f"This quote is not for {resolved.slug}.", param="x-quote-id")
+    else:
+        terms = Terms(quote.price_id, quote.scheme(), quote.factor_bp)
     if call.wishes.price_percent != 100:
-        rates = {unit: rate * call.wishes.price_percent // 100 for unit, rate in rates.items()}
-    return rates, price_id
+        terms = replace(terms, factor_bp=terms.factor_bp * call.wishes.price_percent // 100)
+    return terms
 
 
 def _resolve(call: Call) -> Resolved:

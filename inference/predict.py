@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from billing.metering.models import Status
 from inference import plan as planning
 from inference import settling, testmode
 from inference.call import Call, Outcome
+from inference.counting import counted
 from inference.engines.engine import Piece, Result
 from inference.errors import DeadlinePassed, Overloaded, UpstreamFailed
 from inference.plan import Plan
@@ -39,13 +40,16 @@ def _run(call: Call) -> Outcome:
     started = time.perf_counter()
     plan = planning.plan(call, settings.UPSTREAM_TIMEOUT_S)
     held = settling.hold(call, plan)
+    began = time.perf_counter()
     try:
         result, replica = _infer(call, plan)
     except BaseException as error:
         settling.failed(call, plan, held, error, started)
         raise
+    worked_s = time.perf_counter() - began
     empty = plan.resolved.task.streams and not call.raw and not result.units.get("output_token")
-    units = {} if empty else result.units  # nothing was generated: free, as in a stream
+    # Nothing was generated: free, as in a stream.
+    units = {} if empty else counted(plan.terms.scheme, result.units, worked_s, result.output)
     return settling.settle(call, plan, held, Usages(units, replica, output=result.output), started)
 
 
@@ -67,16 +71,18 @@ class Stream:
         self._call, self._plan = call, planning.plan(call, settings.UPSTREAM_TIMEOUT_S)
         self.resolved = self._plan.resolved
         self._held = settling.hold(call, self._plan)
+        began = time.perf_counter()
         try:
             self._pieces, self._replica = _stream(call, self._plan)
         except BaseException as error:
             settling.failed(call, self._plan, self._held, error, self._started)
             raise
+        self._worked_s = time.perf_counter() - began
 
     def __iter__(self) -> Iterator[Piece]:
         so_far = Usages({}, self._replica, status=Status.CANCELED)
         try:
-            for piece in self._pieces:
+            for piece in self._timed():
                 self._count(so_far, piece)
                 yield piece
         except GeneratorExit:
@@ -109,10 +115,23 @@ class Stream:
     def _drain(self, so_far: Usages) -> None:
         """Generates to the end for a reader who left and wants the rest by another way."""
         try:
-            for piece in self._pieces:
+            for piece in self._timed():
                 self._count(so_far, piece)
         except Problem:  # nobody is there to hear it
             so_far.status = Status.FAILED
+
+    def _timed(self) -> Iterator[Piece]:
+        """The pieces. What their reader takes between them is no work of the engine's."""
+        pieces = iter(self._pieces)
+        while True:
+            began = time.perf_counter()
+            try:
+                piece = next(pieces, None)
+            finally:
+                self._worked_s += time.perf_counter() - began
+            if piece is None:
+                return
+            yield piece
 
     def _count(self, so_far: Usages, piece: Piece) -> None:
         """Takes in what the piece says was used: on disk with the last one, and now and then before."""
@@ -120,13 +139,16 @@ class Stream:
         if piece.text or (piece.native and piece.units.get("output_token")):  # a role alone is nothing yet
             if so_far.first_ms is None:
                 so_far.first_ms = round((now - self._started) * 1000)
-            so_far.units = piece.units
+            so_far.units = self._counted(piece)
         if piece.finish:
-            so_far.units = piece.units if so_far.first_ms is not None else {}
+            so_far.units = self._counted(piece) if so_far.first_ms is not None else {}
             self._end(so_far, Status.SUCCEEDED, piece.finish)
         elif now - self._checked >= CHECKPOINT_EVERY_S and so_far.units:
             self._checked = now
             self._checkpoint(so_far)
+
+    def _counted(self, piece: Piece) -> Mapping[str, int]:
+        return counted(self._plan.terms.scheme, piece.units, self._worked_s)
 
     def _checkpoint(self, so_far: Usages) -> None:
         try:

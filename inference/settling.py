@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from billing.errors import StoreDown
+from billing.errors import NoBudget, StoreDown
 from billing.gate import holds
 from billing.gate.holds import FREE, Hold
 from billing.metering import recorder
 from billing.metering.models import Status, UsageEvent
 from billing.metering.recorder import LeaseClosed, Usage
-from billing.prices.quote import cost
 from inference import limits
 from inference.call import Call, Outcome
+from inference.counting import tokens_read
 from inference.errors import DeadlinePassed, Overloaded, Stopped, UpstreamBusy
 from inference.plan import Plan
 from marketplace.errors import ModelNotReady
@@ -48,10 +48,20 @@ def hold(call: Call, plan: Plan) -> Held:
     """Lets the call in. Raises what limits.enter and holds.hold raise: 402, 429, 503."""
     entry = limits.enter(call.caller, plan.most_tokens)
     try:
-        return Held(holds.hold(call.caller.workspace_id, call.caller.key_id, plan.most_nanos), entry)
+        return Held(_budget(call, plan), entry)
     except BaseException:
         limits.leave(entry, 0)
         raise
+
+
+def _budget(call: Call, plan: Plan) -> Hold:
+    """What the dearest tier in reach can cost; where that is not there, what it costs if no other request comes between."""
+    try:
+        return holds.hold(call.caller.workspace_id, call.caller.key_id, plan.most_nanos)
+    except NoBudget:
+        if plan.next_nanos >= plan.most_nanos:
+            raise
+    return holds.hold(call.caller.workspace_id, call.caller.key_id, plan.next_nanos)
 
 
 def failed(call: Call, plan: Plan, held: Held, error: BaseException, started: float) -> None:
@@ -78,6 +88,9 @@ def is_own_deadline(call: Call, error: BaseException, started: float) -> bool:
 
 def _usage(call: Call, plan: Plan, held: Held, used: Usages, started: float) -> Usage:
     """The record of the call. Never bills more than was held."""
+    terms = plan.terms
+    tiered = bool(terms.scheme.tiers and used.units)
+    cost = 0 if tiered else min(terms.scheme.cost(used.units, terms.factor_bp), held.budget.nanos)
     return Usage(
         request_id=call.request_id,
         workspace_id=call.caller.workspace_id,
@@ -87,10 +100,12 @@ def _usage(call: Call, plan: Plan, held: Held, used: Usages, started: float) -> 
         replica=used.replica,
         protocol=call.protocol,
         units=dict(used.units),
-        price_id=plan.price_id,
-        factor_bp=call.wishes.price_percent * 100,
+        price_id=terms.price_id,
+        factor_bp=terms.factor_bp,
         seller_id=plan.resolved.owner_id,
-        cost_nanos=min(cost(plan.rates, used.units), held.budget.nanos),
+        cost_nanos=cost,
+        product=plan.resolved.model_id if tiered else "",
+        most_nanos=held.budget.nanos,
         lease_id=held.budget.lease_id,
         funding=held.budget.funding,
         latency_ms=round((time.perf_counter() - started) * 1000),
@@ -111,7 +126,7 @@ def settle(call: Call, plan: Plan, held: Held, used: Usages, started: float) -> 
     """Records what was used, ends the hold."""
     record = _usage(call, plan, held, used, started)
     try:
-        event_id = recorder.record(record)
+        event_id, cost_nanos = recorder.record(record)
     except LeaseClosed:
         holds.release(held.budget)
         raise
@@ -119,14 +134,14 @@ def settle(call: Call, plan: Plan, held: Held, used: Usages, started: float) -> 
         holds.abandon(held.budget)
         raise
     else:
-        holds.settle(held.budget, record.cost_nanos)
+        holds.settle(held.budget, cost_nanos)
     finally:
-        limits.leave(held.entry, used.units.get("input_token", 0) + used.units.get("output_token", 0))
+        limits.leave(held.entry, tokens_read(used.units) + used.units.get("output_token", 0))
     finish = used.finish or (used.output.get("finish_reason") if isinstance(used.output, dict) else "")
     if plan.capped and not finish and isinstance(used.output, dict):
         finish = next((choice.get("finish_reason") for choice in used.output.get("choices") or ()), "")
     capped = plan.capped and finish == "length"
-    return Outcome(plan.resolved, used.output, used.units, record.cost_nanos, event_id, record.latency_ms, capped)
+    return Outcome(plan.resolved, used.output, used.units, cost_nanos, event_id, record.latency_ms, capped)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from billing.prices import book
+from billing.prices.quote import FREE
 from marketplace.models import Model, Run, Split, Version
 from marketplace.training import runs
 
@@ -52,8 +53,8 @@ class ModelAdminPage(ModelAdmin):  # type: ignore[misc] # as above
     list_display = ("slug", "title", "task", "visibility", "live_version", "price_label", "created_at")
     list_filter = ("task", "visibility")
     search_fields = ("name", "title", "publisher__slug")
-    list_select_related = ("publisher", "live_version__model__publisher", "price")
-    readonly_fields = ("id", "publisher", "name", "task", "price", "live_version", "live_figures", "created_at")
+    list_select_related = ("publisher", "live_version__model__publisher")
+    readonly_fields = ("id", "publisher", "name", "task", "price_label", "live_version", "live_figures", "created_at")
     inlines = (SplitInline,)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -61,7 +62,8 @@ class ModelAdminPage(ModelAdmin):  # type: ignore[misc] # as above
 
     @admin.display(description=_("price"))
     def price_label(self, row: Model) -> str:
-        return book.label(row.price.rates if row.price else {})
+        price = book.current(row.pk)
+        return book.label(price.scheme if price else FREE)
 
     @admin.display(description=_("live figures"))
     def live_figures(self, row: Model) -> str:

@@ -247,6 +247,7 @@ TRAINING_LEASE_S = 30  # a run whose trainer was silent this long is taken over
 
 # Money
 TRIAL_CREDIT_NANOS = 1_000_000_000  # $1 for a new personal workspace
+PRICE_NOTICE_DAYS = number("PRICE_NOTICE_DAYS", 14)  # a rise of a price in use is announced so long before
 LEASE_BLOCK_NANOS = 50_000_000  # $0.05 lent to a process at a time, where the budget allows
 LEASE_SECONDS = 60  # a lease is settled into the ledger after this
 LEASE_GRACE_SECONDS = 30  # a dead process's lease is swept so much later, in a round every 10 s: 100 s at most

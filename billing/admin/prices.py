@@ -12,9 +12,10 @@ from billing.prices import book
 
 @admin.register(Price)
 class PriceAdmin(RecordAdmin):
-    list_display = ("product", "version", "label", "created_at")
-    search_fields = ("product",)
+    list_display = ("product", "version", "label", "starts_at", "workspace_id", "created_at")
+    search_fields = ("product", "workspace_id")
+    list_filter = (("workspace_id", admin.EmptyFieldListFilter),)
 
     @admin.display(description=_("price"))
     def label(self, row: Price) -> str:
-        return book.label(row.rates)
+        return book.label(row.scheme)

@@ -159,3 +159,25 @@ class Rollup(models.Model):
         """The sums of events that this very transaction writes."""
         sums = summed(tuple(getattr(event, name) for name in FIELDS) for event in events)
         Rollup.objects.bulk_create([Rollup.of(group, total, events[0].pk) for group, total in sums.items()])
+
+
+class MonthInTiers(models.Model):
+    """Where a workspace is in the tiers of a product in a calendar month (UTC). Locked by whoever commits such events."""
+
+    workspace_id = models.CharField(max_length=40)
+    product = models.CharField(_("product"), max_length=100)
+    month = models.DateField(_("month"))  # its first day
+    state = models.JSONField(default=dict)  # prices.month.Month
+    # What volume prices billed above the month's total, given back when it is over. None: not looked at yet.
+    credited_nanos = models.BigIntegerField(_("given back"), null=True)
+
+    class Meta:
+        verbose_name = _("month in tiers")
+        verbose_name_plural = _("months in tiers")
+        constraints = [
+            models.UniqueConstraint(fields=["workspace_id", "product", "month"], name="one_place_in_the_tiers_a_month")
+        ]
+        indexes = [models.Index(fields=["month"], condition=models.Q(credited_nanos=None), name="months_not_looked_at")]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.product} {self.month:%Y-%m}"

@@ -6,8 +6,10 @@ alone pays one commit and no hand-over; sixty-four share a few commits.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import orjson
 from django.db import DatabaseError, InterfaceError, connections
@@ -15,6 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from billing.errors import StoreDown
+from billing.metering import months
 from billing.metering.models import Checkpoint, Rollup, UsageEvent
 from billing.metering.sums import Used, summed
 from portal.kit import ids
@@ -46,6 +49,9 @@ class Usage:
     status: str = "succeeded"
     factor_bp: int = 10_000
     seller_id: str = ""
+    # Where the price has tiers, the cost is that of the place in the month at which the event is committed:
+    product: str = ""  # of it,
+    most_nanos: int = 0  # and at most this, since no more is held
     checkpointed: bool = False  # it takes the place of a checkpoint
 
 
@@ -54,6 +60,13 @@ class Progress:
     """A stream's usage so far."""
 
     usage: Usage
+
+
+class Recorded(NamedTuple):
+    """An event that is on disk."""
+
+    event_id: str
+    cost_nanos: int
 
 
 class LeaseClosed(StoreDown):
@@ -84,18 +97,18 @@ _SAVE = {
 }
 _DROP = {mark: f"DELETE FROM {Checkpoint._meta.db_table} WHERE request_id = {mark}" for mark in ("?", "%s")}  # noqa: S608 – constants
 
-_Ticket = Ticket[Usage | Progress, str]
+_Ticket = Ticket[Usage | Progress, Recorded]
 
 
 class Recorder:
     """One a process: its own database connection, used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._combiner: Combiner[Usage | Progress, str] = Combiner(self._commit, MOST_A_COMMIT, MOST_WAITING)
+        self._combiner: Combiner[Usage | Progress, Recorded] = Combiner(self._commit, MOST_A_COMMIT, MOST_WAITING)
         self._connection: BaseDatabaseWrapper | None = None
 
-    def record(self, usage: Usage) -> str:
-        """The id of the event, which is on disk when this returns.
+    def record(self, usage: Usage) -> Recorded:
+        """The event's id and what it costs; it is on disk when this returns.
 
         Raises LeaseClosed when the event's lease is closed, StoreDown when the database fails; then, unless the
         connection broke in the middle of a commit, nothing was recorded.
@@ -137,6 +150,7 @@ class Recorder:
         mark = "?" if connection.vendor == "sqlite" else "%s"
         named = {lease_id for ticket in batch if (lease_id := _usage(ticket).lease_id)}
         still_open = _lock_open_leases(cursor, mark, named)
+        in_tiers = _price_in_tiers(cursor, mark, batch, still_open, moment)
         rows = []
         used: list[Used] = []
         for ticket in batch:
@@ -149,17 +163,19 @@ class Recorder:
                 continue
             if u.checkpointed:
                 cursor.execute(_DROP[mark], (u.request_id,))
-            ticket.result = event_id = ids.make("use")
+            cost, tier_from = u.cost_nanos, None
+            if u.product:
+                cost, tier_from = in_tiers[id(ticket)]
+            event_id = ids.make("use")
+            ticket.result = Recorded(event_id, cost)
             rows.append(
                 (
                     event_id, u.request_id, u.workspace_id, u.key_id, u.model, u.version_id, u.replica, u.protocol,
-                    orjson.dumps(u.units).decode(), u.price_id, u.cost_nanos, u.lease_id, u.funding, u.latency_ms, now,
-                    u.first_ms, u.operation_id, u.status, u.factor_bp, None, u.seller_id,
+                    orjson.dumps(u.units).decode(), u.price_id, cost, u.lease_id, u.funding, u.latency_ms, now,
+                    u.first_ms, u.operation_id, u.status, u.factor_bp, tier_from, u.seller_id,
                 )
             )  # fmt: skip
-            used.append(
-                (u.workspace_id, moment, u.model, u.key_id, u.funding, u.seller_id, u.status, u.cost_nanos, u.units)
-            )
+            used.append((u.workspace_id, moment, u.model, u.key_id, u.funding, u.seller_id, u.status, cost, u.units))
         if rows:
             cursor.executemany(_INSERT[mark], rows)
             cursor.executemany(_ADD[mark], _sums(connection, used, part=rows[0][0]))
@@ -196,6 +212,23 @@ def _sums(connection: BaseDatabaseWrapper, used: list[Used], part: str) -> list[
         )
         for group, total in summed(used).items()
     ]  # fmt: skip
+
+def _price_in_tiers(
+    cursor: Any, mark: str, batch: list[_Ticket], still_open: set[str], now: datetime
+) -> dict[int, tuple[int, str]]:
+    """id of the ticket → cost and `tier_from` as JSON, of those whose price has tiers and that will be written."""
+    tickets = [
+        ticket
+        for ticket in batch
+        if _usage(ticket).product
+        and not isinstance(ticket.item, Progress)
+        and (not _usage(ticket).lease_id or _usage(ticket).lease_id in still_open)
+    ]
+    charges = months.charge(cursor, mark, [_usage(ticket) for ticket in tickets], now) if tickets else []
+    return {
+        id(ticket): (charge.cost_nanos, json.dumps(charge.tier_from))
+        for ticket, charge in zip(tickets, charges, strict=True)
+    }
 
 
 def _lock_open_leases(cursor: Any, mark: str, named: set[str]) -> set[str]:

@@ -22,6 +22,12 @@ class Plan(models.Model):
         default=0,
         help_text=_("Unpaid metered usage is refused beyond this, in nano-dollars."),
     )
+    price_percent = models.PositiveSmallIntegerField(
+        _("percent of the list price"),
+        default=100,
+        db_default=100,
+        help_text=_("What usage costs on this plan; negotiated prices are what was agreed."),
+    )
     position = models.PositiveSmallIntegerField(_("position"), default=0)
     active = models.BooleanField(_("offered"), default=True)
 

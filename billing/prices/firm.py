@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from django.core import signing
 
 from billing.errors import QuoteInvalid
-from billing.prices.models import Price
-from portal.kit.caches import RecentValues
+from billing.prices import book
+from billing.prices.quote import FREE, LIST_BP, Scheme
 
 LIFETIME_S = 900
 PREFIX = "quo_"
@@ -25,16 +24,17 @@ class Quote:
     product: str
     price_id: str  # empty: it was free
     expires_at: int  # Unix time
+    factor_bp: int = LIST_BP  # the share of the price that is charged
 
-    def rates(self) -> Mapping[str, int]:
-        """Unit → nano-dollars per million units."""
-        return _rates.get(self.price_id) if self.price_id else {}
+    def scheme(self) -> Scheme:
+        """How the price makes money of units."""
+        return book.price(self.price_id).scheme if self.price_id else FREE
 
 
-def promise(workspace_id: str, product: str, price_id: str) -> tuple[str, Quote]:
+def promise(workspace_id: str, product: str, price_id: str, factor_bp: int) -> tuple[str, Quote]:
     """The quote's id, and the quote."""
-    quote = Quote(workspace_id, product, price_id, int(time.time()) + LIFETIME_S)
-    return PREFIX + signing.dumps([workspace_id, product, price_id, quote.expires_at], salt=_SALT), quote
+    quote = Quote(workspace_id, product, price_id, int(time.time()) + LIFETIME_S, factor_bp)
+    return PREFIX + signing.dumps(list(astuple(quote)), salt=_SALT), quote
 
 
 def read(quote_id: str) -> Quote:
@@ -46,9 +46,3 @@ def read(quote_id: str) -> Quote:
     if quote.expires_at < time.time():
         raise QuoteInvalid("This quote has expired: ask for another at /v1/quotes.", param="x-quote-id")
     return quote
-
-
-# A price never changes, so it may be remembered for long.
-_rates: RecentValues[str, Mapping[str, int]] = RecentValues(
-    lambda price_id: Price.objects.get(pk=price_id).rates, 3_600
-)

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from billing import money
 from billing.prices import firm
+from billing.prices.quote import tiers_to
 from inference import plan as planning
 from inference.api.anybody import call_of
 from inference.api.view import PredictionView
@@ -32,7 +33,10 @@ class Quotes(Asking):
 
     def post(self, request: Request) -> HttpResponse:
         plan = self.plan(request)
-        quote_id, quote = firm.promise(self.caller.workspace_id, plan.resolved.model_id, plan.price_id)
+        terms = plan.terms
+        quote_id, quote = firm.promise(
+            self.caller.workspace_id, plan.resolved.model_id, terms.price_id, terms.factor_bp
+        )
         return json_answer(
             {
                 "id": quote_id,
@@ -40,8 +44,11 @@ class Quotes(Asking):
                 "model": plan.resolved.slug,
                 "version": plan.resolved.number,
                 "max_cost": money.decimal(plan.most_nanos),
-                "price": plan.price_id or None,
-                "rates_nanos_per_million": plan.rates,
+                "price": terms.price_id or None,
+                "rates_nanos_per_million": terms.scheme.rates,
+                "tiers": tiers_to(terms.scheme.tiers),
+                "minimum_nanos": terms.scheme.minimum_nanos,
+                "percent_of_the_list_price": terms.factor_bp / 100,
                 "expires_at": datetime.fromtimestamp(quote.expires_at, UTC).isoformat(),
             },
             status=201,

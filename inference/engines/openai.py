@@ -230,13 +230,16 @@ def _units(given: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, int
 
 
 def _counted(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Of the tokens read, those from the upstream's cache are counted apart: they may have a price of their own."""
+    read = int(usage.get("prompt_tokens") or usage.get("input_tokens") or 0)
+    details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
+    cached = min(max(int(details.get("cached_tokens") or 0), 0), read)
     units = {
         "request": 1,
-        "input_token": int(usage.get("prompt_tokens") or usage.get("input_tokens") or 0),
+        "input_token": read - cached,
         "output_token": int(usage.get("completion_tokens") or usage.get("output_tokens") or 0),
     }
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-    return {**units, "cached_token": int(cached)} if cached else units
+    return {**units, "cached_input_token": cached} if cached else units
 
 
 def _said(given: Mapping[str, Any]) -> Any:

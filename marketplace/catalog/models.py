@@ -45,7 +45,6 @@ class Model(models.Model):
     card = models.TextField(_("model card"), blank=True)  # Markdown
     licence = models.CharField(_("licence"), max_length=60, blank=True)
     visibility = models.CharField(_("visibility"), max_length=10, choices=Visibility.choices, default=Visibility.PUBLIC)
-    price = models.ForeignKey("billing.Price", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     live_version = models.ForeignKey("Version", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 

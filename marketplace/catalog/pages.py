@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -9,12 +10,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from billing import money
 from billing.objectives.standing import standing
 from billing.prices import book
-from billing.prices.quote import PER
-from billing.prices.units import UNITS
-from marketplace.catalog import search, snippets
+from billing.prices.models import Price
+from billing.prices.quote import FREE
+from marketplace.catalog import pricing, search, snippets
 from marketplace.catalog.cards import html_of
 from marketplace.catalog.models import Model
 from marketplace.catalog.state import ModelState, state_of
@@ -34,7 +34,7 @@ def catalog(request: HttpRequest) -> HttpResponse:
     found = search.search(search.visible(_workspace_id(request)), words, task, sort or "name")
     rows = list(found[begin : begin + search.PAGE + 1])
     context = {
-        "models": [shown(model) for model in rows[: search.PAGE]],
+        "models": shown_all(rows[: search.PAGE]),
         "next_page": number + 1 if len(rows) > search.PAGE else None,
         "words": words,
         "task": task,
@@ -53,9 +53,8 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     found = _visible_or_404(request, publisher, name)
     task = registry.get(found.task)
     spec = ModelSpec.from_json(found.live_version.spec) if found.live_version else ModelSpec()
-    rates = found.price.rates if found.price else {}
     context = {
-        "model": shown(found),
+        "model": shown(found, book.current(found.pk)),
         "task": task,
         "spec": spec,
         "example": task.example(spec),
@@ -66,11 +65,11 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
             for metric in task.metrics
             if found.live_version and metric.name in found.live_version.metrics
         ],
-        "rates": [(UNITS[u].label, money.show(rate * UNITS[u].per // PER)) for u, rate in rates.items() if u in UNITS],
         "versions": found.versions.order_by("-number")[:20],
         "snippets": snippets.of(found.slug, task, task.example(spec), settings.SITE_URL),
         "schema": task.codec.input_schema(spec),
         "objective": standing(found.slug, timezone.now().date()),
+        **pricing.page(found, _workspace_id(request)),
         **_run(found),
     }
     return render(request, "marketplace/catalog/model.html", context)
@@ -79,7 +78,7 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
 def model_state(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     """The state as it is now; asks for itself again until the model is live."""
     found = _visible_or_404(request, publisher, name)
-    context = {"model": shown(found), **_run(found)}
+    context = {"model": shown(found, book.current(found.pk)), **_run(found)}
     response = render(request, "marketplace/catalog/_state.html", context)
     if context["model"]["state"] == ModelState.LIVE:
         response["HX-Refresh"] = "true"
@@ -88,12 +87,18 @@ def model_state(request: HttpRequest, publisher: str, name: str) -> HttpResponse
 
 def model_row(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     """The model's card in the catalog, which asks for itself again until the model is live."""
-    return render(
-        request, "marketplace/catalog/_card.html", {"model": shown(_visible_or_404(request, publisher, name))}
-    )
+    found = _visible_or_404(request, publisher, name)
+    return render(request, "marketplace/catalog/_card.html", {"model": shown(found, book.current(found.pk))})
 
 
-def shown(found: Model) -> dict[str, Any]:
+def shown_all(models: Iterable[Model]) -> list[dict[str, Any]]:
+    """What cards show of models from `search.visible`."""
+    found = list(models)
+    prices = book.currents(model.pk for model in found)
+    return [shown(model, prices.get(model.pk)) for model in found]
+
+
+def shown(found: Model, price: Price | None) -> dict[str, Any]:
     """What cards and headers show of a model from `search.visible`."""
     task = registry.get(found.task)
     state = state_of(found.live_version is not None, getattr(found, "run_state", None))
@@ -112,7 +117,7 @@ def shown(found: Model) -> dict[str, Any]:
         "live": state == ModelState.LIVE,
         "waiting": state in (ModelState.QUEUED, ModelState.TRAINING),
         "version": found.live_version.number if found.live_version else None,
-        "price": book.label(found.price.rates if found.price else {}),
+        "price": book.label(price.scheme if price else FREE),
         "metric": (first.label, first.show(metrics[first.name])) if first else None,
     }
 

@@ -1,4 +1,4 @@
-"""From `publisher/name` or `publisher/name@3` to the version that answers and its price, at most a second old."""
+"""From `publisher/name` or `publisher/name@3` to the version that answers, at most a second old."""
 
 from __future__ import annotations
 
@@ -31,8 +31,6 @@ class Resolved:
     options: Mapping[str, Any]
     task: Task
     spec: ModelSpec
-    price_id: str
-    rates: Mapping[str, int]
     splits: tuple[tuple[Resolved, int], ...] = ()  # versions that share the calls, with their weights
 
 
@@ -63,7 +61,7 @@ def resolve(name: str, workspace_id: str) -> Resolved:
 def _load(name: str) -> Resolved | None:
     slug, _, number = name.partition("@")
     publisher, _, short = slug.partition("/")
-    model = Model.objects.select_related("live_version", "price").filter(publisher__slug=publisher, name=short).first()
+    model = Model.objects.select_related("live_version").filter(publisher__slug=publisher, name=short).first()
     if model is None:
         return None
     version = model.live_version
@@ -91,8 +89,6 @@ def _resolved(
         options=version.options if version else {},
         task=registry.get(model.task),
         spec=ModelSpec.from_json(version.spec) if version else ModelSpec(),
-        price_id=model.price.pk if model.price else "",
-        rates=model.price.rates if model.price else {},
         splits=splits,
     )
 

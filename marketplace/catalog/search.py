@@ -21,12 +21,12 @@ class SearchInvalid(Problem):
 
 
 def visible(workspace_id: str | None) -> QuerySet[Model]:
-    """Models that the workspace may see, with publisher, live version and price at hand, and the latest run's state."""
+    """Models that the workspace may see, with publisher and live version at hand, and the latest run's state."""
     latest = Model.runs.rel.related_model.objects.filter(model=OuterRef("pk")).order_by("-created_at")  # type: ignore[attr-defined] # a reverse descriptor
     mine = Q(visibility=Visibility.PUBLIC) | Q(publisher_id=workspace_id or "")
     return (
         Model.objects.filter(mine)
-        .select_related("publisher", "live_version", "price")
+        .select_related("publisher", "live_version")
         .annotate(run_state=Subquery(latest.values("state")[:1]))
     )
 

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from billing.prices import book
 from marketplace.catalog.models import Model, Version
+from marketplace.catalog.pricing import set_price
 from marketplace.catalog.versions import publish
 from marketplace.errors import SourceInvalid
 from marketplace.publishing import hub, oip
@@ -78,8 +78,13 @@ def check_name(name: str, task: str) -> None:
         raise SourceInvalid(f"The name {name!r} does not do: {' '.join(error.messages)}", param="name") from error
 
 
-def add_version(publisher: Workspace, name: str, brought: Brought, rates: Mapping[str, int]) -> Version:
-    """The model's next version, live. `rates`: unit → nano-dollars per million units. Raises SourceInvalid."""
+def add_version(
+    publisher: Workspace, name: str, brought: Brought, rates: Mapping[str, int], confirmed: bool = False
+) -> Version:
+    """The model's next version, live, and its price: see catalog.pricing.set_price for what that raises, and when it starts.
+
+    `rates`: unit → nano-dollars per million units. Raises SourceInvalid.
+    """
     with transaction.atomic():
         model, _ = Model.objects.get_or_create(
             publisher=publisher,
@@ -90,8 +95,7 @@ def add_version(publisher: Workspace, name: str, brought: Brought, rates: Mappin
             raise SourceInvalid(
                 f"{model.slug} is a model for {model.task}: a version cannot change that.", param="task"
             )
-        model.price = book.publish(model.pk, rates)
-        model.save(update_fields=["price"])
+        set_price(model, rates, confirmed=confirmed)
         return publish(
             model, engine=brought.engine, source=brought.place, spec=brought.spec, options=dict(brought.options)
         )

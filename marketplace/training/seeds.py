@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from billing import money
-from billing.prices import book
+from billing.prices import book, publishing
 from marketplace.catalog.models import Model
 from marketplace.training import runs
 from marketplace.training.starters import STARTERS
@@ -30,8 +30,7 @@ def seed_starters(publisher: Workspace) -> list[Model]:
             )
             if new:
                 rates = {unit: book.rate(unit, money.parse(usd)) for unit, usd in starter.prices.items()}
-                model.price = book.publish(model.pk, rates)
-                model.save(update_fields=["price"])
+                publishing.publish(model.pk, rates)
                 runs.queue(model, starter.recipe, starter.dataset, starter.params)
         models.append(model)
     return models

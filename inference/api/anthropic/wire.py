@@ -130,7 +130,7 @@ def usage(outcome: Outcome) -> dict[str, Any]:
         "input_tokens": units.get("input_token", 0),
         "output_tokens": units.get("output_token", 0),
         "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": units.get("cached_token", 0),
+        "cache_read_input_tokens": units.get("cached_input_token", 0),
         "cost": money.decimal(outcome.cost_nanos),
     }
 

@@ -11,6 +11,7 @@ import numpy as np
 from billing import money
 from inference.api.view import FieldInvalid, fields
 from inference.call import Call, Outcome
+from inference.counting import tokens_read
 from portal.accounts.keys.lookup import Caller
 
 FORMATS = ("float", "base64")
@@ -37,7 +38,7 @@ def call_of(body: Any, caller: Caller, request_id: str) -> tuple[Call, str]:
 def response(outcome: Outcome, shape: str) -> dict[str, Any]:
     """A CreateEmbeddingResponse."""
     vectors: Sequence[Any] = outcome.output["embeddings"]
-    read = outcome.units.get("input_token", 0)
+    read = tokens_read(outcome.units)
     return {
         "object": "list",
         "data": [

@@ -7,7 +7,10 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from billing.plans.terms import BP_IN_PERCENT, terms_of
 from billing.prices import book
+from billing.prices.models import Price
+from billing.prices.quote import FREE, tiers_to
 from inference.api.openai import listing
 from inference.api.view import FieldInvalid, PredictionView
 from marketplace.catalog.models import Model
@@ -33,11 +36,13 @@ class Models(PredictionView):
         if "before_id" in query:
             raise FieldInvalid("Pages are turned forward only, by after.", param="before_id")
         limit = listing.limit_of(query, MOST_LISTED, MOST_LISTED)
-        return json_answer(listing.page(models.order_by("pk"), limit, _shown))
+        rows = models.order_by("pk")
+        prices = book.currents(rows.values_list("pk", flat=True)[: limit + 1])
+        return json_answer(listing.page(rows, limit, lambda model: _shown(model, prices.get(model.pk))))
 
 
 class OneModel(PredictionView):
-    """A model, its price and its version."""
+    """A model, its version, its price, what that was and will be, and what the caller pays."""
 
     def get(self, request: Request, publisher: str, name: str) -> HttpResponse:
         model = _found(self.caller.workspace_id, publisher, name)
@@ -47,8 +52,16 @@ class OneModel(PredictionView):
             if model.live_version
             else []
         )
+        terms = terms_of(model.pk, model.slug, self.caller.workspace_id)
+        yours = {
+            "price_id": terms.price_id or None,
+            "price": book.label(terms.scheme),
+            "percent_of_the_list_price": terms.factor_bp / BP_IN_PERCENT,
+        }
+        history = [book.to_json(price) for price in book.listed(model.pk)]
+        shown = _shown(model, book.current(model.pk))
         # What clients of TensorFlow Serving look for at this address.
-        return json_answer({**_shown(model), "model_version_status": versions})
+        return json_answer({**shown, "yours": yours, "price_history": history, "model_version_status": versions})
 
 
 def _found(workspace_id: str, publisher: str, name: str) -> Model:
@@ -63,8 +76,8 @@ def _parts(slug: str) -> tuple[str, str]:
     return publisher, name
 
 
-def _shown(model: Model) -> dict[str, Any]:
-    rates = model.price.rates if model.price else {}
+def _shown(model: Model, price: Price | None) -> dict[str, Any]:
+    scheme = price.scheme if price else FREE
     return {
         "id": model.slug,
         "object": "model",
@@ -79,6 +92,8 @@ def _shown(model: Model) -> dict[str, Any]:
         "state": state_of(model.live_version is not None, getattr(model, "run_state", None)).value,
         "version": model.live_version.number if model.live_version else None,
         "metrics": model.live_version.metrics if model.live_version else {},
-        "price": str(book.label(rates)),
-        "rates_nanos_per_million": rates,
+        "price": book.label(scheme),
+        "rates_nanos_per_million": scheme.rates,
+        "tiers": tiers_to(scheme.tiers),
+        "minimum_nanos": scheme.minimum_nanos,
     }

@@ -14,6 +14,7 @@ from inference.api import conversation
 from inference.api.openai.responses_items import messages_of, tool_of
 from inference.api.view import FieldInvalid, fields
 from inference.call import Call, Outcome
+from inference.counting import tokens_read
 from portal.accounts.keys.lookup import Caller
 
 _REFUSED = {
@@ -152,14 +153,14 @@ def frame(name: str, model: str, asked: Mapping[str, Any]) -> dict[str, Any]:
 def ended(outcome: Outcome, output: list[dict[str, Any]], finish: str | None) -> dict[str, Any]:
     """What a finished Response says beyond its frame."""
     why = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(finish or "")
-    read, written = outcome.units.get("input_token", 0), outcome.units.get("output_token", 0)
+    read, written = tokens_read(outcome.units), outcome.units.get("output_token", 0)
     return {
         "status": "incomplete" if why else "completed",
         "incomplete_details": {"reason": why} if why else None,
         "output": output,
         "usage": {
             "input_tokens": read,
-            "input_tokens_details": {"cached_tokens": outcome.units.get("cached_token", 0)},
+            "input_tokens_details": {"cached_tokens": outcome.units.get("cached_input_token", 0)},
             "output_tokens": written,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": read + written,

@@ -13,6 +13,7 @@ from billing import money
 from inference.api import conversation, streaming
 from inference.api.view import FieldInvalid, fields
 from inference.call import Call, Outcome
+from inference.counting import tokens_read
 from inference.engines.engine import Piece
 from inference.predict import Stream
 from portal.accounts.keys.lookup import Caller
@@ -122,8 +123,8 @@ def _chat_chunk(chunk: Mapping[str, Any], frame: Mapping[str, Any]) -> Mapping[s
 
 def usage(outcome: Outcome, upstream: Mapping[str, Any] | None) -> dict[str, Any]:
     """Tokens as OpenAI names them, as the upstream told them where it did; `cost` is ours."""
-    read, written = outcome.units.get("input_token", 0), outcome.units.get("output_token", 0)
+    read, written = tokens_read(outcome.units), outcome.units.get("output_token", 0)
     counted: dict[str, Any] = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
-    if outcome.units.get("cached_token"):
-        counted["prompt_tokens_details"] = {"cached_tokens": outcome.units["cached_token"]}
+    if outcome.units.get("cached_input_token"):
+        counted["prompt_tokens_details"] = {"cached_tokens": outcome.units["cached_input_token"]}
     return {**(upstream or counted), "cost": money.decimal(outcome.cost_nanos)}

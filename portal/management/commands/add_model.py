@@ -8,8 +8,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.utils import timezone
 
 from billing import money
+from billing.errors import PriceUnusual
 from billing.prices import book
 from inference.routing import replicas
 from marketplace.publishing import importing
@@ -55,6 +57,12 @@ class Command(BaseCommand):
             "--replica", metavar="URL", action="append", default=[], help="an upstream; may be repeated"
         )
 
+        parser.add_argument(
+            "--confirm-price",
+            action="store_true",
+            help="publish a price that is 100 times off its predecessor or its kind",
+        )
+
     def handle(self, *args: Any, **given: Any) -> None:
         slug, _, name = given["model"].partition("/")
         try:
@@ -77,11 +85,18 @@ class Command(BaseCommand):
                 publisher = Workspace.objects.filter(slug=slug).first()
                 if publisher is None:
                     publisher = Workspace.objects.create(slug=slug, name=slug)
-                version = importing.add_version(publisher, name, brought, rates)
+                version = importing.add_version(publisher, name, brought, rates, given["confirm_price"])
                 for target in dict.fromkeys(given["replica"]):
                     replicas.add(version, target)
+        except PriceUnusual as error:
+            raise CommandError(f"{error.message} (--confirm-price)", returncode=2) from error
         except Problem as error:
             raise CommandError(error.message, returncode=2) from error
         except ValidationError as error:
             raise CommandError(" ".join(error.messages), returncode=2) from error
+        latest = book.listed(version.model_id).first()
+        if latest is not None and latest.starts_at > timezone.now():
+            self.stderr.write(
+                f"The price rises on {latest.starts_at:%Y-%m-%d %H:%M} UTC: its customers are told first."
+            )
         self.stdout.write(version.pk)

@@ -24,9 +24,9 @@ FREE = Usage(
 
 @pytest.mark.django_db(transaction=True)
 def test_an_event_is_there_when_record_returns() -> None:
-    event_id = recorder.record(FREE)
+    event_id, cost_nanos = recorder.record(FREE)
     event = UsageEvent.objects.get(pk=event_id)
-    assert (event.units, event.cost_nanos, event.model) == ({"request": 1}, 7, "a/b")
+    assert (event.units, event.cost_nanos, event.model, cost_nanos) == ({"request": 1}, 7, "a/b", 7)
     assert abs(event.recorded_at - timezone.now()) < timedelta(seconds=5)
 
 
@@ -43,7 +43,7 @@ def test_many_threads_at_once_have_one_event_each() -> None:
     ids: list[str] = []
 
     def client(number: int) -> None:
-        ids.extend(recorder.record(replace(FREE, request_id=f"req_{number}_{i}")) for i in range(25))
+        ids.extend(recorder.record(replace(FREE, request_id=f"req_{number}_{i}")).event_id for i in range(25))
 
     threads = [threading.Thread(target=client, args=(n,)) for n in range(16)]
     for thread in threads:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from billing import money
 from billing.errors import MoneyInvalid
-from billing.prices import book
+from billing.prices import book, publishing
 from billing.prices.models import Price
-from billing.prices.quote import cost
+from billing.prices.quote import Scheme
 
 AMOUNTS = st.integers(0, money.LARGEST)
 
@@ -51,17 +51,17 @@ def test_cents_are_rounded_half_up(nanos: int, cents: int) -> None:
 def test_a_cost_is_rounded_once_by_at_most_half_a_nano(rates: dict[str, int], count: int) -> None:
     units = dict.fromkeys(rates, count)
     exact = sum(rate * count for rate in rates.values())
-    assert abs(cost(rates, units) * 1_000_000 - exact) <= 500_000
+    assert abs(Scheme(rates).cost(units) * 1_000_000 - exact) <= 500_000
 
 
 def test_the_cheapest_token_has_a_price_per_million() -> None:
-    assert cost({"input_token": 50_000_000}, {"input_token": 1}) == 50  # $0.05 a million
+    assert Scheme({"input_token": 50_000_000}).cost({"input_token": 1}) == 50  # $0.05 a million
 
 
 def test_a_new_price_is_a_new_version_and_the_same_price_is_none(transactional_db: None) -> None:
-    first = book.publish("thing", {"request": 100})
-    assert book.publish("thing", {"request": 100}).pk == first.pk
-    second = book.publish("thing", {"request": 200})
+    first = publishing.publish("thing", {"request": 100})
+    assert publishing.publish("thing", {"request": 100}).pk == first.pk
+    second = publishing.publish("thing", {"request": 200})
     assert (first.version, second.version) == (1, 2)
     with pytest.raises(TypeError):
         Price.objects.get(pk=first.pk).save()
@@ -69,10 +69,10 @@ def test_a_new_price_is_a_new_version_and_the_same_price_is_none(transactional_d
 
 def test_a_price_in_an_unknown_unit_is_refused(transactional_db: None) -> None:
     with pytest.raises(MoneyInvalid):
-        book.publish("thing", {"hug": 1})
+        publishing.publish("thing", {"hug": 1})
     assert not Price.objects.exists()
 
 
 def test_a_price_reads_as_people_write_it() -> None:
     rates = {"input_token": book.rate("input_token", money.parse("0.05")), "request": book.rate("request", 200_000)}
-    assert book.label(rates) == "$0.0002 / request · $0.05 / 1M input tokens"
+    assert book.label(Scheme(rates)) == "$0.0002 / request · $0.05 / 1M input tokens"

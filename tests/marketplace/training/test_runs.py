@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from billing.plans.seeds import seed_plans
+from billing.prices import book
 from marketplace.catalog.models import Model
 from marketplace.catalog.resolve import forget, resolve
 from marketplace.errors import ModelNotFound, ModelNotReady
@@ -29,7 +30,7 @@ def starters(workspace: Workspace) -> list[Model]:
 def test_seeding_twice_makes_one_run_a_starter(starters: list[Model], workspace: Workspace) -> None:
     seed_starters(workspace)
     assert Run.objects.count() == len(starters) == 3
-    assert all(model.price for model in starters)
+    assert all(book.current(model.pk) for model in starters)
 
 
 def test_one_run_is_trained_at_a_time_the_oldest_first(starters: list[Model]) -> None:
