@@ -213,6 +213,7 @@ def _sums(connection: BaseDatabaseWrapper, used: list[Used], part: str) -> list[
         for group, total in summed(used).items()
     ]  # fmt: skip
 
+
 def _price_in_tiers(
     cursor: Any, mark: str, batch: list[_Ticket], still_open: set[str], now: datetime
 ) -> dict[int, tuple[int, str]]:
