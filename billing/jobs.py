@@ -7,12 +7,12 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from billing.earnings import accrual, take_backs
+from billing.earnings import accrual, schedule, take_backs
 from billing.gate import alerts, leases
 from billing.ledger import lots, postings
 from billing.metering import rollups
 from billing.objectives import judging
-from billing.stripe import inbox, reconciliation, reports, sending
+from billing.stripe import connect, inbox, reports, transfers
 
 
 @shared_task
@@ -57,19 +57,7 @@ def report_usage() -> None:
     """Metered usage: to Stripe's meter."""
     now = timezone.now()
     reports.make(now)
-    sending.send_due(now)
-
-
-@shared_task
-def report_late_usage() -> None:
-    """Hours that were over long ago and grew: to Stripe's meter too."""
-    reports.sweep(timezone.now())
-
-
-@shared_task
-def reconcile() -> None:
-    """Days that are over: compared with Stripe's meter."""
-    reconciliation.check_due(timezone.now())
+    reports.send_due(now)
 
 
 @shared_task
@@ -78,6 +66,15 @@ def accrue_earnings() -> None:
     now = timezone.now()
     accrual.accrue(now)
     take_backs.carry_out(now)
+
+
+@shared_task
+def pay_publishers() -> None:
+    """Paydays that have come: payouts; open payouts: sent; accounts of publishers: as Stripe says they are."""
+    now = timezone.now()
+    connect.look_at_all(now)
+    schedule.make_due(now)
+    transfers.send_due(now)
 
 
 @shared_task

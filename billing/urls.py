@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from billing.receipts import api as receipts
-from billing.statements import billing_pages, overview_pages, pages, statement_pages
+from billing.statements import billing_pages, overview_pages, pages, publisher_pages, statement_pages
 from billing.statements.api import UsageList
 from billing.statements.credits_api import Credits
 from billing.statements.generations import Generation
@@ -22,14 +22,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/statement", statement_pages.statement_page, name="billing_statement"),
     path("billing/credits", credit_pages.credits_page, name="billing_credits"),
     path("billing/credits/top-up", credit_pages.top_up, name="billing_top_up"),
-    path("billing/statement.csv", statement_pages.statement_csv, name="billing_statement_csv"),
-    path("billing/statement.xlsx", statement_pages.statement_xlsx, name="billing_statement_xlsx"),
     path("billing/statement/receipt", receipts.receipt_page, name="billing_receipt"),
     path(".well-known/mercato-receipt-key.json", receipts.public_keys, name="receipt_keys"),
+    path("publisher", publisher_pages.publisher_page, name="publisher"),
+    path("publisher/earnings.csv", publisher_pages.earnings_csv, name="publisher_csv"),
+    path("publisher/onboarding", publisher_pages.onboard, name="publisher_onboard"),
+    path("publisher/onboarding/again", publisher_pages.onboard_again, name="publisher_onboard_again"),
+    path("publisher/onboarding/done", publisher_pages.onboarded, name="publisher_onboarded"),
+    path("publisher/payouts", publisher_pages.payouts_page, name="publisher_payouts"),
+    path("publisher/payouts/now", publisher_pages.pay_out, name="publisher_pay_out"),
+    path("publisher/payouts/schedule", publisher_pages.choose, name="publisher_choose"),
+    path("publisher/payouts/<str:payout_id>", publisher_pages.payout_page, name="publisher_payout"),
     path("stripe/webhook", billing_pages.stripe_webhook, name="stripe_webhook"),
     path("v1/credits", Credits.as_view(), name="api_credits"),
     path("v1/generations/<str:generation_id>", Generation.as_view(), name="api_generation"),
     path("v1/usage/receipt", receipts.UsageReceipt.as_view(), name="api_usage_receipt"),
-    path("stripe/thin", billing_pages.stripe_thin, name="stripe_thin"),
     path("v1/usage", UsageList.as_view(), name="api_usage"),
 ]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from billing.admin import gate, ledger, metering, objectives, plans, prices, stripe
+from billing.admin import earnings, gate, ledger, metering, objectives, plans, prices, stripe
 
-__all__ = ["gate", "ledger", "metering", "objectives", "plans", "prices", "stripe"]
+__all__ = ["earnings", "gate", "ledger", "metering", "objectives", "plans", "prices", "stripe"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -15,7 +14,6 @@ from billing.earnings.models import WHOLE_BP, Agreement, Publisher, Schedule
 from billing.errors import AgreementInvalid
 
 HIGHEST_MINIMUM_CENTS = 1_000_000  # $10,000: a higher one would keep money back for no reason
-_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +27,6 @@ class Terms:
     def net(self, gross_nanos: int) -> int:
         """What an amount earns, alone: the fraction of a nano-dollar that accrual carries is left out."""
         return gross_nanos * (WHOLE_BP - self.fee_bp) // WHOLE_BP
-
-
-class TermsOverTime:
-    """A publisher's agreements, read once, for many moments."""
-
-    def __init__(self, seller_id: str) -> None:
-        made = list(Agreement.objects.filter(seller_id=seller_id).order_by("starts_at"))
-        self._since = [_ALWAYS, *(agreement.starts_at for agreement in made)]
-        self._terms = [standard(), *(_terms(agreement) for agreement in made)]
-
-    def at(self, moment: datetime) -> Terms:
-        """What held then."""
-        return self._terms[bisect_right(self._since, moment) - 1]
 
 
 def standard() -> Terms:
@@ -58,7 +43,20 @@ def terms(seller_id: str, moment: datetime) -> Terms:
 def agree(
     seller_id: str, fee_bp: int, minimum_cents: int, hold_days: int, starts_at: datetime, note: str = ""
 ) -> Agreement:
-    """The publisher's next agreement. Raises AgreementInvalid (422) for one that would change what has been earned."""
+    """The publisher's next agreement. Raises AgreementInvalid (422) as `check` does."""
+    check(fee_bp, minimum_cents, hold_days, starts_at)
+    try:
+        with transaction.atomic():
+            return Agreement.objects.create(
+                seller_id=seller_id, fee_bp=fee_bp, minimum_cents=minimum_cents, hold_days=hold_days,
+                starts_at=starts_at, note=note,
+            )  # fmt: skip
+    except IntegrityError as error:
+        raise AgreementInvalid(_("Another agreement starts at that very moment."), param="starts_at") from error
+
+
+def check(fee_bp: int, minimum_cents: int, hold_days: int, starts_at: datetime) -> None:
+    """Raises AgreementInvalid (422) for terms that cannot be, or that would change what has been earned."""
     if not 0 <= fee_bp <= WHOLE_BP:
         raise AgreementInvalid(_("The fee is between 0 and 10000 hundredths of a percent."), param="fee_bp")
     if not 0 < minimum_cents <= HIGHEST_MINIMUM_CENTS:
@@ -69,14 +67,6 @@ def agree(
         raise AgreementInvalid(
             _("An agreement holds from now on or later: what was earned keeps its fee."), param="starts_at"
         )
-    try:
-        with transaction.atomic():
-            return Agreement.objects.create(
-                seller_id=seller_id, fee_bp=fee_bp, minimum_cents=minimum_cents, hold_days=hold_days,
-                starts_at=starts_at, note=note,
-            )  # fmt: skip
-    except IntegrityError as error:
-        raise AgreementInvalid(_("Another agreement starts at that very moment."), param="starts_at") from error
 
 
 def choose(seller_id: str, schedule: str, minimum_cents: int) -> Publisher:

@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.money import NANOS_IN_CENT
@@ -192,6 +193,11 @@ class Reversal(models.Model):
     def __str__(self) -> str:
         return self.source
 
+    @property
+    def why(self) -> str:
+        """The reason in the reader's language; causes are marked where they are written down."""
+        return gettext(self.reason)
+
 
 class TakeBack(models.Model):
     """What a reversal takes back from one publisher."""
@@ -279,3 +285,8 @@ class Payout(models.Model):
     def nanos(self) -> int:
         """The amount in nano-dollars."""
         return self.cents * NANOS_IN_CENT
+
+    @property
+    def reversed_nanos(self) -> int:
+        """What came back, in nano-dollars."""
+        return self.reversed_cents * NANOS_IN_CENT

@@ -131,6 +131,12 @@ def paid(payout: Payout, transfer_id: str) -> bool:
     return _move(payout, S.PAID, transfer_id=transfer_id, paid_at=timezone.now(), error="")
 
 
+def unsure(payout: Payout, error: str, next_call_at: datetime) -> None:
+    """Nobody knows whether Stripe sent it: it stays as it is until a later call."""
+    mine = Payout.objects.filter(pk=payout.pk, state=S.SENDING, calls=payout.calls)
+    mine.update(error=error[:300], next_call_at=next_call_at)
+
+
 def refused(payout: Payout, after: PayoutState, error: str, next_call_at: datetime | None = None) -> bool:
     """Stripe surely did not send it: the money is the publisher's again. `after`: failed, or waiting for funds."""
     with transaction.atomic():

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from billing.earnings import agreements, usage
 from billing.earnings.accrual import OPEN_FOR
-from billing.earnings.models import WHOLE_BP, Reversal, ReversalState, TakeBack
+from billing.earnings.models import WHOLE_BP, Earning, Reversal, ReversalState, TakeBack
 from billing.ledger import postings
 from billing.ledger.kinds import AccountKind
 from billing.metering.sums import hour_of
@@ -82,8 +82,9 @@ def _take(reversal: Reversal) -> None:
         whole = usage.paid_nanos(reversal.workspace_id, reversal.funding, reversal.start, reversal.end)
     part = min(reversal.share, whole)
     for seller_id, hours in sorted(used.items()):
-        terms = agreements.TermsOverTime(seller_id)
-        earned = sum(nanos * (WHOLE_BP - terms.at(hour).fee_bp) for hour, nanos in hours.items())
+        rows = Earning.objects.filter(seller_id=seller_id, hour__gte=min(hours), hour__lte=max(hours))
+        fees = dict(rows.values_list("hour", "fee_bp"))
+        earned = sum(nanos * (WHOLE_BP - fees.get(hour, WHOLE_BP)) for hour, nanos in hours.items())
         nanos = earned * part // (WHOLE_BP * whole)  # down, so that what is taken never exceeds what was earned
         if nanos:
             _take_from(reversal, seller_id, nanos)

@@ -37,6 +37,12 @@ def of_hour(hour: datetime) -> dict[str, dict[str, int]]:
     return found
 
 
+def since(seller_id: str, hour: datetime) -> int:
+    """Nano-dollars that earn of one seller's, from an hour on."""
+    rows = Rollup.objects.filter(_EARNS, seller_id=seller_id, hour__gte=hour)
+    return int(rows.aggregate(nanos=Sum("cost_nanos", default=0))["nanos"])
+
+
 def of_payer(workspace_id: str, funding: str, start: datetime, end: datetime) -> Hours:
     """What one workspace's usage from a funding was worth before fees, from start to end exactly."""
     found: Hours = defaultdict(lambda: defaultdict(int))

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from billing.models import Payout
 from billing.plans.seeds import seed_plans
 from portal.accounts.keys.issuing import issue
 from portal.accounts.models import Membership, Role, User, Workspace
@@ -38,12 +39,18 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "billing_statement": ("GET", "/billing/statement?from=2026-01-01&to=2026-01-31", LOGIN, 200, 200, 200, 200),
     "billing_credits": ("GET", "/billing/credits", LOGIN, 200, 200, 200, 200),
     "billing_top_up": ("POST", "/billing/credits/top-up", LOGIN, 422, 403, 403, 422),
-    "billing_statement_csv": ("GET", "/billing/statement.csv", LOGIN, 200, 200, 200, 200),
-    "billing_statement_xlsx": ("GET", "/billing/statement.xlsx", LOGIN, 200, 200, 200, 200),
     "billing_receipt": ("GET", "/billing/statement/receipt?from=2026-01-01&to=2026-01-31", LOGIN, 200, 200, 200, 200),
     "receipt_keys": ("GET", "/.well-known/mercato-receipt-key.json", 200, 200, 200, 200, 200),
+    "publisher": ("GET", "/publisher", LOGIN, 200, 200, 200, 200),
+    "publisher_csv": ("GET", "/publisher/earnings.csv", LOGIN, 200, 200, 200, 200),
+    "publisher_onboard": ("POST", "/publisher/onboarding", LOGIN, 302, 403, 403, 302),
+    "publisher_onboard_again": ("GET", "/publisher/onboarding/again", LOGIN, 302, 403, 403, 302),
+    "publisher_onboarded": ("GET", "/publisher/onboarding/done", LOGIN, 302, 403, 403, 302),
+    "publisher_payouts": ("GET", "/publisher/payouts", LOGIN, 200, 200, 200, 200),
+    "publisher_pay_out": ("POST", "/publisher/payouts/now", LOGIN, 302, 403, 403, 302),
+    "publisher_choose": ("POST", "/publisher/payouts/schedule", LOGIN, 302, 403, 403, 302),
+    "publisher_payout": ("GET", "/publisher/payouts/payout_olga", LOGIN, 404, 200, 200, 200),
     "stripe_webhook": ("POST", "/stripe/webhook", 400, 400, 400, 400, 400),
-    "stripe_thin": ("POST", "/stripe/thin", 400, 400, 400, 400, 400),
     "settings": ("GET", "/settings", LOGIN, 200, 200, 200, 200),
     "webhooks": ("POST", "/settings/webhooks", LOGIN, 422, 403, 422, 422),
     "signing_secret": ("POST", "/settings/webhooks/signing-secret", LOGIN, 200, 403, 200, 200),
@@ -146,6 +153,7 @@ def everybody(owner: User, workspace: Workspace, teammate: User, stranger: User)
     from tests.fixtures.people import person
 
     seed_plans()
+    Payout.objects.create(pk="payout_olga", seller=workspace, cents=2_500, state="paid")
     Model.objects.create(publisher=workspace, name="secret", task="tensor", title="Secret", visibility="workspace")
     member = person("mia@example.com")
     Membership.objects.create(workspace=workspace, user=member, role=Role.MEMBER)
