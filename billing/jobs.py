@@ -12,7 +12,7 @@ from billing.gate import alerts, leases
 from billing.ledger import lots, postings
 from billing.metering import rollups
 from billing.objectives import judging
-from billing.stripe import connect, inbox, reports, transfers
+from billing.stripe import connect, inbox, reconciliation, reports, sending, transfers
 
 
 @shared_task
@@ -57,7 +57,19 @@ def report_usage() -> None:
     """Metered usage: to Stripe's meter."""
     now = timezone.now()
     reports.make(now)
-    reports.send_due(now)
+    sending.send_due(now)
+
+
+@shared_task
+def report_late_usage() -> None:
+    """Hours that were over long ago and grew: to Stripe's meter too."""
+    reports.sweep(timezone.now())
+
+
+@shared_task
+def reconcile() -> None:
+    """Days that are over: compared with Stripe's meter."""
+    reconciliation.check_due(timezone.now())
 
 
 @shared_task

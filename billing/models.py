@@ -11,7 +11,7 @@ from billing.objectives.models import Day, Objective
 from billing.plans.models import Plan, Subscription
 from billing.prices.models import Price
 from billing.receipts.models import ReceiptKey
-from billing.stripe.models import Invoice, Report, StripeEvent, StripeLink, TopUp
+from billing.stripe.models import Invoice, LateUsage, Reconciliation, Report, StripeEvent, StripeLink, TopUp
 
 __all__ = [
     "Account",
@@ -24,6 +24,7 @@ __all__ = [
     "Entry",
     "Invoice",
     "Lease",
+    "LateUsage",
     "Lot",
     "MonthInTiers",
     "Notice",
@@ -33,6 +34,7 @@ __all__ = [
     "Price",
     "Publisher",
     "ReceiptKey",
+    "Reconciliation",
     "Report",
     "Reversal",
     "Rollup",

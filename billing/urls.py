@@ -22,6 +22,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/statement", statement_pages.statement_page, name="billing_statement"),
     path("billing/credits", credit_pages.credits_page, name="billing_credits"),
     path("billing/credits/top-up", credit_pages.top_up, name="billing_top_up"),
+    path("billing/statement.csv", statement_pages.statement_csv, name="billing_statement_csv"),
+    path("billing/statement.xlsx", statement_pages.statement_xlsx, name="billing_statement_xlsx"),
     path("billing/statement/receipt", receipts.receipt_page, name="billing_receipt"),
     path(".well-known/mercato-receipt-key.json", receipts.public_keys, name="receipt_keys"),
     path("publisher", publisher_pages.publisher_page, name="publisher"),
@@ -37,5 +39,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/credits", Credits.as_view(), name="api_credits"),
     path("v1/generations/<str:generation_id>", Generation.as_view(), name="api_generation"),
     path("v1/usage/receipt", receipts.UsageReceipt.as_view(), name="api_usage_receipt"),
+    path("stripe/thin", billing_pages.stripe_thin, name="stripe_thin"),
     path("v1/usage", UsageList.as_view(), name="api_usage"),
 ]

@@ -28,6 +28,8 @@ app.conf.beat_schedule = {
     "report-usage": {"task": "billing.jobs.report_usage", "schedule": 15.0},
     "send-mails": {"task": "portal.accounts.jobs.send_mails", "schedule": 10.0},
     "accrue-earnings": {"task": "billing.jobs.accrue_earnings", "schedule": 300.0},
+    "report-late-usage": {"task": "billing.jobs.report_late_usage", "schedule": 3600.0},
+    "reconcile": {"task": "billing.jobs.reconcile", "schedule": 300.0},
     "pay-publishers": {"task": "billing.jobs.pay_publishers", "schedule": 30.0},
     "handle-stripe-events": {"task": "billing.jobs.handle_stripe_events", "schedule": 15.0},
     "keep-figures": {"task": "inference.jobs.keep_figures", "schedule": 30.0},

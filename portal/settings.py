@@ -257,6 +257,7 @@ LEASE_BLOCK_NANOS = 50_000_000  # $0.05 lent to a process at a time, where the b
 LEASE_SECONDS = 60  # a lease is settled into the ledger after this
 LEASE_GRACE_SECONDS = 30  # a dead process's lease is swept so much later, in a round every 10 s: 100 s at most
 METER_EVENT_NAME = "mercato_usage"
+STRIPE_CALLS_A_SECOND = 20  # of reports and comparisons, a process; Stripe's test mode allows 25 in all, live mode 100
 TOP_UP_LEAST_NANOS = 5_000_000_000  # $5
 TOP_UP_MOST_NANOS = 10_000_000_000_000  # $10,000
 CREDIT_EXPIRES_DAYS = number("CREDIT_EXPIRES_DAYS", 365)  # bought credit, from the day of payment; 0: never
@@ -269,6 +270,7 @@ SANDBOX_PORT = number("SANDBOX_PORT", PORT + 1)
 STRIPE_API_KEY = secret("STRIPE_API_KEY")
 STRIPE_IS_SANDBOX = not STRIPE_API_KEY
 STRIPE_WEBHOOK_SECRET = secret("STRIPE_WEBHOOK_SECRET")
+STRIPE_THIN_WEBHOOK_SECRET = secret("STRIPE_THIN_WEBHOOK_SECRET")  # of the endpoint for thin events
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "").rstrip("/")
 STRIPE_TAX = switch("STRIPE_TAX", False)  # Stripe works out taxes and asks for addresses and tax ids
 if STRIPE_IS_SANDBOX:
@@ -278,6 +280,7 @@ if STRIPE_IS_SANDBOX:
     CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"].append(STRIPE_API_BASE)  # type: ignore[index] # a literal above
 elif not STRIPE_WEBHOOK_SECRET:
     raise ImproperlyConfigured("STRIPE_API_KEY is set, so STRIPE_WEBHOOK_SECRET must be set too (whsec_…)")
+STRIPE_THIN_WEBHOOK_SECRET = STRIPE_THIN_WEBHOOK_SECRET or STRIPE_WEBHOOK_SECRET
 
 # Logs: one JSON object a line is left to the platform; nothing here ever logs a key or a payload
 LOGGING = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from celery import current_app
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -61,8 +63,19 @@ def portal(request: HttpRequest) -> HttpResponse:
 @require_POST
 def stripe_webhook(request: HttpRequest) -> HttpResponse:
     """POST /stripe/webhook: verified by its signature over the raw body."""
+    return _received(request, inbox.receive)
+
+
+@csrf_exempt
+@require_POST
+def stripe_thin(request: HttpRequest) -> HttpResponse:
+    """POST /stripe/thin: the same for thin events, which Stripe sends to an endpoint of their own."""
+    return _received(request, inbox.receive_thin)
+
+
+def _received(request: HttpRequest, receive: Callable[[bytes, str], str | None]) -> HttpResponse:
     try:
-        event_id = inbox.receive(request.body, request.headers.get("Stripe-Signature", ""))
+        event_id = receive(request.body, request.headers.get("Stripe-Signature", ""))
     except Problem as problem:
         return problems.answer(problem, problems.body(problem))
     if event_id:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing import money
 from billing.plans import subscribing
-from billing.statements import periods
+from billing.statements import export, periods
 from billing.statements.movements import Movements, movements
 from billing.statements.periods import Period
-from billing.statements.statement import BY, statement
+from billing.statements.statement import BY, Statement, statement
 from portal.accounts.access import workspace_of
 from portal.kit.errors import Problem
 
+A = TypeVar("A", bound=HttpResponseBase)
 WORDS = {
     "day": _("day"), "model": _("model"), "key": _("key"), "member": _("member"),
 }  # fmt: skip
@@ -84,6 +86,33 @@ def statement_page(request: HttpRequest) -> HttpResponse:
             "series": [{"label": "USD", "values": [line.cost_nanos / money.NANOS for line in said.lines]}],
         }
     return render(request, "billing/statements/statement.html", context)
+
+
+@login_required
+def statement_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """The statement as CSV."""
+    said, moved, by, name = _read(request)
+    return _file(StreamingHttpResponse(export.as_csv(said, moved, by), content_type=export.CSV), f"{name}.csv")
+
+
+@login_required
+def statement_xlsx(request: HttpRequest) -> HttpResponse:
+    """The statement as XLSX."""
+    said, moved, by, name = _read(request)
+    return _file(HttpResponse(export.as_xlsx(said, moved, by), content_type=export.XLSX), f"{name}.xlsx")
+
+
+def _read(request: HttpRequest) -> tuple[Statement, Movements, str, str]:
+    workspace = workspace_of(request)
+    period, by = asked(request)
+    said = statement(workspace.pk, period.start, period.end, by)
+    name = f"mercato-statement-{workspace.slug}-{period.start:%Y%m%d}-{period.last_day:%Y%m%d}"
+    return said, movements(workspace.pk, period.start, period.end), by, name
+
+
+def _file(response: A, name: str) -> A:
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def asked(request: HttpRequest) -> tuple[Period, str]:

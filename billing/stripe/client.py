@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -28,6 +30,20 @@ def client() -> stripe.StripeClient:
         http_client=stripe.RequestsClient(timeout=(3.05, 20)),  # seconds: connect, read
         base_addresses=addresses,
     )
+
+
+class Pace:
+    """So many calls a second at most, of all threads that share it."""
+
+    def __init__(self, calls_a_second: float) -> None:
+        self._guard, self._pause_s, self._next = threading.Lock(), 1 / calls_a_second, time.monotonic()
+
+    def wait(self) -> None:
+        """Until the next call may be made."""
+        with self._guard:
+            at = max(self._next, time.monotonic())
+            self._next = at + self._pause_s
+        time.sleep(max(at - time.monotonic(), 0))
 
 
 @contextmanager

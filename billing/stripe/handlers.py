@@ -10,7 +10,7 @@ from billing.ledger import postings
 from billing.plans import subscribing
 from billing.plans.models import Plan
 from billing.plans.seeds import PAY_AS_YOU_GO
-from billing.stripe import topups, transfers
+from billing.stripe import invoiced, meter_errors, topups, transfers
 from billing.stripe.client import client, key_of
 from billing.stripe.models import Invoice
 
@@ -71,6 +71,7 @@ def invoice_changed(id: str) -> None:
             "period_end": _moment(found.period_end),
             "hosted_url": found.hosted_invoice_url or "",
             "created_at": _moment(found.created),
+            **invoiced.usage_of(found),
         },
     )
     if found.status == "paid" and found.amount_paid:
@@ -95,6 +96,8 @@ HANDLERS: dict[str, Callable[[str], None]] = {
     "invoice.paid": invoice_changed,
     "invoice.payment_failed": invoice_changed,
     "invoice.voided": invoice_changed,
+    "v1.billing.meter.error_report_triggered": meter_errors.usage_dropped,
+    "v1.billing.meter.no_meter_found": meter_errors.usage_dropped,
 }
 
 

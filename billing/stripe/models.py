@@ -51,35 +51,121 @@ class StripeEvent(models.Model):
 
 
 class ReportState(models.TextChoices):
-    """How far a report to a meter got."""
+    """How far something that Stripe must be told once got."""
 
     PENDING = "pending", _("waiting")
     SENDING = "sending", _("being sent")
     ACCEPTED = "accepted", _("accepted")
-    REJECTED = "rejected", _("rejected")
+    REJECTED = "rejected", _("rejected")  # it will not be told: an operator must look
+    UNSURE = "unsure", _("unsure")  # it was sent, and nobody knows whether it arrived
 
 
-class Report(models.Model):
-    """Usage of a workspace in an hour, as told to a Stripe meter. Late events make the next part."""
+class Telling(models.Model):
+    """What Stripe must be told exactly once, and how far that got; transitions are in sending.py."""
 
-    identifier = models.CharField(primary_key=True, max_length=100)  # rep-{workspace}-{hour}-{part}
+    state = models.CharField(_("state"), max_length=10, choices=ReportState.choices, default=ReportState.PENDING)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    next_attempt_at = models.DateTimeField(
+        _("next attempt"), default=timezone.now
+    )  # of SENDING: when it counts as lost
+    first_attempt_at = models.DateTimeField(_("first attempt"), null=True)
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    error = models.CharField(_("error"), max_length=300, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Report(Telling):
+    """Usage of a workspace in an hour, as told to a Stripe meter. Late events make the next part.
+
+    A correction is a part without usage of its own, that was never sent: `value` is what Stripe turned out to have more
+    (or, negative, less) than it was told. The running sum of nanos and values makes up for it in the next part.
+    """
+
+    identifier = models.CharField(
+        primary_key=True, max_length=100
+    )  # rep-{workspace}-{hour}-{part}; fix-… of a correction
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
     hour = models.DateTimeField(_("hour"))
     part = models.PositiveIntegerField(_("part"))
     nanos = models.BigIntegerField(_("usage"))  # of this part, nano-dollars
     value = models.BigIntegerField(_("value"))  # micro-dollars sent; what stays under one is carried to the next part
     timestamp = models.DateTimeField(_("timestamp"))
-    state = models.CharField(_("state"), max_length=10, choices=ReportState.choices, default=ReportState.PENDING)
-    attempts = models.PositiveIntegerField(_("attempts"), default=0)
-    next_attempt_at = models.DateTimeField(_("next attempt"), default=timezone.now)
-    sent_at = models.DateTimeField(_("sent"), null=True)
-    error = models.CharField(_("error"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("meter report")
         verbose_name_plural = _("meter reports")
-        constraints = [models.UniqueConstraint(fields=["workspace", "hour", "part"], name="one_report_a_part")]
-        indexes = [models.Index(fields=["state", "next_attempt_at"], name="reports_to_send")]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "hour", "part"], name="one_report_a_part"),
+            # Stripe wants one call at a time for each customer and meter.
+            models.UniqueConstraint(
+                fields=["workspace"], condition=models.Q(state="sending"), name="one_report_at_a_time"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "next_attempt_at"], name="reports_to_send"),
+            models.Index(fields=["hour"], name="reports_by_hour"),
+            models.Index(fields=["workspace", "timestamp"], name="reports_by_timestamp"),
+        ]
+
+    def __str__(self) -> str:
+        return self.identifier
+
+
+class Outcome(models.TextChoices):
+    """What comparing a day with Stripe gave."""
+
+    EXPECTED = "expected", _("not compared yet")
+    AGREES = "agrees", _("agrees")
+    DIFFERS = "differs", _("differs: looked at again shortly")
+    CORRECTED = "corrected", _("differed: corrected")
+    STUCK = "stuck", _("differs: an operator must look")
+
+
+class Reconciliation(models.Model):
+    """A workspace's day, as reported and as Stripe's meter has it, in micro-dollars."""
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    day = models.DateField(_("day"))
+    ours = models.BigIntegerField(_("ours"), default=0)
+    theirs = models.BigIntegerField(_("Stripe's"), default=0)
+    outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices, default=Outcome.EXPECTED)
+    corrections = models.PositiveSmallIntegerField(_("corrections"), default=0)
+    corrected = models.BigIntegerField(_("corrected by"), default=0)  # what Stripe had more (negative: less), in sum
+    due_at = models.DateTimeField(_("compared next"), null=True)
+    differs_since = models.DateTimeField(_("differs since"), null=True)
+    checked_at = models.DateTimeField(_("compared"), null=True)
+
+    class Meta:
+        verbose_name = _("reconciliation")
+        verbose_name_plural = _("reconciliations")
+        constraints = [models.UniqueConstraint(fields=["workspace", "day"], name="one_reconciliation_a_day")]
+        indexes = [models.Index(fields=["due_at"], condition=~models.Q(due_at=None), name="reconciliations_due")]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.day}: {self.ours} and {self.theirs}"
+
+    @property
+    def difference(self) -> int:
+        """Micro-dollars that Stripe has more; negative: less."""
+        return self.theirs - self.ours
+
+
+class LateUsage(Telling):
+    """Reported usage that is on no invoice and will be on none: invoiced once, as an item of its own."""
+
+    identifier = models.CharField(primary_key=True, max_length=100)  # late-{workspace}-{part}
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    part = models.PositiveIntegerField(_("part"))
+    value = models.BigIntegerField(_("value"))  # micro-dollars
+    alone = models.BooleanField()  # on an invoice of its own, since no other comes
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("late usage")
+        verbose_name_plural = _("late usage")
+        constraints = [models.UniqueConstraint(fields=["workspace", "part"], name="one_late_usage_a_part")]
 
     def __str__(self) -> str:
         return self.identifier
@@ -141,6 +227,10 @@ class Invoice(models.Model):
     period_start = models.DateTimeField(_("from"))
     period_end = models.DateTimeField(_("to"))
     hosted_url = models.URLField(max_length=500, blank=True)
+    # Its line of metered usage: micro-dollars, from, to.
+    usage_micros = models.BigIntegerField(_("metered usage"), default=0)
+    usage_start = models.DateTimeField(null=True)
+    usage_end = models.DateTimeField(null=True)
     created_at = models.DateTimeField(_("created"))
 
     class Meta:

@@ -38,6 +38,17 @@ def meter() -> str:
     return link("meter", name, made.id)
 
 
+def product(plan: Plan) -> str:
+    """The id of the product that the plan's usage is."""
+    known = linked("product", plan.code)
+    if known:
+        return known
+    made = client().v1.products.create(
+        {"name": f"Mercato {plan.name}: usage"}, {"idempotency_key": f"product-{plan.code}"}
+    )
+    return link("product", plan.code, made.id)
+
+
 def price(plan: Plan) -> str:
     """The id of the plan's metered price: one micro-dollar a unit."""
     known = linked("price", plan.code)
@@ -47,16 +58,10 @@ def price(plan: Plan) -> str:
     found = client().v1.prices.list({"lookup_keys": [lookup], "limit": 1}).data
     if found:
         return link("price", plan.code, found[0].id)
-    product = linked("product", plan.code)
-    if not product:
-        made = client().v1.products.create(
-            {"name": f"Mercato {plan.name}: usage"}, {"idempotency_key": f"product-{plan.code}"}
-        )
-        product = link("product", plan.code, made.id)
     created = client().v1.prices.create(
         {
             "currency": "usd",
-            "product": product,
+            "product": product(plan),
             "billing_scheme": "per_unit",
             "unit_amount_decimal": MICRO_DOLLAR_IN_CENTS,
             "recurring": {"interval": "month", "usage_type": "metered", "meter": meter()},

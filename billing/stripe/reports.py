@@ -1,4 +1,4 @@
-"""Metered usage on its way to Stripe's meter: made from rollups, sent once, carried exactly.
+"""Metered usage becomes reports: from rollups, each nano-dollar once, carried exactly. sending.py tells them to Stripe.
 
 A report is a part of an hour's usage. Its value is whole micro-dollars: floor(Σ nanos of all reports so far / 1000)
 − Σ values so far, so what stays under a micro-dollar is carried to the next part and nothing is ever lost or doubled.
@@ -6,126 +6,148 @@ A report is a part of an hour's usage. Its value is whole micro-dollars: floor(�
 
 from __future__ import annotations
 
-import random
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-import stripe
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q, Sum
-from django.utils import timezone
+from django.db.models import Max, Sum
 
 from billing.ledger.kinds import AccountKind
-from billing.metering.models import Rollup
+from billing.metering.models import Rollup, UsageEvent
+from billing.metering.rollups import hour_of
 from billing.money import NANOS_IN_MICRO
 from billing.plans import subscribing
-from billing.stripe import products
-from billing.stripe.client import client, linked
+from billing.plans.models import Subscription
 from billing.stripe.models import Report, ReportState
 from portal.accounts.models import Workspace
 
-LOST_AFTER = timedelta(minutes=1)  # a sender that fell silent: the same report is sent again under the same identifier
-LONGEST_PAUSE_S = 3600
+HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
+LOOK_BACK = timedelta(hours=6)  # of each round; sweep() looks at all that Stripe still takes
+OLDEST = timedelta(days=34)  # Stripe takes timestamps of the last 35 days
+SETTLED = timedelta(minutes=5)  # after its end an hour's usage is all there, late commits aside
+GRACE = timedelta(minutes=45)  # Stripe's draft of an ended period takes usage for an hour: the rest is for sending
+UNSENT = (ReportState.PENDING, ReportState.SENDING, ReportState.UNSURE)
 
 
 def make(now: datetime) -> int:
-    """Reports for the metered usage that none covers yet; how many."""
-    owing = Rollup.objects.filter(funding=AccountKind.RECEIVABLE).values_list("workspace_id", flat=True).distinct()
-    return sum(_make_for(workspace_id, now) for workspace_id in owing.order_by())
+    """Reports for recent metered usage that none covers yet; how many."""
+    return _make(hour_of(now - LOOK_BACK), now)
 
 
-def _make_for(workspace_id: str, now: datetime) -> int:
+def sweep(now: datetime) -> int:
+    """The same for all hours that Stripe still takes: late events, and what a long pause of the jobs left."""
+    return _make(hour_of(now - OLDEST), now)
+
+
+def flush(workspace_id: str, now: datetime) -> int:
+    """Reports for all that the workspace used until now, an hour that still runs included; how many."""
+    hours = _uncovered(workspace_id=workspace_id).get(workspace_id, [])
+    return make_for(workspace_id, hours, now, flushed=True)
+
+
+def carried_nanos(workspace_id: str) -> int:
+    """What reports so far left under a micro-dollar; less than none where Stripe has more than was used."""
+    told = Report.objects.filter(workspace_id=workspace_id).aggregate(
+        nanos=Sum("nanos", default=0), value=Sum("value", default=0)
+    )
+    return int(told["nanos"]) - NANOS_IN_MICRO * int(told["value"])
+
+
+def _make(since: datetime, now: datetime) -> int:
+    found = _uncovered(hour__gte=since)
+    return sum(make_for(workspace_id, hours, now) for workspace_id, hours in found.items())
+
+
+def _uncovered(**where: object) -> dict[str, list[datetime]]:
+    """Workspace → its hours with usage that no report covers, the earliest first."""
+    reports = Report.objects.filter(**where).values_list("workspace_id", "hour").order_by()
+    covered = {(w, hour): nanos for w, hour, nanos in reports.annotate(nanos=Sum("nanos"))}
+    used = (
+        Rollup.objects.filter(funding=AccountKind.RECEIVABLE, **where)
+        .values_list("workspace_id", "hour")
+        .annotate(nanos=Sum("cost_nanos"))
+        .order_by("hour")
+    )
+    found: dict[str, list[datetime]] = {}
+    for workspace_id, hour, nanos in used.iterator():
+        if nanos > covered.get((workspace_id, hour), 0):
+            found.setdefault(workspace_id, []).append(hour)
+    return found
+
+
+def make_for(workspace_id: str, hours: list[datetime], now: datetime, flushed: bool = False) -> int:
+    """Reports for what the workspace used in these hours and no report covers; how many.
+
+    An hour that still runs waits while a part of it is unsent, unless `flushed`: a busy workspace reports as often as
+    Stripe takes it. Holds the workspace's row, since parts are numbered and carried one after another.
+    """
     made = 0
     with transaction.atomic():
-        # Whoever makes reports of a workspace holds its row: parts are numbered and carried one after another.
         Workspace.objects.select_for_update().get(pk=workspace_id)
         subscription = subscribing.latest(workspace_id)
         if subscription is None or subscription.period_start is None:
             return 0
         reports = Report.objects.filter(workspace_id=workspace_id)
-        told = reports.aggregate(nanos=Sum("nanos"), value=Sum("value"))
-        carried = (told["nanos"] or 0) - NANOS_IN_MICRO * (told["value"] or 0)
-        covered = dict(reports.values_list("hour").annotate(total=Sum("nanos")).order_by())
-        parts = dict(reports.values_list("hour").annotate(last=Max("part")).order_by())
-        used = (
-            Rollup.objects.filter(workspace_id=workspace_id, funding=AccountKind.RECEIVABLE)
-            .values_list("hour")
-            .annotate(total=Sum("cost_nanos"))
-            .order_by("hour")
-        )
-        for hour, total in used:
-            nanos = total - covered.get(hour, 0)
-            value = (carried + nanos) // NANOS_IN_MICRO
-            if nanos <= 0 or value <= 0:
+        carried, boundaries = carried_nanos(workspace_id), _boundaries(workspace_id)
+        for hour in hours:
+            of_hour = reports.filter(hour=hour)
+            before = of_hour.aggregate(nanos=Sum("nanos", default=0), part=Max("part", default=0))
+            covered, part = int(before["nanos"]), int(before["part"])
+            if not flushed and now < hour + HOUR and of_hour.filter(state__in=UNSENT).exists():
                 continue
-            part = parts.get(hour, 0) + 1
-            at = max(min(now, hour + timedelta(hours=1, seconds=-1)), subscription.period_start)
-            Report.objects.create(
-                identifier=f"rep-{workspace_id}-{hour:%Y%m%d%H}-{part}",
-                workspace_id=workspace_id,
-                hour=hour,
-                part=part,
-                nanos=nanos,
-                value=value,
-                timestamp=at,
-            )
-            carried += nanos - value * NANOS_IN_MICRO
-            made += 1
+            for start, end, used in _spans(workspace_id, hour, boundaries):
+                nanos = max(used - covered, 0)
+                value = max((carried + nanos) // NANOS_IN_MICRO, 0)
+                # What is too little to be told is covered when its time is over, for the next part to carry.
+                if value == 0 and (nanos == 0 or now < end + SETTLED):
+                    continue
+                part += 1
+                Report.objects.create(
+                    identifier=f"rep-{workspace_id}-{hour:%Y%m%d%H}-{part}",
+                    workspace_id=workspace_id,
+                    hour=hour,
+                    part=part,
+                    nanos=nanos,
+                    value=value,
+                    timestamp=_stamp(start, end, now, subscription),
+                    state=ReportState.PENDING if value else ReportState.ACCEPTED,
+                    next_attempt_at=now,
+                )
+                covered += nanos
+                carried += nanos - value * NANOS_IN_MICRO
+                made += 1
     return made
 
 
-def send_due(now: datetime) -> int:
-    """Sends what waits, one after another, as Stripe wants it for each customer; how many were accepted."""
-    due = Q(state=ReportState.PENDING, next_attempt_at__lte=now) | Q(
-        state=ReportState.SENDING, next_attempt_at__lte=now - LOST_AFTER
-    )
-    accepted = 0
-    for report in Report.objects.filter(due).order_by("timestamp", "part")[:500]:
-        # Conditional on what was read: two senders at once give one.
-        mine = Report.objects.filter(pk=report.pk, state=report.state, attempts=report.attempts)
-        if mine.update(state=ReportState.SENDING, attempts=F("attempts") + 1, next_attempt_at=timezone.now()):
-            report.attempts += 1
-            accepted += _send(report)
-    return accepted
+def _boundaries(workspace_id: str) -> list[datetime]:
+    """The moments at which the workspace's periods begin and end, as far as we know them."""
+    known = Subscription.objects.filter(workspace_id=workspace_id).values_list("period_start", "period_end", "ended_at")
+    return sorted({moment for moments in known for moment in moments if moment is not None})
 
 
-def _send(report: Report) -> bool:
-    try:
-        products.meter()
-        customer = linked("customer", report.workspace_id)
-        if customer is None:
-            return _end(report, ReportState.REJECTED, "the workspace has no customer at Stripe")
-        client().v1.billing.meter_events.create(
-            {
-                "event_name": settings.METER_EVENT_NAME,
-                "identifier": report.identifier,
-                "timestamp": int(report.timestamp.timestamp()),
-                "payload": {"stripe_customer_id": customer, "value": str(report.value)},
-            },
-            {"idempotency_key": report.identifier},
-        )
-    except stripe.InvalidRequestError as error:
-        # A duplicate has no code, and means that the first one arrived.
-        if "already exists with identifier" in str(error.user_message):
-            return _end(report, ReportState.ACCEPTED)
-        return _end(report, ReportState.REJECTED, str(error.user_message))
-    except stripe.StripeError as error:
-        pause = min(2.0**report.attempts, LONGEST_PAUSE_S) * random.uniform(0.5, 1)  # noqa: S311 – jitter
-        Report.objects.filter(pk=report.pk).update(
-            state=ReportState.PENDING,
-            next_attempt_at=timezone.now() + timedelta(seconds=pause),
-            error=type(error).__name__,
-        )
-        return False
-    return _end(report, ReportState.ACCEPTED)
+def _spans(workspace_id: str, hour: datetime, boundaries: list[datetime]) -> Iterator[tuple[datetime, datetime, int]]:
+    """Start, end, and nano-dollars used from the hour's begin until the end, of each part that a boundary makes of it."""
+    start = hour
+    for boundary in boundaries:
+        if hour < boundary < hour + HOUR:
+            events = UsageEvent.objects.filter(
+                workspace_id=workspace_id,
+                funding=AccountKind.RECEIVABLE,
+                recorded_at__gte=hour,
+                recorded_at__lt=boundary,
+            )
+            yield start, boundary, events.aggregate(nanos=Sum("cost_nanos", default=0))["nanos"]
+            start = boundary
+    rollups = Rollup.objects.filter(workspace_id=workspace_id, funding=AccountKind.RECEIVABLE, hour=hour)
+    yield start, hour + HOUR, rollups.aggregate(nanos=Sum("cost_nanos", default=0))["nanos"]
 
 
-def _end(report: Report, state: ReportState, error: str = "") -> bool:
-    Report.objects.filter(pk=report.pk).update(state=state, error=error[:300], sent_at=timezone.now())
-    return state == ReportState.ACCEPTED
-
-
-def carried_nanos(workspace_id: str) -> int:
-    """What reports so far left under a micro-dollar."""
-    told = Report.objects.filter(workspace_id=workspace_id).aggregate(nanos=Sum("nanos"), value=Sum("value"))
-    return (told["nanos"] or 0) - NANOS_IN_MICRO * (told["value"] or 0)
+def _stamp(start: datetime, end: datetime, now: datetime, subscription: Subscription) -> datetime:
+    """When Stripe is told that it was used: then, or, where that period's invoice is closed, in the running period."""
+    at = max((min(now, end) - SECOND).replace(microsecond=0), start)
+    begin = subscription.period_start
+    assert begin is not None
+    first_period = subscription.created_at >= begin  # there is no draft before it
+    if at >= begin or (not first_period and now < begin + GRACE):
+        return at
+    return begin

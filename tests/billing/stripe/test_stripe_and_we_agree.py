@@ -21,7 +21,7 @@ from billing.plans.models import Plan, Subscription, SubscriptionState
 from billing.plans.seeds import PAY_AS_YOU_GO, seed_plans
 from billing.sandbox.deliveries import signature
 from billing.statements.statement import statement
-from billing.stripe import checkout, inbox, previews, reports
+from billing.stripe import checkout, inbox, previews, reports, sending
 from billing.stripe import client as stripe_client
 from billing.stripe.models import Invoice, Report, ReportState, StripeEvent
 from portal.accounts.models import Workspace
@@ -88,8 +88,8 @@ def test_metered_usage_reaches_the_invoice_to_the_cent_and_the_remainder_is_carr
     dice = random.Random(3)
     for _ in range(12):
         used(workspace, dice.randrange(1, 30_000_000))
-        reports.make(timezone.now())
-    assert reports.send_due(timezone.now() + timedelta(minutes=2)) >= 1
+        reports.flush(workspace.pk, timezone.now())
+    assert sending.send_due(timezone.now() + timedelta(minutes=2)) >= 1
     assert reports.make(timezone.now()) == 0, "what is covered is not reported again"
     assert running.period_start is not None
     assert running.period_end is not None
@@ -119,12 +119,12 @@ def test_a_reply_that_is_lost_and_a_sender_that_dies_count_once(wired: Sandbox, 
     used(workspace, 50_000_000)
     reports.make(timezone.now())
     wired.control("faults", kind="lose_reply", path="/v1/billing/meter_events", count=9)
-    reports.send_due(timezone.now())
+    sending.send_due(timezone.now())
     wired.control("faults", kind="rate_limit", path="/v1/billing/meter_events", count=1)
     # A sender that was killed left the report behind as being sent.
     Report.objects.update(state=ReportState.SENDING, next_attempt_at=timezone.now() - timedelta(minutes=5))
-    for _ in range(8):
-        reports.send_due(timezone.now() + timedelta(hours=2))
+    for hours in range(2, 18, 2):
+        sending.send_due(timezone.now() + timedelta(hours=hours))
     assert Report.objects.get().state == ReportState.ACCEPTED
     assert previews.preview_cents(running) == 5
 

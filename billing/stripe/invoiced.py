@@ -1,0 +1,34 @@
+"""How much metered usage an invoice bills."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import stripe
+
+from billing.stripe.client import client
+from billing.stripe.products import MICRO_DOLLAR_IN_CENTS
+
+
+def usage_of(invoice: stripe.Invoice) -> dict[str, Any]:
+    """The micro-dollars on its lines of metered usage, and from when to when; as fields of our Invoice."""
+    lines = list(invoice.lines.data)
+    if invoice.lines.has_more:
+        lines = list(client().v1.invoices.line_items.list(str(invoice.id), {"limit": 100}).auto_paging_iter())
+    metered = [line for line in lines if _metered(line)]
+    if not metered:
+        return {}
+    return {
+        "usage_micros": sum(line.quantity or 0 for line in metered),
+        "usage_start": datetime.fromtimestamp(min(line.period.start for line in metered), UTC),
+        "usage_end": datetime.fromtimestamp(max(line.period.end for line in metered), UTC),
+    }
+
+
+def _metered(line: stripe.InvoiceLineItem) -> bool:
+    """Whether it is the subscription's line of micro-dollars; late usage is an item, and base fees cost more a unit."""
+    price = line.pricing.unit_amount_decimal if line.pricing else None
+    of_subscription = line.parent is not None and line.parent.type == "subscription_item_details"
+    return of_subscription and price is not None and Decimal(str(price)) == MICRO_DOLLAR_IN_CENTS
