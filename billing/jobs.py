@@ -13,6 +13,7 @@ from billing.ledger import lots, postings
 from billing.metering import rollups
 from billing.objectives import judging
 from billing.stripe import connect, inbox, reconciliation, reports, sending, transfers
+from billing.stripe import drafts, inbox, late, reconciliation, reports, sending
 
 
 @shared_task
@@ -68,8 +69,16 @@ def report_late_usage() -> None:
 
 @shared_task
 def reconcile() -> None:
-    """Days that are over: compared with Stripe's meter."""
-    reconciliation.check_due(timezone.now())
+    """Days that are over, and those of drafts that differ: compared with Stripe's meter."""
+    now = timezone.now()
+    drafts.watch(now)
+    reconciliation.check_due(now)
+
+
+@shared_task
+def invoice_late_usage() -> None:
+    """Usage that is on no invoice: on one."""
+    late.bill_due(timezone.now())
 
 
 @shared_task

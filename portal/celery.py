@@ -31,6 +31,7 @@ app.conf.beat_schedule = {
     "report-late-usage": {"task": "billing.jobs.report_late_usage", "schedule": 3600.0},
     "reconcile": {"task": "billing.jobs.reconcile", "schedule": 300.0},
     "pay-publishers": {"task": "billing.jobs.pay_publishers", "schedule": 30.0},
+    "invoice-late-usage": {"task": "billing.jobs.invoice_late_usage", "schedule": 1800.0},
     "handle-stripe-events": {"task": "billing.jobs.handle_stripe_events", "schedule": 15.0},
     "keep-figures": {"task": "inference.jobs.keep_figures", "schedule": 30.0},
     "make-predictions": {"task": "inference.jobs.make_predictions", "schedule": 5.0},

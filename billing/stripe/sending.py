@@ -193,13 +193,13 @@ def _arrived(report: Report) -> bool:
 
 
 def _end(thing: Telling, state: ReportState, now: datetime, error: str = "") -> bool:
-    if state == ReportState.REJECTED:
-        log.error("stripe was not told %s, an operator must look: %s", thing.pk, error)
     with transaction.atomic():
-        _write(thing, state=state, error=error[:300], sent_at=now)
-        if isinstance(thing, Report) and state == ReportState.ACCEPTED:
+        written = _write(thing, state=state, error=error[:300], sent_at=now)
+        if written and isinstance(thing, Report) and state == ReportState.ACCEPTED:
             reconciliation.expect(thing.workspace_id, thing.timestamp.date(), now)
-    return state == ReportState.ACCEPTED
+    if written and state == ReportState.REJECTED:
+        log.error("stripe was not told %s, an operator must look: %s", thing.pk, error)
+    return written and state == ReportState.ACCEPTED
 
 
 def _again(thing: Telling, state: ReportState, now: datetime, error: str, least_s: float = 0) -> bool:
@@ -208,10 +208,10 @@ def _again(thing: Telling, state: ReportState, now: datetime, error: str, least_
     return False
 
 
-def _write(thing: Telling, **values: object) -> None:
-    # Unless another took it over meanwhile.
+def _write(thing: Telling, **values: object) -> bool:
+    """False if another took it over meanwhile."""
     mine = type(thing)._default_manager.filter(pk=thing.pk, state=ReportState.SENDING, attempts=thing.attempts)
-    mine.update(**values)
+    return mine.update(**values) == 1
 
 
 def _retry_after(error: stripe.StripeError) -> float:
