@@ -11,15 +11,16 @@ import time
 from collections.abc import Collection
 
 from django.conf import settings
-from django.db import Error, close_old_connections
+from django.db import Error, close_old_connections, connections
 
 from billing.gate import leases, purses, recall
-from billing.gate.purses import Lent
+from billing.gate.purses import Lent, Purse
 
 IDLE_S = 10.0  # an unused lease goes back after this
 TEND_EVERY_S = 2.0
 LISTEN_EVERY_S = 0.1  # for what other processes are short of
 _starting = threading.Lock()
+_closing = threading.Lock()  # what one thread is about to close is seen by the one that ends the process
 _tender: threading.Thread | None = None
 _process, _pid = "", 0
 
@@ -43,10 +44,12 @@ def _tend_forever() -> None:
     tended_at = time.monotonic()
     while True:
         time.sleep(LISTEN_EVERY_S)
+        if not purses.everyone():
+            connections.close_all()  # of this thread
+            continue
         now = time.monotonic()
         try:
-            if any(purse.current or purse.retired for purse in purses.everyone()):
-                hand_back(recall.wanted(_process))
+            hand_back(recall.wanted(_process))
             if now - tended_at >= TEND_EVERY_S:
                 tended_at = now
                 tend(now)
@@ -57,44 +60,53 @@ def _tend_forever() -> None:
 
 def tend(now: float, all_of_them: bool = False) -> None:
     """Closes leases that are old, idle or `all_of_them` once nothing is held of them; keeps busy ones alive."""
-    for purse in purses.everyone():
-        busy: list[Lent] = []
-        with purse.lock:
-            for funding, lent in list(purse.current.items()):
-                if all_of_them or now >= lent.retires_at or now - lent.used_at >= IDLE_S:
-                    purse.retire(funding)
-            finished = [lent for lent in purse.retired if not lent.outstanding]
-            purse.retired = [lent for lent in purse.retired if lent.outstanding]
-            for lent in purse.retired:
-                if now - lent.extended_at >= settings.LEASE_SECONDS / 4:
-                    lent.extended_at = now
-                    busy.append(lent)
-        for lent in busy:
-            leases.extend(lent.lease_id)
-        for lent in finished:
-            leases.close(lent.lease_id)  # one that cannot be closed now is swept once it has expired
+    with _closing:
+        for purse in purses.everyone():
+            _tend(purse, now, all_of_them)
     purses.drop_empty(now - settings.LEASE_SECONDS)
+
+
+def _tend(purse: Purse, now: float, all_of_them: bool) -> None:
+    busy: list[Lent] = []
+    with purse.lock:
+        for funding, lent in list(purse.current.items()):
+            if all_of_them or now >= lent.retires_at or now - lent.used_at >= IDLE_S:
+                purse.retire(funding)
+        finished = [lent for lent in purse.retired if not lent.outstanding]
+        purse.retired = [lent for lent in purse.retired if lent.outstanding]
+        for lent in purse.retired:
+            if now - lent.extended_at >= settings.LEASE_SECONDS / 4:
+                lent.extended_at = now
+                busy.append(lent)
+    for lent in busy:
+        leases.extend(lent.lease_id)
+    for lent in finished:
+        leases.close(lent.lease_id)  # one that cannot be closed now is swept once it has expired
 
 
 def hand_back(wanted: Collection[str]) -> None:
     """Gives back what is not held of these leases, and takes no new holds of them."""
-    if not wanted:
-        return
-    for purse in purses.everyone():
-        with purse.lock:
-            for funding, lent in list(purse.current.items()):
-                if lent.lease_id in wanted:
-                    purse.retire(funding)
-            asked = [lent for lent in purse.retired if lent.lease_id in wanted]
-            finished = [lent.lease_id for lent in asked if not lent.outstanding]
-            purse.retired = [lent for lent in purse.retired if lent.lease_id not in finished]
-            rests = [(lent.lease_id, lent.left_nanos) for lent in asked if lent.outstanding and lent.left_nanos]
-            for lent in asked:
-                lent.left_nanos = 0  # whatever becomes of the next lines, it is not spent here
-        for lease_id in finished:
-            leases.close(lease_id)
-        for lease_id, nanos in rests:
-            leases.shrink(lease_id, nanos)
+    if wanted:
+        with _closing:
+            for purse in purses.everyone():
+                _hand_back(purse, wanted)
+
+
+def _hand_back(purse: Purse, wanted: Collection[str]) -> None:
+    with purse.lock:
+        for funding, lent in list(purse.current.items()):
+            if lent.lease_id in wanted:
+                purse.retire(funding)
+        asked = [lent for lent in purse.retired if lent.lease_id in wanted]
+        finished = [lent.lease_id for lent in asked if not lent.outstanding]
+        purse.retired = [lent for lent in purse.retired if lent.lease_id not in finished]
+        rests = [(lent.lease_id, lent.left_nanos) for lent in asked if lent.outstanding and lent.left_nanos]
+        for lent in asked:
+            lent.left_nanos = 0  # whatever becomes of the next lines, it is not spent here
+    for lease_id in finished:
+        leases.close(lease_id)
+    for lease_id, nanos in rests:
+        leases.shrink(lease_id, nanos)
 
 
 def close_leases(wait_s: float = 5.0) -> None:
