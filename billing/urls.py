@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from billing.gate import pages as gate_pages
 from billing.receipts import api as receipts
 from billing.statements import billing_pages, overview_pages, pages, publisher_pages, statement_pages
 from billing.statements.api import UsageList
@@ -20,6 +21,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/subscribe", billing_pages.subscribe, name="billing_subscribe"),
     path("billing/portal", billing_pages.portal, name="billing_portal"),
     path("billing/statement", statement_pages.statement_page, name="billing_statement"),
+    path("billing/budgets", gate_pages.budgets_page, name="billing_budgets"),
+    path("billing/budgets/<int:budget_id>", gate_pages.budget_page, name="billing_budget"),
+    path("billing/budgets/<int:budget_id>/end", gate_pages.end_budget, name="billing_end_budget"),
     path("billing/credits", credit_pages.credits_page, name="billing_credits"),
     path("billing/credits/top-up", credit_pages.top_up, name="billing_top_up"),
     path("billing/statement.csv", statement_pages.statement_csv, name="billing_statement_csv"),

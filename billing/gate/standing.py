@@ -12,8 +12,10 @@ from billing.gate import spending
 from billing.gate.leases import GRACE
 from billing.gate.models import Budget, Lease, Period
 from billing.gate.periods import bounds
+from billing.ledger.kinds import AccountKind
 from billing.metering.models import UsageEvent
-from portal.accounts.models import Key
+from portal.accounts.keys.models import KeyKind
+from portal.accounts.models import Key, User
 
 SWEEP_EVERY = timedelta(seconds=10)  # portal/celery.py: settle-leases
 
@@ -54,7 +56,18 @@ class BudgetStanding:
 
     budget: Budget
     spent_nanos: int
+    since: datetime
     until: datetime | None  # when it starts anew
+
+    @property
+    def counted_nanos(self) -> int:
+        """Of a cap: what was spent or is lent."""
+        return self.budget.used_nanos if self.budget.period_start >= self.since else 0
+
+    @property
+    def told(self) -> list[int]:
+        """The thresholds that were told in this period."""
+        return list(self.budget.told) if self.budget.told_since >= self.since else []
 
     @property
     def percent(self) -> int:
@@ -63,23 +76,23 @@ class BudgetStanding:
         return min(100 * self.spent_nanos // limit, 100) if limit else 100
 
 
+def of(budget: Budget, now: datetime) -> BudgetStanding:
+    """How a budget stands."""
+    start, until = bounds(budget.period, now)
+    return BudgetStanding(budget, spending.spent(budget, start), start, until)
+
+
 def budgets(workspace_id: str, now: datetime) -> list[BudgetStanding]:
     """The workspace's budgets, its own before its members' and keys', the shortest period first."""
-    rows = (
-        Budget.objects.filter(workspace_id=workspace_id).exclude(key__kind="ephemeral").select_related("key", "member")
-    )
-    found = [
-        BudgetStanding(row, spending.spent(row, bounds(row.period, now)[0]), bounds(row.period, now)[1]) for row in rows
-    ]
-    found.sort(
-        key=lambda one: (
-            bool(one.budget.key_id),
-            bool(one.budget.member_id),
-            Period.values.index(one.budget.period),
-            one.budget.pk,
-        )
-    )
+    rows = Budget.objects.filter(workspace_id=workspace_id).exclude(key__kind=KeyKind.EPHEMERAL)
+    found = [of(budget, now) for budget in rows.select_related("key", "member", "workspace")]
+    found.sort(key=_place)
     return found
+
+
+def _place(one: BudgetStanding) -> tuple[bool, bool, int, int]:
+    budget = one.budget
+    return bool(budget.key_id), bool(budget.member_id), Period.values.index(budget.period), budget.pk
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +101,8 @@ class Holding:
 
     lease_id: str
     process: str  # short: host and number
-    key: str  # its name, where the key has a cap of its own
-    funding: str
+    whom: str  # the key or member whose cap binds it; blank: all
+    paid_from: str
     held_nanos: int
     since: datetime
     back_by: datetime  # at the latest, unless a request is at work until then
@@ -99,13 +112,14 @@ def holdings(workspace_id: str, now: datetime) -> list[Holding]:
     """What is lent of the workspace's budget right now and was not spent yet, the newest first."""
     leases = list(Lease.objects.filter(workspace_id=workspace_id, closed_at=None).order_by("-opened_at"))
     spent = _spent(leases)
-    names = dict(Key.objects.filter(pk__in={lease.key_id for lease in leases}).values_list("pk", "name"))
+    keys = dict(Key.objects.filter(pk__in={lease.key_id for lease in leases}).values_list("pk", "name"))
+    members = dict(User.objects.filter(pk__in={lease.member_id for lease in leases}).values_list("pk", "email"))
     return [
         Holding(
             lease_id=lease.pk,
             process=":".join(lease.process.split(":")[:2]),
-            key=names.get(lease.key_id, ""),
-            funding=lease.funding,
+            whom=keys.get(lease.key_id) or members.get(lease.member_id or 0, ""),
+            paid_from=str(AccountKind(lease.funding).label),
             held_nanos=lease.granted_nanos - spent.get(lease.pk, 0),
             since=lease.opened_at,
             back_by=max(lease.expires_at + GRACE, now) + SWEEP_EVERY,

@@ -9,6 +9,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from billing.models import Payout
+from billing.gate import budgets
+from billing.gate.budgets import Wish
 from billing.plans.seeds import seed_plans
 from portal.accounts.keys.issuing import issue
 from portal.accounts.models import Membership, Role, User, Workspace
@@ -33,6 +35,9 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "usage_latest": ("GET", "/usage/latest", LOGIN, 200, 200, 200, 200),
     "billing": ("GET", "/billing", LOGIN, 200, 200, 200, 200),
     "billing_at_stripe": ("GET", "/billing/at-stripe", LOGIN, 200, 200, 200, 200),
+    "billing_budgets": ("POST", "/billing/budgets", LOGIN, 422, 403, 403, 422),
+    "billing_budget": ("GET", "/billing/budgets/{budget}", LOGIN, 404, 200, 200, 200),
+    "billing_end_budget": ("POST", "/billing/budgets/{budget}/end", LOGIN, 404, 403, 403, 302),
     "billing_plan": ("GET", "/billing/plan", LOGIN, 200, 200, 200, 200),
     "billing_subscribe": ("POST", "/billing/subscribe", LOGIN, 404, 403, 403, 404),
     "billing_portal": ("POST", "/billing/portal", LOGIN, 302, 403, 403, 302),
@@ -185,7 +190,10 @@ def test_everybody_sees_what_they_may(everybody: list[Client], workspace: Worksp
             key, _ = issue(workspace, "a key")
             hook, message = hook_of(workspace)
             body: dict[str, Any] = {"data": {}} if method == "POST" else {}
-            answer = getattr(client, method.lower())(path.format(key=key.pk, hook=hook, message=message), **body)
+            named = {"key": key.pk, "hook": hook, "message": message}
+            if "{budget}" in path:
+                named["budget"] = budgets.make(workspace, Wish("total", "1", False, (80,), key_id=key.pk)).pk
+            answer = getattr(client, method.lower())(path.format(**named), **body)
             to_login = answer.headers.get("Location", "").startswith("/accounts/login/")
             if answer.status_code != status or to_login != (
                 status == LOGIN and who == "anonymous" and name != "set_language"
