@@ -12,8 +12,7 @@ from billing.gate import alerts, leases
 from billing.ledger import lots, postings
 from billing.metering import rollups
 from billing.objectives import judging
-from billing.stripe import connect, inbox, reconciliation, reports, sending, transfers
-from billing.stripe import drafts, inbox, late, reconciliation, reports, sending
+from billing.stripe import connect, drafts, inbox, late, reconciliation, reports, sending, transfers
 
 
 @shared_task

@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from billing.models import Payout
 from billing.gate import budgets
 from billing.gate.budgets import Wish
+from billing.models import Payout
 from billing.plans.seeds import seed_plans
 from portal.accounts.keys.issuing import issue
 from portal.accounts.models import Membership, Role, User, Workspace
