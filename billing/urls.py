@@ -9,6 +9,7 @@ from billing.receipts import api as receipts
 from billing.statements import billing_pages, overview_pages, pages, publisher_pages, statement_pages
 from billing.statements.api import UsageList
 from billing.statements.credits_api import Credits
+from billing.statements.earnings_api import Earnings
 from billing.statements.generations import Generation
 from billing.stripe import credit_pages
 
@@ -44,5 +45,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/generations/<str:generation_id>", Generation.as_view(), name="api_generation"),
     path("v1/usage/receipt", receipts.UsageReceipt.as_view(), name="api_usage_receipt"),
     path("stripe/thin", billing_pages.stripe_thin, name="stripe_thin"),
+    path("v1/earnings", Earnings.as_view(), name="api_earnings"),
     path("v1/usage", UsageList.as_view(), name="api_usage"),
 ]

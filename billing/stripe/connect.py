@@ -79,6 +79,14 @@ def look(destination: Destination) -> Destination:
     return _write(destination, state, missing, details[0].code if details and state != S.ACTIVE else "")
 
 
+def changed(event_id: str) -> None:
+    """A thin event about an account: looked at anew, if it is one of ours."""
+    about = client().v2.core.events.retrieve(event_id).to_dict().get("related_object") or {}
+    destination = Destination.objects.filter(pk=about.get("id", "")).first()
+    if destination is not None:
+        look(destination)
+
+
 def look_at_all(now: datetime) -> int:
     """Looks at the accounts whose turn it is; how many. One that Stripe does not answer about stays for the next round."""
     ready = Q(state=S.ACTIVE, checked_at__lte=now - LOOK_DAILY)

@@ -10,7 +10,7 @@ from billing.ledger import postings
 from billing.plans import subscribing
 from billing.plans.models import Plan
 from billing.plans.seeds import PAY_AS_YOU_GO
-from billing.stripe import invoiced, meter_errors, topups, transfers
+from billing.stripe import connect, invoiced, meter_errors, topups, transfers
 from billing.stripe.client import client, key_of
 from billing.stripe.models import Invoice
 
@@ -96,6 +96,9 @@ HANDLERS: dict[str, Callable[[str], None]] = {
     "invoice.paid": invoice_changed,
     "invoice.payment_failed": invoice_changed,
     "invoice.voided": invoice_changed,
+    "v2.core.account.closed": connect.changed,
+    "v2.core.account[requirements].updated": connect.changed,
+    "v2.core.account[configuration.recipient].capability_status_updated": connect.changed,
     "v1.billing.meter.error_report_triggered": meter_errors.usage_dropped,
     "v1.billing.meter.no_meter_found": meter_errors.usage_dropped,
 }

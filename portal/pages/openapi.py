@@ -76,6 +76,7 @@ _QUERIES: dict[str, Json] = {
         "since": _TIME, "until": _TIME, "model": _TEXT, "key": _TEXT, "limit": {**_LIMIT, "maximum": MOST_A_PAGE},
         "cursor": _TEXT, "group_by": {"enum": list(GROUPS)}, "format": {"enum": ["json", "jsonl"]},
     },
+    "api_earnings": {"from": _TEXT, "to": _TEXT, "group_by": {"enum": ["day", "model"]}},
     "api_usage_receipt": {"from": _TEXT, "to": _TEXT},
 }  # fmt: skip
 

@@ -88,6 +88,7 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "api_credits": ("GET", "/v1/credits", 401, 401, 401, 401, 401),
     "api_generation": ("GET", "/v1/generations/use_x", 401, 401, 401, 401, 401),
     "api_usage_receipt": ("GET", "/v1/usage/receipt", 401, 401, 401, 401, 401),
+    "api_earnings": ("GET", "/v1/earnings", 401, 401, 401, 401, 401),
     "api_usage": ("GET", "/v1/usage", 401, 401, 401, 401, 401),
     "api_completions": ("POST", "/v1/completions", 401, 401, 401, 401, 401),
     "api_responses": ("POST", "/v1/responses", 401, 401, 401, 401, 401),

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
 
-from billing.earnings import accrual, audit, take_backs
-from billing.earnings.models import Destination, DestinationState, Payout, PayoutState, Publisher
+from billing.earnings import accrual, audit, payouts, take_backs
+from billing.earnings.models import Agreement, Destination, DestinationState, Payout, PayoutState, Publisher
 from billing.ledger.balances import balance
+from portal.accounts.keys.issuing import Limits, issue
 from portal.accounts.models import User, Workspace
 from tests.billing.earnings.using import HOUR, NOW, used
 from tests.fixtures.people import signed_in
@@ -45,8 +49,6 @@ def test_an_empty_page_teaches_how_to_earn(owner: User) -> None:
 
 
 def test_usage_of_the_running_hour_is_announced(owner: User, workspace: Workspace, stranger: User) -> None:
-    from django.utils import timezone
-
     used(stranger, workspace, 10 * DOLLAR, at=timezone.now())
     assert "About $8.00 so far" in seen(owner)
 
@@ -96,8 +98,6 @@ def test_a_negative_balance_is_said_with_what_becomes_of_it(owner: User, earned:
     Destination.objects.create(stripe_id="acct_1", seller=earned, country="DE", state=DestinationState.ACTIVE)
     signed_in(owner).post("/publisher/payouts/now")
     payout = Payout.objects.get()
-    from billing.earnings import payouts
-
     payouts.begin(payout, NOW)
     payouts.paid(payout, "tr_1")
     payer = stranger.personal_workspace.pk
@@ -158,3 +158,56 @@ def test_a_viewer_sees_and_does_nothing(teammate: User, earned: Workspace) -> No
         assert client.post(f"/publisher/{path}", {"schedule": "weekly", "minimum": "30"}).status_code == 403
     assert Publisher.objects.values().get() == before
     assert (HOUR, Payout.objects.count()) == (timedelta(hours=1), 0)
+
+
+def asked(workspace: Workspace, query: str = "", scopes: tuple[str, ...] = ("usage",)) -> HttpResponse:
+    _key, secret = issue(workspace, "a key", limits=Limits(scopes=scopes))
+    answer: HttpResponse = Client().get(f"/v1/earnings?{query}", headers={"authorization": f"Bearer {secret}"})
+    return answer
+
+
+def test_programs_read_earnings_by_day_and_model(earned: Workspace, stranger: User) -> None:
+    told = asked(earned, f"group_by=model&from={NOW - DAY * 20:%Y-%m-%d}").json()
+    assert [(row["model"], row["used"], row["fee"], row["earned_nanos"]) for row in told["data"]] == [
+        ("olga/net", "100.00", "20.00", 80 * DOLLAR),
+        ("olga/small", "10.000000001", "2.000000001", 8 * DOLLAR),
+    ]
+    assert told["balance"] == {
+        "owed": "88.00", "held": "8.00", "under_way": "0.00", "available": "80.00", "paid": "0.00",
+    }  # fmt: skip
+    days = asked(earned, f"from={NOW - DAY * 20:%Y-%m-%d}").json()["data"]
+    assert sum(day["earned_nanos"] for day in days) == 88 * DOLLAR
+    assert asked(stranger.personal_workspace, "group_by=model").json()["data"] == []
+
+
+def test_a_key_without_the_scope_and_a_wrong_question_are_refused(earned: Workspace) -> None:
+    assert asked(earned, scopes=("inference",)).status_code == 403
+    assert asked(earned, "group_by=customer").json()["error"]["param"] == "group_by"
+    assert asked(earned, "from=soon").status_code == 422
+
+
+def test_operators_agree_with_publishers_and_move_payouts(owner: User, earned: Workspace) -> None:
+    User.objects.filter(pk=owner.pk).update(is_staff=True, is_superuser=True)
+    client = signed_in(owner)
+    now = timezone.now()
+    form = {
+        "seller": earned.pk, "fee_bp": 1_000, "minimum_cents": 100, "hold_days": 3, "note": "",
+        "starts_at_0": f"{now:%Y-%m-%d}", "starts_at_1": f"{now:%H:%M:%S}",
+    }  # fmt: skip
+    assert b"between 0 and 10000" in client.post("/admin/billing/agreement/add/", {**form, "fee_bp": 10_001}).content
+    past = client.post("/admin/billing/agreement/add/", {**form, "starts_at_0": "2020-01-01"})
+    assert b"from now on or later" in past.content
+    assert not Agreement.objects.exists()
+    assert client.post("/admin/billing/agreement/add/", form).status_code == 302
+    assert Agreement.objects.get().fee_bp == 1_000
+    made = Payout.objects.create(seller=earned, cents=2_500)
+    for page in ("agreement", "publisher", "destination", "earning", "reversal", "takeback", "payout"):
+        assert client.get(f"/admin/billing/{page}/").status_code == 200
+    acts = {"action": "cancel", "_selected_action": [made.pk]}
+    assert client.post("/admin/billing/payout/", acts).status_code == 302
+    made.refresh_from_db()
+    assert made.state == PayoutState.CANCELED
+    assert b"has ended" in client.post("/admin/billing/payout/", {**acts, "action": "try_again"}, follow=True).content
+    change = client.post(f"/admin/billing/payout/{made.pk}/change/", {"cents": 9_999_999})
+    made.refresh_from_db()
+    assert (change.status_code, made.cents) == (403, 2_500)
