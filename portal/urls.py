@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("i18n/setlang/", set_language, name="set_language"),
     path("i18n/strings.js", JavaScriptCatalog.as_view(), name="javascript_catalog"),
+    path("admin/", include("portal.pages.console_urls")),
     path("admin/", admin.site.urls),
     re_path(r"^v[12](?:/.*)?$", Nowhere.as_view(), name="api_nowhere"),  # what no room's interface has
 ]

@@ -13,6 +13,7 @@ from billing.prices import book
 @admin.register(Price)
 class PriceAdmin(RecordAdmin):
     list_display = ("product", "version", "label", "starts_at", "workspace_id", "created_at")
+    list_before_template = "admin/_price_book_link.html"
     search_fields = ("product", "workspace_id")
     list_filter = (("workspace_id", admin.EmptyFieldListFilter),)
 

@@ -27,6 +27,7 @@ class Terms:
     price_id: str = ""
     scheme: Scheme = quote.FREE
     factor_bp: int = LIST_BP
+    negotiated: bool = False
 
 
 NOTHING = Terms()
@@ -42,7 +43,7 @@ def terms_of(product: str, model: str, workspace_id: str) -> Terms:
     if workspace_id in page.negotiated_with:
         agreed = _negotiated.get((product, workspace_id))
         if agreed is not None:
-            return Terms(agreed.pk, agreed.scheme)
+            return Terms(agreed.pk, agreed.scheme, negotiated=True)
     prices = iter(page.prices)
     price = next(prices, None)
     while price is not None and _keeps_the_one_before(price, model, workspace_id):
