@@ -12,7 +12,19 @@ from billing.gate import alerts, leases
 from billing.ledger import lots, postings
 from billing.metering import rollups
 from billing.objectives import judging
-from billing.stripe import connect, drafts, inbox, late, reconciliation, reports, sending, transfers
+from billing.plans import dunning
+from billing.stripe import (
+    connect,
+    corrections,
+    drafts,
+    inbox,
+    late,
+    recharging,
+    reconciliation,
+    reports,
+    sending,
+    transfers,
+)
 
 
 @shared_task
@@ -95,6 +107,24 @@ def pay_publishers() -> None:
     connect.look_at_all(now)
     schedule.make_due(now)
     transfers.send_due(now)
+
+
+@shared_task
+def advance_dunning() -> None:
+    """Workspaces that do not pay: to the step that their time has come for."""
+    dunning.advance(timezone.now())
+
+
+@shared_task
+def recharge() -> None:
+    """Credit that runs low: bought, where that is wished."""
+    recharging.run(timezone.now())
+
+
+@shared_task
+def send_corrections() -> None:
+    """Amounts for next invoices: to Stripe."""
+    corrections.send_due()
 
 
 @shared_task

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from billing.credit.models import AutoRecharge, CodeTry, Coupon, RechargeAttempt, Redemption
 from billing.earnings.models import Agreement, Destination, Earning, Payout, Publisher, Reversal, TakeBack
 from billing.gate.models import Budget, Lease
 from billing.ledger.models import Account, Entry, Lot, Transaction
 from billing.metering.models import Checkpoint, MonthInTiers, Rollup, UsageEvent
 from billing.notices.models import Notice
 from billing.objectives.models import Day, Objective
-from billing.plans.models import Plan, Subscription
+from billing.plans.models import Overdue, Plan, Subscription
 from billing.prices.models import Price
 from billing.receipts.models import ReceiptKey
-from billing.stripe.models import Invoice, LateUsage, Reconciliation, Report, StripeEvent, StripeLink, TopUp
+from billing.stripe.models import Correction, Invoice, LateUsage, Reconciliation, Report, StripeEvent, StripeLink, TopUp
 
 __all__ = [
     "Account",
     "Agreement",
     "Budget",
+    "AutoRecharge",
     "Checkpoint",
+    "CodeTry",
+    "Correction",
+    "Coupon",
     "Day",
     "Destination",
     "Earning",
@@ -30,11 +35,14 @@ __all__ = [
     "Notice",
     "Objective",
     "Payout",
+    "Overdue",
     "Plan",
     "Price",
     "Publisher",
     "ReceiptKey",
     "Reconciliation",
+    "RechargeAttempt",
+    "Redemption",
     "Report",
     "Reversal",
     "Rollup",

@@ -25,6 +25,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from billing.errors import StoreDown
+from billing.plans.limits import requests_a_minute
 from inference.errors import Overloaded, RateLimited, TokensExceeded
 from portal.accounts.keys.lookup import Caller
 from portal.kit.counters import SharedCounters
@@ -98,19 +99,20 @@ _owed: deque[Entry] = deque(maxlen=10_000)  # seats that could not be given back
 
 def take(caller: Caller) -> Allowance:
     """Counts one request of the key. The refusal is the caller's to make: see `refuse`. Raises StoreDown."""
-    if not caller.rpm:
+    rpm = requests_a_minute(caller.workspace_id, caller.rpm)
+    if not rpm:
         return UNLIMITED
-    item = RateLimitItemPerMinute(caller.rpm)
+    item = RateLimitItemPerMinute(rpm)
     name = item.key_for(caller.key_id)
     with _reachable():  # as the limiter would, with a look at the store less
         count = _storage.incr(name, item.get_expiry(), amount=1)
         ends = _storage.get_expiry(name)
-    return Allowance(caller.rpm, max(caller.rpm - count, -1), ends - time.time())
+    return Allowance(rpm, max(rpm - count, -1), ends - time.time())
 
 
 def left(caller: Caller) -> Allowance:
     """Of the key's requests a minute, without counting one. Raises StoreDown."""
-    return _left(caller, caller.rpm)
+    return _left(caller, requests_a_minute(caller.workspace_id, caller.rpm))
 
 
 def refuse(allowance: Allowance) -> None:

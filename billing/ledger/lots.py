@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db.models import F, QuerySet, Sum
 
 from billing.errors import NotEnoughCredit
+from billing.ledger.kinds import AccountKind
 from billing.ledger.models import Lot
 
 _SOONEST = (F("expires_at").asc(nulls_last=True), "created_at", "pk")
@@ -25,6 +26,16 @@ def live(workspace_id: str) -> QuerySet[Lot]:
 def expired(now: datetime) -> QuerySet[Lot]:
     """Lots that are over and not used up, of all workspaces."""
     return Lot.objects.filter(expires_at__lte=now, left_nanos__gt=0).order_by("expires_at", "pk")
+
+
+def were_bought(workspace_id: str) -> bool:
+    """Whether the workspace ever bought credit."""
+    return Lot.objects.filter(workspace_id=workspace_id, kind=AccountKind.CREDIT).exists()
+
+
+def of_source(source: str) -> Lot | None:
+    """The lot that a transaction brought."""
+    return Lot.objects.filter(source=source).first()
 
 
 def unexpired_nanos(workspace_id: str, kind: str, now: datetime) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Sum
 from django.utils.translation import gettext as _
 
 from billing import money
@@ -83,6 +83,18 @@ def expire(lot_id: int) -> bool:
     return True
 
 
+def cut_short(lot_id: int, now: datetime) -> int:
+    """Ends a lot before its time; nano-dollars that were left of it, with what is held and comes back later."""
+    with transaction.atomic():
+        lot = Lot.objects.get(pk=lot_id)
+        _lock(lot.workspace_id, lot.kind)
+        left = Lot.objects.select_for_update().get(pk=lot_id).left_nanos
+        Lot.objects.filter(pk=lot_id).update(expires_at=now)
+        if left:
+            expire(lot_id)
+    return left
+
+
 # Usage
 
 
@@ -113,10 +125,10 @@ def close_lease(workspace_id: str, funding: str, granted_nanos: int, spent_nanos
 def charge(
     workspace_id: str, source: str, *, fee_nanos: int = 0, tax_nanos: int = 0, rounding_nanos: int = 0, memo: str = ""
 ) -> bool:
-    """What an invoice adds to the usage on it: base fees, taxes, and the rounding to cents (either sign)."""
+    """What an invoice adds to the usage on it: base fees, taxes, and the rounding to cents; each of either sign."""
     moves: list[Move] = [
-        (RECEIVABLE, REVENUE, fee_nanos),
-        (RECEIVABLE, AccountKind.TAXES, tax_nanos),
+        _either(RECEIVABLE, REVENUE, fee_nanos),
+        _either(RECEIVABLE, AccountKind.TAXES, tax_nanos),
         _either(ADJUSTMENTS, RECEIVABLE, -rounding_nanos),
     ]
     return _post(workspace_id, source, "charge", moves, memo)
@@ -217,6 +229,12 @@ def adjust(workspace_id: str, kind: str, nanos: int, source: str, memo: str) -> 
         elif kind in IN_LOTS:
             lots.take(workspace_id, kind, -nanos)
     return True
+
+
+def amount_of(source: str) -> int:
+    """Nano-dollars that a transaction moved; 0 where it was not posted."""
+    found = Entry.objects.filter(transaction__source=source).aggregate(nanos=Sum("amount_nanos", default=0))
+    return int(found["nanos"])
 
 
 def _either(debit: str, credit: str, nanos: int) -> Move:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from django.conf import settings
 from django.db import transaction
 
 from billing.ledger import balances, postings
-from billing.plans.models import Subscription, SubscriptionState
+from billing.plans import dunning, subscribing
+from billing.plans.models import DunningStep
 from portal.accounts.models import Workspace
 
 
@@ -36,11 +39,37 @@ def lock_fundings(workspace_id: str) -> dict[str, int]:
     return found
 
 
-def postpaid_limit(workspace_id: str) -> int:
-    """Nano-dollars that the workspace may owe at most: its running metered plan's spending limit, else 0."""
-    running = (
-        Subscription.objects.select_related("plan")
-        .filter(workspace_id=workspace_id, state=SubscriptionState.ACTIVE, plan__metered=True)
-        .first()
+def renew(workspace_id: str, now: datetime) -> bool:
+    """Gives the month's included usage of a plan without subscription, once a month; whether it was given now.
+
+    The month in which the workspace was made has its trial credit instead. Asked when credit is short, so that only who
+    uses it gets it.
+    """
+    month = bounds_of_month(now)
+    workspace = Workspace.objects.get(pk=workspace_id)
+    plan = subscribing.plan_of(workspace_id)
+    if plan.metered or not plan.included_nanos or workspace.created_at >= month[0]:
+        return False
+    memo = f"{plan.name}: {month[0]:%Y-%m}"
+    return postings.grant_promo(
+        workspace_id, plan.included_nanos, f"allowance:{workspace_id}:{month[0]:%Y-%m}", memo, month[1]
     )
-    return running.plan.spending_limit_nanos if running else 0
+
+
+def postpaid_limit(workspace_id: str) -> int:
+    """Nano-dollars that the workspace may owe at most: its running metered plan's spending limit, less while an invoice is
+    overdue, else 0."""
+    subscription = subscribing.running(workspace_id)
+    if subscription is None or not subscription.plan.metered:
+        return 0
+    limit = subscription.plan.spending_limit_nanos
+    overdue = dunning.current(workspace_id)
+    if overdue is None or overdue.step == DunningStep.GRACE:
+        return limit
+    return limit // 4 if overdue.step == DunningStep.REDUCED else 0
+
+
+def bounds_of_month(now: datetime) -> tuple[datetime, datetime]:
+    """When the month around `now` began and when it ends, in UTC."""
+    first = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return first, (first + timedelta(days=32)).replace(day=1)

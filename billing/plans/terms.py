@@ -10,8 +10,6 @@ from django.utils import timezone
 
 from billing.metering import customers
 from billing.plans import subscribing
-from billing.plans.models import Plan
-from billing.plans.seeds import FREE
 from billing.prices import book, quote
 from billing.prices.models import Price
 from billing.prices.quote import LIST_BP, Scheme
@@ -60,14 +58,9 @@ def _keeps_the_one_before(price: Price, model: str, workspace_id: str) -> bool:
     return _used.get((workspace_id, model, price.starts_at))
 
 
-def _percent(workspace_id: str) -> int:
-    """The workspace's plan's percent of the list price."""
-    running = subscribing.running(workspace_id)
-    plan = running.plan if running else Plan.objects.filter(code=FREE).first()
-    return plan.price_percent if plan else 100
-
-
-_percents: RecentValues[str, int] = RecentValues(_percent, settings.CATALOG_MAX_AGE_S)
+_percents: RecentValues[str, int] = RecentValues(
+    lambda workspace_id: subscribing.plan_of(workspace_id).price_percent, settings.CATALOG_MAX_AGE_S
+)
 _negotiated: RecentValues[tuple[str, str], Price | None] = RecentValues(
     lambda key: book.negotiated(*key, timezone.now()), settings.CATALOG_MAX_AGE_S
 )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q, Sum
 
-from billing.stripe import handlers, reconciliation
+from billing.stripe import invoices, reconciliation
 from billing.stripe.models import Invoice, Report, ReportState
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ def watch(now: datetime) -> int:
     found = 0
     drafts = Invoice.objects.filter(status="draft", created_at__gt=now - DRAFT_FOR, usage_end__lte=now)
     for stripe_id in list(drafts.values_list("pk", flat=True)):
-        handlers.invoice_changed(stripe_id)  # as it is now
+        invoices.settle(stripe_id)  # as it is now
         draft = Invoice.objects.get(pk=stripe_id)
         if draft.usage_start is None or draft.usage_end is None:
             continue

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from billing.errors import PlanProblem, StripeUnavailable
 from billing.plans import subscribing
-from billing.stripe import handlers, reports
+from billing.stripe import reports, subscriptions
 from billing.stripe.client import client, reachable
 from billing.stripe.models import Report
 from billing.stripe.sending import Round, send_of
@@ -35,8 +35,12 @@ def end_now(workspace_id: str, now: datetime) -> None:
     with reachable():
         try:
             # Stripe's default would leave usage unbilled.
-            client().v1.subscriptions.cancel(running.stripe_id, {"invoice_now": True, "prorate": False})
+            client().v1.subscriptions.cancel(
+                running.stripe_id,
+                {"invoice_now": True, "prorate": False},
+                {"idempotency_key": f"cancel-{running.stripe_id}"},
+            )
         except stripe.InvalidRequestError as error:
             if error.code != "resource_missing":
                 raise
-        handlers.subscription_changed(running.stripe_id)
+        subscriptions.settle(running.stripe_id)

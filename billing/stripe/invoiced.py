@@ -12,12 +12,16 @@ from billing.stripe.client import client
 from billing.stripe.products import MICRO_DOLLAR_IN_CENTS
 
 
+def all_lines(invoice: stripe.Invoice) -> list[stripe.InvoiceLineItem]:
+    """The lines, asked for where the invoice holds the first only."""
+    if not invoice.lines.has_more:
+        return list(invoice.lines.data)
+    return list(client().v1.invoices.line_items.list(str(invoice.id), {"limit": 100}).auto_paging_iter())
+
+
 def usage_of(invoice: stripe.Invoice) -> dict[str, Any]:
     """The micro-dollars on its lines of metered usage, and from when to when; as fields of our Invoice."""
-    lines = list(invoice.lines.data)
-    if invoice.lines.has_more:
-        lines = list(client().v1.invoices.line_items.list(str(invoice.id), {"limit": 100}).auto_paging_iter())
-    metered = [line for line in lines if _metered(line)]
+    metered = [line for line in all_lines(invoice) if _metered(line)]
     if not metered:
         return {}
     return {

@@ -16,7 +16,7 @@ from stripe.params import InvoiceItemCreateParams
 
 from billing.plans import subscribing
 from billing.plans.models import Subscription
-from billing.stripe import handlers, products
+from billing.stripe import invoices, products, subscriptions
 from billing.stripe.client import client, linked
 from billing.stripe.models import Invoice, LateUsage, Report, ReportState
 from billing.stripe.products import MICRO_DOLLAR_IN_CENTS
@@ -91,15 +91,15 @@ def _look_again(workspace_id: str) -> None:
     if customer is None:
         return
     for found in client().v1.subscriptions.list({"customer": customer, "status": "all"}).auto_paging_iter():
-        handlers.subscription_changed(found.id)
+        subscriptions.settle(found.id)
     for invoice in client().v1.invoices.list({"customer": customer, "limit": 100}).auto_paging_iter():
-        handlers.invoice_changed(str(invoice.id))
+        invoices.settle(str(invoice.id))
 
 
 def _call(item: LateUsage) -> None:
     """With a running subscription it goes on its next invoice, else on one of its own. Raises stripe.StripeError."""
-    customer, latest = linked("customer", item.workspace_id), subscribing.latest(item.workspace_id)
-    if customer is None or latest is None:
+    customer = linked("customer", item.workspace_id)
+    if customer is None:
         raise Untellable("the workspace has no customer at Stripe")
     calls = client().v1
     more: InvoiceItemCreateParams = {}
@@ -123,7 +123,7 @@ def _call(item: LateUsage) -> None:
             "quantity": item.value,
             "price_data": {
                 "currency": "usd",
-                "product": products.product(latest.plan),
+                "product": products.usage_product(),
                 "unit_amount_decimal": MICRO_DOLLAR_IN_CENTS,
                 "tax_behavior": "exclusive",
             },

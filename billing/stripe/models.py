@@ -214,24 +214,54 @@ class TopUp(models.Model):
         return f"topup:{self.stripe_id}"
 
 
+class Correction(models.Model):
+    """An amount for a workspace's next invoice; see corrections.py."""
+
+    source = models.CharField(_("source"), max_length=120, unique=True)
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    cents = models.BigIntegerField(_("amount"))
+    description = models.CharField(_("description"), max_length=200)
+    subscription = models.CharField(max_length=64, blank=True)  # whose next invoice; blank: the customer's
+    stripe_id = models.CharField(max_length=64, blank=True)  # of the invoice item; blank: not told yet
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+
+    class Meta:
+        verbose_name = _("correction")
+        verbose_name_plural = _("corrections")
+
+    def __str__(self) -> str:
+        return self.source
+
+
 class Invoice(models.Model):
-    """Stripe's invoice, mirrored."""
+    """Stripe's invoice, mirrored. Cents; `lines` as invoices.py writes them."""
 
     stripe_id = models.CharField(primary_key=True, max_length=64)
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="invoices")
     number = models.CharField(_("number"), max_length=60, blank=True)
-    status = models.CharField(_("status"), max_length=20)
+    status = models.CharField(_("status"), max_length=20)  # draft, open, paid, void, uncollectible
     currency = models.CharField(max_length=3)
     total_cents = models.BigIntegerField(_("total"))
+    tax_cents = models.BigIntegerField(_("tax"), default=0)
+    due_cents = models.BigIntegerField(
+        _("due"), default=0
+    )  # after the customer's balance and credit notes, before payment
     paid_cents = models.BigIntegerField(_("paid"), default=0)
+    noted_cents = models.BigIntegerField(_("credit notes"), default=0)
+    refunded_cents = models.BigIntegerField(_("refunded"), default=0)
     period_start = models.DateTimeField(_("from"))
     period_end = models.DateTimeField(_("to"))
+    lines = models.JSONField(_("lines"), default=list)
+    attempts = models.PositiveIntegerField(_("payment attempts"), default=0)
     hosted_url = models.URLField(max_length=500, blank=True)
     # Its line of metered usage: micro-dollars, from, to.
     usage_micros = models.BigIntegerField(_("metered usage"), default=0)
     usage_start = models.DateTimeField(null=True)
     usage_end = models.DateTimeField(null=True)
+    pdf_url = models.URLField(max_length=500, blank=True)
     created_at = models.DateTimeField(_("created"))
+    finalized_at = models.DateTimeField(_("final"), null=True)
+    due_at = models.DateTimeField(_("due on"), null=True)
 
     class Meta:
         verbose_name = _("invoice")

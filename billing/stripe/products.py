@@ -1,4 +1,4 @@
-"""What Stripe must know before anyone can subscribe: the meter, a product and a price for each metered plan.
+"""What Stripe must know before anyone can pay: the meter, the price of usage, a price for each base fee, credit.
 
 Each is looked up before it is made, and made under a deterministic idempotency key, so that a lost reply or two at
 once make one.
@@ -9,7 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.conf import settings
+from stripe.params import PriceCreateParams
 
+from billing.money import NANOS_IN_CENT
 from billing.plans.models import Plan
 from billing.stripe.client import client, link, linked
 
@@ -38,45 +40,60 @@ def meter() -> str:
     return link("meter", name, made.id)
 
 
-def product(plan: Plan) -> str:
-    """The id of the product that the plan's usage is."""
-    known = linked("product", plan.code)
-    if known:
-        return known
-    made = client().v1.products.create(
-        {"name": f"Mercato {plan.name}: usage"}, {"idempotency_key": f"product-{plan.code}"}
-    )
-    return link("product", plan.code, made.id)
-
-
-def price(plan: Plan) -> str:
-    """The id of the plan's metered price: one micro-dollar a unit."""
-    known = linked("price", plan.code)
-    if known:
-        return known
-    lookup = f"mercato-{plan.code}-usage"
-    found = client().v1.prices.list({"lookup_keys": [lookup], "limit": 1}).data
-    if found:
-        return link("price", plan.code, found[0].id)
-    created = client().v1.prices.create(
+def usage_price() -> str:
+    """The id of the metered price of all plans: one micro-dollar a unit."""
+    return _price(
+        "mercato-usage",
         {
             "currency": "usd",
-            "product": product(plan),
+            "product": usage_product(),
             "billing_scheme": "per_unit",
             "unit_amount_decimal": MICRO_DOLLAR_IN_CENTS,
             "recurring": {"interval": "month", "usage_type": "metered", "meter": meter()},
-            "tax_behavior": "exclusive",
-            "lookup_key": lookup,
         },
-        {"idempotency_key": f"price-{plan.code}"},
     )
-    return link("price", plan.code, created.id)
+
+
+def usage_product() -> str:
+    """The id of the product that metered usage is."""
+    return _product("usage", "Mercato usage")
+
+
+def fee_price(plan: Plan) -> str:
+    """The id of the plan's monthly fee: one price an amount, so that who subscribed before keeps theirs."""
+    cents = plan.base_fee_nanos // NANOS_IN_CENT
+    return _price(
+        f"mercato-{plan.code}-fee-{cents}",
+        {
+            "currency": "usd",
+            "product": _product(plan.code, f"Mercato {plan.name}"),
+            "unit_amount": cents,
+            "recurring": {"interval": "month", "usage_type": "licensed"},
+        },
+    )
 
 
 def credit() -> str:
     """The id of the product that a top-up buys."""
-    known = linked("product", "credit")
+    return _product("credit", "Mercato credit")
+
+
+def _price(lookup: str, of: PriceCreateParams) -> str:
+    known = linked("price", lookup)
     if known:
         return known
-    made = client().v1.products.create({"name": "Mercato credit"}, {"idempotency_key": "product-credit"})
-    return link("product", "credit", made.id)
+    found = client().v1.prices.list({"lookup_keys": [lookup], "limit": 1}).data
+    if found:
+        return link("price", lookup, found[0].id)
+    made = client().v1.prices.create(
+        {**of, "tax_behavior": "exclusive", "lookup_key": lookup},
+        {"idempotency_key": f"price-{lookup}"},
+    )
+    return link("price", lookup, made.id)
+
+
+def _product(key: str, name: str) -> str:
+    known = linked("product", key)
+    if known:
+        return known
+    return link("product", key, client().v1.products.create({"name": name}, {"idempotency_key": f"product-{key}"}).id)

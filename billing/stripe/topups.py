@@ -13,6 +13,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from billing import money
+from billing.credit import recharge
 from billing.errors import MoneyInvalid
 from billing.ledger import postings
 from billing.money import NANOS_IN_CENT
@@ -119,7 +120,11 @@ def settle(intent_id: str) -> TopUp | None:
             "created_at": datetime.fromtimestamp(intent.created, UTC),
         },
     )
-    if intent.status == "succeeded" and _credit(top_up) and intent.payment_method:
+    if intent.status != "succeeded":
+        return top_up
+    if told.get("attempt"):
+        recharge.succeeded(told["attempt"], intent.id)
+    if _credit(top_up) and intent.payment_method:
         customers.keep_card(str(intent.customer), str(intent.payment_method))
     return top_up
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -72,7 +73,7 @@ def _requests_left(view: KeyedView, caller: Caller | None) -> limits.Allowance:
         return view.allowance or limits.UNLIMITED
     try:
         return limits.left(caller)
-    except Problem:
+    except (Problem, DatabaseError):
         return limits.UNLIMITED  # the answer is there, and the store of limits is not
 
 

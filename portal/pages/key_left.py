@@ -9,8 +9,8 @@ from billing import money
 from billing.gate import leases
 from billing.gate.standing import standings
 from billing.ledger.balances import balance
+from billing.plans import subscribing
 from billing.plans.allowances import postpaid_limit
-from billing.plans.models import Subscription, SubscriptionState
 from inference import limits
 from inference.limits import Allowance
 from portal.accounts.keys.lookup import Caller
@@ -42,13 +42,12 @@ def left_of(caller: Caller, now: datetime) -> dict[str, Any]:
 def _workspace(workspace_id: str) -> tuple[dict[str, Any], int]:
     """What it can spend, by where it is paid from, and the sum."""
     held, limit = balance(workspace_id), postpaid_limit(workspace_id)
-    running = Subscription.objects.filter(workspace_id=workspace_id, state=SubscriptionState.ACTIVE).first()
     nanos = {"promo": held.promo_nanos, "credit": held.credit_nanos, "receivable": max(limit - held.owed_nanos, 0)}
     for funding, lent in leases.idle(workspace_id).items():
         nanos[funding] += lent
     told = {
         "id": workspace_id,
-        "plan": running.plan_id if running else "free",
+        "plan": subscribing.plan_of(workspace_id).pk,
         "spendable": money.decimal(sum(nanos.values())),
         "promo": money.decimal(nanos["promo"]),
         "credit": money.decimal(nanos["credit"]),

@@ -1,0 +1,133 @@
+"""Stripe's invoices: mirrored as they are, and posted once each for being final, paid, given up.
+
+An invoice's lines are metered usage, which the receivable holds already, to the nano-dollar, since it was used; and the
+rest: base fees, prorations, corrections. So a final invoice posts the rest, the tax, and the difference between the usage in
+nano-dollars and its line in cents. When it is paid, what it billed is owed no more and only what was carried stays.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import stripe
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.ledger import postings
+from billing.ledger.kinds import AccountKind
+from billing.money import NANOS_IN_CENT, NANOS_IN_MICRO
+from billing.plans import dunning
+from billing.stripe import customers, invoiced
+from billing.stripe.client import client
+from billing.stripe.models import Invoice
+from billing.stripe.products import MICRO_DOLLAR_IN_CENTS
+
+FINAL = ("open", "paid", "uncollectible", "void")
+UNPAID = ("open", "uncollectible")
+
+
+def settle(invoice_id: str) -> Invoice | None:
+    """Mirrors and posts an invoice as it is now. None for another system's customer, or a draft that was deleted."""
+    try:
+        found = client().v1.invoices.retrieve(invoice_id)
+    except stripe.InvalidRequestError as error:
+        if error.code != "resource_missing":
+            raise
+        Invoice.objects.filter(pk=invoice_id, status="draft").delete()
+        return None
+    workspace_id = customers.workspace_of(found)
+    if workspace_id is None:
+        return None
+    lines = [_line(line) for line in invoiced.all_lines(found)]
+    tax = sum(int(one.amount) for one in found.total_taxes or [])
+    moments = found.status_transitions
+    invoice, _new = Invoice.objects.update_or_create(
+        stripe_id=found.id,
+        defaults={
+            "workspace_id": workspace_id,
+            "number": found.number or "",
+            "status": found.status or "",
+            "currency": found.currency,
+            "total_cents": found.total,
+            "tax_cents": tax,
+            "due_cents": found.amount_due,
+            "paid_cents": found.amount_paid,
+            "noted_cents": found.pre_payment_credit_notes_amount,
+            "period_start": moment(found.period_start),
+            "period_end": moment(found.period_end),
+            "lines": lines,
+            "attempts": found.attempt_count,
+            "hosted_url": found.hosted_invoice_url or "",
+            "pdf_url": found.invoice_pdf or "",
+            "created_at": moment(found.created),
+            "finalized_at": moment(moments.finalized_at) if moments.finalized_at else None,
+            "due_at": moment(found.due_date) if found.due_date else None,
+            **invoiced.usage_of(found),
+        },
+    )
+    if found.status in FINAL:
+        _post(invoice)
+    watch(workspace_id)
+    return invoice
+
+
+def _post(invoice: Invoice) -> None:
+    owner, name = invoice.workspace_id, f"invoice:{invoice.pk}"
+    usage = [line for line in invoice.lines if line["usage"]]
+    usage_cents = sum(line["cents"] for line in usage)
+    used_nanos = sum(line["quantity"] for line in usage) * NANOS_IN_MICRO
+    postings.charge(
+        owner,
+        f"{name}:charge",
+        fee_nanos=(invoice.total_cents - invoice.tax_cents - usage_cents) * NANOS_IN_CENT,
+        tax_nanos=invoice.tax_cents * NANOS_IN_CENT,
+        rounding_nanos=usage_cents * NANOS_IN_CENT - used_nanos,
+        memo=invoice.number,
+    )
+    forgiven = f"{name}:forgiven"
+    if invoice.status == "paid":
+        postings.pay_invoice(owner, invoice.paid_cents, f"{name}:paid")
+        written_off = postings.amount_of(forgiven)
+        if written_off:  # it was given up before, and came after all
+            memo = _("%(invoice)s was paid after all") % {"invoice": invoice}
+            postings.adjust(owner, AccountKind.RECEIVABLE, -written_off, f"{name}:unforgiven", memo)
+    elif invoice.status in ("void", "uncollectible"):
+        rest = max(invoice.total_cents - invoice.paid_cents - invoice.noted_cents, 0)
+        postings.write_off(owner, rest * NANOS_IN_CENT, forgiven, f"{invoice} · {invoice.status}")
+
+
+def watch(workspace_id: str) -> None:
+    """Begins or ends dunning by what is unpaid after a failed attempt."""
+    unpaid = list(
+        Invoice.objects.filter(workspace_id=workspace_id, status__in=UNPAID, attempts__gt=0, due_cents__gt=0).order_by(
+            "created_at", "pk"
+        )
+    )
+    now = timezone.now()
+    if not unpaid:
+        dunning.end(workspace_id, now)
+        return
+    first = unpaid[0]
+    due = sum(max(invoice.due_cents - invoice.paid_cents, 0) for invoice in unpaid)
+    dunning.begin(workspace_id, first.pk, min(first.finalized_at or now, now), due, first.hosted_url)
+
+
+def _line(line: stripe.InvoiceLineItem) -> dict[str, Any]:
+    """A line as it is kept. `usage`: metered, and `quantity` is micro-dollars."""
+    unit = line.pricing.unit_amount_decimal if line.pricing else None
+    return {
+        "id": line.id,
+        "description": line.description or "",
+        "cents": line.amount,
+        "quantity": line.quantity or 0,
+        "usage": unit is not None and Decimal(str(unit)) == MICRO_DOLLAR_IN_CENTS,
+        "start": line.period.start,
+        "end": line.period.end,
+    }
+
+
+def moment(seconds: Any) -> datetime:
+    """A time of Stripe's."""
+    return datetime.fromtimestamp(int(seconds), UTC)

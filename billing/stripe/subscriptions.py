@@ -1,0 +1,116 @@
+"""A workspace's subscription at Stripe: followed, changed to another plan, ended.
+
+All metered plans share one usage item, which stays through a change of plan: usage is on one invoice, once. A plan with a
+base fee has a second item. Stripe prorates fees by the second: more is invoiced at once, less is credited on the next
+invoice. Included usage follows the same shares (plans/included.py).
+"""
+
+from __future__ import annotations
+
+import stripe
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.errors import PlanProblem
+from billing.money import NANOS_IN_CENT
+from billing.plans import included, subscribing
+from billing.plans.models import Plan, Subscription
+from billing.stripe import corrections, customers, products
+from billing.stripe.checkout import deal
+from billing.stripe.client import client, reachable
+from billing.stripe.invoices import moment
+from portal.accounts.models import Workspace
+
+
+def settle(subscription_id: str) -> None:
+    """Writes down what a subscription is now, and what that means for its included usage."""
+    with transaction.atomic():
+        # Fetched with the row locked: who fetched it earlier must not write later.
+        before = Subscription.objects.select_for_update().filter(stripe_id=subscription_id).first()
+        found = client().v1.subscriptions.retrieve(subscription_id)
+        workspace_id, told = customers.workspace_of(found), found.metadata.to_dict()
+        plan = Plan.objects.filter(pk=told.get("plan", subscribing.PAY_AS_YOU_GO)).first()
+        if workspace_id is None or plan is None:
+            return  # another system's customer in the same Stripe account
+        items = found["items"].data
+        after = subscribing.observe(
+            workspace_id=workspace_id,
+            plan_code=plan.code,
+            stripe_id=found.id,
+            status=found.status,
+            period_start=moment(items[0].current_period_start),
+            period_end=moment(items[0].current_period_end),
+            cancel_at_period_end=bool(found.cancel_at_period_end),
+            ended_at=moment(found.ended_at) if found.ended_at else None,
+            base_fee_nanos=sum((item.price.unit_amount or 0) * (item.quantity or 1) for item in _fees(found))
+            * NANOS_IN_CENT,
+            included_nanos=int(told.get("included_nanos", "0")),
+            changed_at=moment(told["changed_at"]) if "changed_at" in told else None,
+        )
+        if after is None:
+            return
+        excess = included.follow(before, after, timezone.now())
+        if excess:
+            source = f"excess:{found.id}:{told['changed_at']}"
+            corrections.add(workspace_id, source, excess, _("Included usage beyond its share"), found.id)
+
+
+def _fees(found: stripe.Subscription) -> list[stripe.SubscriptionItem]:
+    return [i for i in found["items"].data if i.price.recurring and i.price.recurring.usage_type == "licensed"]
+
+
+def change(workspace: Workspace, plan: Plan) -> None:
+    """Moves the running subscription to another metered plan, now. Raises PlanProblem (409), StripeUnavailable (503)."""
+    running = subscribing.running(workspace.pk)
+    if running is None or not running.stripe_id:
+        raise PlanProblem(_("There is no subscription to change: subscribe first."))
+    if not plan.metered or not plan.active or plan.pk == running.plan_id:
+        raise PlanProblem(_("Choose another plan that is offered."))
+    if running.state != "active":
+        raise PlanProblem(_("Pay the overdue invoice first: then the plan can be changed."))
+    with reachable():
+        found = client().v1.subscriptions.retrieve(running.stripe_id)
+        fee = next(iter(_fees(found)), None)
+        wanted = products.fee_price(plan) if plan.base_fee_nanos else None
+        now = int(timezone.now().timestamp())
+        items: list[dict[str, object]] = []
+        if fee is not None:
+            items.append({"id": fee.id, "price": wanted} if wanted else {"id": fee.id, "deleted": True})
+        elif wanted:
+            items.append({"price": wanted, "quantity": 1})
+        dearer = plan.base_fee_nanos > running.base_fee_nanos
+        client().v1.subscriptions.update(
+            running.stripe_id,
+            {
+                "metadata": {**deal(workspace.pk, plan), "changed_at": str(now)},
+                **({"items": items} if items else {}),
+                # More is paid at once or not had; less is credited on the next invoice.
+                "proration_behavior": "always_invoice" if dearer else "create_prorations",
+                "payment_behavior": "error_if_incomplete" if dearer else "allow_incomplete",
+            },  # type: ignore[arg-type] # the items are built above
+            {"idempotency_key": f"change-{running.stripe_id}-{running.plan_id}-{plan.pk}-{now // 60}"},
+        )
+        settle(running.stripe_id)
+
+
+def end_with_period(workspace: Workspace) -> None:
+    """The subscription ends with its period. (ending.py ends it now.) Raises PlanProblem (409), StripeUnavailable (503)."""
+    running = subscribing.running(workspace.pk)
+    if running is None or not running.stripe_id:
+        raise PlanProblem(_("There is no subscription to end."))
+    _end_with_period(running.stripe_id, True)
+
+
+def resume(workspace: Workspace) -> None:
+    """Takes back an end with the period. Raises PlanProblem (409), StripeUnavailable (503)."""
+    running = subscribing.running(workspace.pk)
+    if running is None or not running.stripe_id or not running.cancel_at_period_end:
+        raise PlanProblem(_("There is no end to take back."))
+    _end_with_period(running.stripe_id, False)
+
+
+def _end_with_period(stripe_id: str, ends: bool) -> None:
+    with reachable():
+        client().v1.subscriptions.update(stripe_id, {"cancel_at_period_end": ends})
+        settle(stripe_id)
