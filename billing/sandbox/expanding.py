@@ -78,7 +78,7 @@ def paged(found: list[Any], given: Params) -> tuple[list[Any], bool]:
         if name not in _BOUNDS:
             raise StripeError(f"Received unknown parameter: created[{name}]", "parameter_unknown", f"created[{name}]")
         limit, keeps = whole(bounds, name), _BOUNDS[name]
-        found = [one for one in found if keeps(one["created"], limit)]
+        found = [one for one in found if keeps(one.get("created", one.get("date", 0)), limit)]
     size = min(max(whole(given, "limit", 10), 1), 100)
     ids = [one["id"] for one in found]
     after, before = given.get("starting_after"), given.get("ending_before")

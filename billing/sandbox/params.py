@@ -74,7 +74,8 @@ def _refuse_unknown(given: Any, tree: Params, within: str) -> None:
                 _refuse_unknown(value, tree[key], name)
 
 
-LIST = ("limit", "starting_after", "ending_before", "created")
+PAGE = ("limit", "starting_after", "ending_before")
+LIST = (*PAGE, "created")
 Act = Callable[..., Any]
 
 

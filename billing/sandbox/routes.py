@@ -8,10 +8,12 @@ from typing import Any
 from billing.sandbox.clock import Due
 from billing.sandbox.params import LIST, Act, Params, takes
 from billing.sandbox.resources import (
+    accounts,
     catalog,
     charges,
     checkout,
     collection,
+    credit_notes,
     customers,
     disputes,
     invoice_items,
@@ -23,9 +25,11 @@ from billing.sandbox.resources import (
     periods,
     portal,
     previews,
+    refunds,
     setup_intents,
     subscriptions,
     thin,
+    transfers,
 )
 from billing.sandbox.store import Object, Store
 
@@ -86,6 +90,30 @@ TABLE: list[tuple[str, str, Act]] = [
     ("POST", "/v1/setup_intents/{id}/cancel", setup_intents.cancel),
     ("GET", "/v1/charges", charges.listed),
     ("GET", "/v1/charges/{id}", charges.retrieve),
+    ("POST", "/v1/refunds", refunds.create),
+    ("GET", "/v1/refunds", refunds.listed),
+    ("GET", "/v1/refunds/{id}", refunds.retrieve),
+    ("POST", "/v1/refunds/{id}", refunds.update),
+    ("POST", "/v1/credit_notes", credit_notes.create),
+    ("GET", "/v1/credit_notes", credit_notes.listed),
+    ("GET", "/v1/credit_notes/preview", credit_notes.preview),
+    ("GET", "/v1/credit_notes/preview/lines", credit_notes.preview_lines),
+    ("GET", "/v1/credit_notes/{id}", credit_notes.retrieve),
+    ("POST", "/v1/credit_notes/{id}", credit_notes.update),
+    ("GET", "/v1/credit_notes/{id}/lines", credit_notes.lines),
+    ("POST", "/v1/credit_notes/{id}/void", credit_notes.void),
+    ("POST", "/v1/transfers", transfers.create),
+    ("GET", "/v1/transfers", transfers.listed),
+    ("GET", "/v1/transfers/{id}", transfers.retrieve),
+    ("POST", "/v1/transfers/{id}", transfers.update),
+    ("POST", "/v1/transfers/{id}/reversals", transfers.reverse),
+    ("GET", "/v1/transfers/{id}/reversals", transfers.reversals),
+    ("GET", "/v1/transfers/{id}/reversals/{id}", transfers.reversal),
+    ("POST", "/v2/core/accounts", accounts.create),
+    ("GET", "/v2/core/accounts/{id}", accounts.retrieve),
+    ("POST", "/v2/core/accounts/{id}", accounts.update),
+    ("POST", "/v2/core/accounts/{id}/close", accounts.close),
+    ("POST", "/v2/core/account_links", accounts.create_link),
     ("GET", "/v1/disputes", disputes.listed),
     ("GET", "/v1/disputes/{id}", disputes.retrieve),
     ("POST", "/v1/disputes/{id}", disputes.update),
@@ -150,6 +178,7 @@ DUE: dict[str, Due] = {
     "incomplete": subscriptions.give_up,
     "lose_dispute": disputes.lose,
     "period": periods.turn,
+    "refund": refunds.fail_due,
     "resume": subscriptions.resume_due,
     "retry": collection.retry_due,
 }
@@ -160,10 +189,15 @@ def _decide(store: Store, given: dict[str, Any]) -> dict[str, Any]:
     return {"status": disputes.close(store, given["dispute"], bool(given["won"]))["status"]}
 
 
+def _account_status(store: Store, given: dict[str, Any]) -> dict[str, Any]:
+    """{"account": id, "status": "active" | "restricted"}: what Connect thinks of it."""
+    return {"status": accounts.stand(store, given["account"], given["status"])["sandbox_status"]}
+
+
 def _setting(store: Store, given: dict[str, Any]) -> dict[str, Any]:
     """{"after_retries": "cancel" | "unpaid" | "past_due"}: of a subscription when all attempts to collect failed."""
     store.set("after_retries", given["after_retries"])
     return {}
 
 
-CONTROLS = {"/sandbox/disputes": _decide, "/sandbox/settings": _setting}
+CONTROLS = {"/sandbox/accounts": _account_status, "/sandbox/disputes": _decide, "/sandbox/settings": _setting}

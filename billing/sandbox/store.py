@@ -16,6 +16,15 @@ from billing.sandbox.errors import CardError, missing
 
 API_VERSION = "2026-10-28.endive"
 MOST_INSIDE = 10
+# What objects of a kind do not say of themselves.
+UNTOLD = {
+    "balance_transaction": ("livemode",),
+    "invoiceitem": ("created",),
+    "item": ("created", "livemode"),
+    "refund": ("livemode",),
+    "subscription_item": ("livemode",),
+    "transfer_reversal": ("livemode",),
+}
 Object = dict[str, Any]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -144,11 +153,13 @@ class Store:
             "livemode": False,
             **body,
         }
+        for name in UNTOLD.get(kind, ()):
+            del made[name]
         self.sql(
             "INSERT INTO objects (id, kind, customer, body) VALUES (?, ?, ?, ?)",
             made["id"],
             kind,
-            made.get("customer"),
+            made.get("customer") or made.get("sandbox_customer"),
             json.dumps(made),
         )
         return made
@@ -158,7 +169,7 @@ class Store:
         self.sql(
             "UPDATE objects SET body = ?, customer = ? WHERE id = ?",
             json.dumps(thing),
-            thing.get("customer"),
+            thing.get("customer") or thing.get("sandbox_customer"),
             thing["id"],
         )
         return thing

@@ -94,4 +94,5 @@ CARDS_TO_TRY = """<details class="small"><summary>Test cards</summary><table><th
 <tr><td>4000 0000 0000 0002</td><td>declined</td></tr><tr><td>4000 0000 0000 9995</td><td>insufficient funds</td></tr>
 <tr><td>4000 0000 0000 0069</td><td>expired</td></tr><tr><td>4000 0000 0000 0341</td><td>kept, fails later</td></tr>
 <tr><td>4000 0025 0000 3155</td><td>asks once</td></tr><tr><td>4000 0027 6000 3184</td><td>asks each time</td></tr>
-<tr><td>4000 0000 0000 0259</td><td>disputed</td></tr></tbody></table></details>"""
+<tr><td>4000 0000 0000 0259</td><td>disputed</td></tr>
+<tr><td>4000 0000 0000 5126</td><td>its refunds fail</td></tr></tbody></table></details>"""

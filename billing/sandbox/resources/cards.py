@@ -30,6 +30,7 @@ class TestCard:
     authenticates: str = ""  # always; or until it was set up
     disputed: bool = False
     at_once: bool = False  # its money is in the available balance at once
+    refund_fails: bool = False  # the next day
 
 
 CARDS = {
@@ -46,6 +47,7 @@ CARDS = {
         TestCard("4000002500003155", "pm_card_authenticationRequiredOnSetup", authenticates="until set up"),
         TestCard("4000002760003184", "pm_card_authenticationRequired", authenticates="always"),
         TestCard("4000000000000259", "pm_card_createDispute", disputed=True),
+        TestCard("4000000000005126", "pm_card_refundFail", refund_fails=True),
     )
 }
 TOKENS = {card.token: card for card in CARDS.values()}

@@ -17,7 +17,8 @@ PRICE_DATA = (
 PRICE = (
     "unit_amount", "unit_amount_decimal", "recurring.interval", "recurring.usage_type", "recurring.meter",
     "recurring.interval_count", "billing_scheme", "tax_behavior", "lookup_key", "transfer_lookup_key", "nickname",
-    "metadata", "active", "product", *(f"product_data.{name}" for name in PRODUCT_DATA),
+    "metadata", "active", "product", "product_data.name", "product_data.metadata", "product_data.tax_code",
+    "product_data.unit_label",
 )  # fmt: skip
 
 
@@ -129,6 +130,35 @@ def _amount(given: Params) -> Decimal:
     if "unit_amount" in given and amount != int(amount):
         raise StripeError(f"Invalid integer: {given['unit_amount']}", "parameter_invalid_integer", "unit_amount")
     return amount
+
+
+def plan(price: Object) -> Object:
+    """A recurring price as the older object that subscription items still show."""
+    recurring = price["recurring"]
+    told = (
+        "id",
+        "created",
+        "livemode",
+        "active",
+        "billing_scheme",
+        "currency",
+        "metadata",
+        "nickname",
+        "product",
+        "tiers_mode",
+    )
+    return {
+        **{name: price[name] for name in told},
+        "object": "plan",
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "interval": recurring["interval"],
+        "interval_count": recurring["interval_count"],
+        "meter": recurring["meter"],
+        "transform_usage": None,
+        "trial_period_days": None,
+        "usage_type": recurring["usage_type"],
+    }
 
 
 @takes("lookup_keys", "product", "active", "type", "currency", *LIST)

@@ -45,7 +45,7 @@ def move(store: Store, kind: str, source: str, amount: int, cost: int = 0, avail
 
 def make(store: Store, intent: Object, method: Object, refusal: dict[str, Any] | None) -> Object:
     """What an attempt to pay left: a charge that succeeded, or failed with the refusal (an error of Stripe's)."""
-    amount, card = intent["amount"], method.get("card") or {}
+    amount = intent["amount"]
     body = {
         "amount": amount,
         "amount_captured": 0 if refusal else amount,
@@ -80,7 +80,7 @@ def make(store: Store, intent: Object, method: Object, refusal: dict[str, Any] |
         "paid": not refusal,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": {"type": method["type"], method["type"]: {**card, "amount_authorized": amount}},
+        "payment_method_details": {"type": method["type"], method["type"]: _details(method, amount)},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
         "receipt_url": None,
@@ -104,6 +104,22 @@ def make(store: Store, intent: Object, method: Object, refusal: dict[str, Any] |
     charge = store.save({**charge, "balance_transaction": moved["id"]})
     store.emit("charge.succeeded", charge)
     return charge
+
+
+def _details(method: Object, amount: int) -> Object:
+    """The card or bank account, as charges show it."""
+    known: Object = method[method["type"]]
+    if method["type"] != "card":
+        return {**known, "fingerprint": None, "mandate": None, "payment_reference": None}
+    hidden = ("display_brand", "generated_from", "networks", "three_d_secure_usage")
+    shown = {name: value for name, value in known.items() if name not in hidden}
+    return {
+        **shown,
+        "amount_authorized": amount,
+        "authorization_code": None,
+        "network": known["brand"],
+        "three_d_secure": None,
+    }
 
 
 @takes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from billing.sandbox.errors import StripeError
-from billing.sandbox.params import LIST, Params, merged, takes, truth, whole
+from billing.sandbox.params import LIST, PAGE, Params, merged, takes, truth, whole
 from billing.sandbox.resources import catalog, lines, payments, setup_intents, taxes
 from billing.sandbox.store import Object, Store
 
@@ -232,7 +232,7 @@ def listed(store: Store, given: Params) -> list[Object]:
     ]
 
 
-@takes(*LIST)
+@takes(*PAGE)
 def line_items(store: Store, given: Params, id: str) -> list[Object]:
     found: list[Object] = store.get("checkout.session", id)["sandbox_items"]
     return found

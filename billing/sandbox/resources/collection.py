@@ -45,12 +45,12 @@ def _intent(store: Store, invoice: Object) -> Object:
         "amount_paid": None,
         "amount_requested": invoice["amount_remaining"],
         "currency": "usd",
-        "customer": invoice["customer"],
         "invoice": invoice["id"],
         "is_default": True,
         "payment": {"type": "payment_intent", "payment_intent": intent["id"]},
         "status": "open",
         "status_transitions": {"canceled_at": None, "paid_at": None},
+        "sandbox_customer": invoice["customer"],
     }
     store.create("invoice_payment", "inpay", body)
     secret = {"client_secret": intent["client_secret"], "type": "payment_intent"}
@@ -183,6 +183,14 @@ def pay_out_of_band(store: Store, invoice: Object) -> Object:
     if intent:
         store.save({**intent, "status": "canceled", "canceled_at": store.now()})
     invoice |= {"amount_paid_off_stripe": invoice["amount_remaining"], "amount_paid": invoice["amount_remaining"]}
+    return _paid(store, invoice, None)
+
+
+def forgive(store: Store, invoice: Object) -> Object:
+    """Nothing is owed any more."""
+    intent = payment_of(store, invoice)
+    if intent:
+        store.emit("payment_intent.canceled", store.save({**intent, "status": "canceled", "canceled_at": store.now()}))
     return _paid(store, invoice, None)
 
 

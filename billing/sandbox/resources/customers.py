@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from billing.sandbox.errors import StripeError
-from billing.sandbox.params import LIST, Params, merged, takes
+from billing.sandbox.params import LIST, PAGE, Params, merged, takes
 from billing.sandbox.store import Object, Store
 
 KNOWN = (
@@ -107,7 +107,7 @@ def add_tax_id(store: Store, given: Params, id: str) -> Object:
     return made
 
 
-@takes(*LIST)
+@takes(*PAGE)
 def tax_ids(store: Store, given: Params, id: str) -> list[Object]:
     store.get("customer", id)
     return store.all("tax_id", id)

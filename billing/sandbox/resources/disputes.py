@@ -25,7 +25,7 @@ def open_(store: Store, charge: Object) -> Object:
         "has_evidence": False,
         "past_due": False,
         "submission_count": 0,
-        "submission_method": None,
+        "submission_method": "not_submitted",
     }
     amount = charge["amount"] - charge["amount_refunded"]
     body = {
@@ -104,6 +104,7 @@ def update(store: Store, given: Params, id: str) -> Object:
         if truth(given, "submit", True):
             dispute["status"] = "under_review"
             dispute["evidence_details"]["submission_count"] += 1
+            dispute["evidence_details"]["submission_method"] = "manual"
     store.save(dispute)
     store.emit("charge.dispute.updated", dispute)
     verdict = dispute["evidence"]["uncategorized_text"]

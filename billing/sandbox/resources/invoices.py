@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.sandbox.errors import StripeError
-from billing.sandbox.params import LIST, Params, merged, takes, truth, whole
+from billing.sandbox.params import LIST, PAGE, Params, merged, takes, truth, whole
 from billing.sandbox.resources import collection, drafts, lines, methods, taxes
 from billing.sandbox.store import Object, Store
 
@@ -97,7 +97,7 @@ def listed(store: Store, given: Params) -> list[Object]:
     ]
 
 
-@takes(*LIST)
+@takes(*PAGE)
 def lines_of(store: Store, given: Params, id: str) -> list[Object]:
     found: list[Object] = store.get("invoice", id)["lines"]["data"]
     return found

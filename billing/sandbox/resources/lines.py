@@ -108,7 +108,7 @@ def of_invoice_item(item: Object) -> Object:
     details = {
         "invoice_item": item["id"],
         "proration": item["proration"],
-        "proration_details": item["proration_details"],
+        "proration_details": {"credited_items": None} if item["proration"] else None,
         "subscription": item["sandbox_subscription"],
     }
     return _line(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from billing.sandbox.errors import CardError, StripeError
-from billing.sandbox.params import LIST, Params, merged, takes, whole
+from billing.sandbox.params import PAGE, Params, merged, takes, whole
 from billing.sandbox.resources import cards
 from billing.sandbox.resources.cards import TestCard
 from billing.sandbox.store import Object, Store
@@ -102,7 +102,7 @@ def retrieve(store: Store, given: Params, id: str) -> Object:
     return store.get("payment_method", id)
 
 
-@takes("type", "customer", *LIST)
+@takes("type", "customer", *PAGE)
 def listed(store: Store, given: Params) -> list[Object]:
     if not given.get("customer"):
         return []
@@ -110,7 +110,7 @@ def listed(store: Store, given: Params) -> list[Object]:
     return [m for m in store.all("payment_method", given["customer"]) if given.get("type") in (None, m["type"])]
 
 
-@takes("type", "allow_redisplay", *LIST)
+@takes("type", "allow_redisplay", *PAGE)
 def of_customer(store: Store, given: Params, id: str) -> list[Object]:
     store.get("customer", id)
     return [m for m in store.all("payment_method", id) if given.get("type") in (None, m["type"])]

@@ -32,6 +32,7 @@ def item(store: Store, subscription: str, given: Params, start: int, end: int, a
         "current_period_end": end,
         "discounts": [],
         "metadata": given.get("metadata", {}),
+        "plan": catalog.plan(price),
         "price": price,
         "quantity": None if lines.is_metered(price) else whole(given, "quantity", 1),
         "sandbox_since": None,
@@ -87,7 +88,7 @@ def _after(
     if "price" in given and given["price"] != before["price"]["id"]:
         price = store.get("price", given["price"], 400, f"{at}[price]")
         quantity = None if lines.is_metered(price) else before["quantity"] or 1
-        after |= {"price": price, "quantity": quantity, "sandbox_since": store.now()}
+        after |= {"plan": catalog.plan(price), "price": price, "quantity": quantity, "sandbox_since": store.now()}
     if "quantity" in given:
         after["quantity"] = whole(given, "quantity")
     return store.save(after)

@@ -9,6 +9,7 @@ from billing.sandbox.params import Params, accept
 from billing.sandbox.store import Object, Store
 
 KIND = "v2.core.event"
+WHERE = {"billing.meter": "/v1/billing/meters/", "v2.core.account": "/v2/core/accounts/"}
 
 
 def moment(seconds: int) -> str:
@@ -18,7 +19,11 @@ def moment(seconds: int) -> str:
 
 def emit(store: Store, type: str, related: Object | None, data: dict[str, Any]) -> Object:
     """An event, to be delivered to the endpoint for thin ones."""
-    about = related and {"id": related["id"], "type": related["object"], "url": f"/v1/billing/meters/{related['id']}"}
+    about = related and {
+        "id": related["id"],
+        "type": related["object"],
+        "url": f"{WHERE[related['object']]}{related['id']}",
+    }
     body = {
         "type": type,
         "created": moment(store.now()),
