@@ -68,10 +68,7 @@ def _save(budget: Budget, workspace: Workspace, wish: Wish) -> Budget:
             else:
                 start = bounds(budget.period, timezone.now())[0]
                 budget.limit_nanos, budget.stops, budget.used_nanos, budget.period_start = limit, False, 0, start
-                if budget._state.adding:
-                    budget.told_since = start
-                budget.save()
-                transaction.on_commit(binding.forget)
+                caps.write(budget)
             _rearm(budget)
     except IntegrityError as error:
         raise BudgetInvalid(
@@ -83,11 +80,12 @@ def _save(budget: Budget, workspace: Workspace, wish: Wish) -> Budget:
 def _rearm(budget: Budget) -> None:
     """Thresholds that the changed budget has not reached are told when it does."""
     start = bounds(budget.period, timezone.now())[0]
-    told = [] if budget.told_since < start else budget.told
+    kept = Budget.objects.select_for_update().get(pk=budget.pk)
+    told = [] if kept.told_since < start else kept.told
     if told:
-        reached = alerts.reached(budget, spent(budget, start))
+        reached = alerts.reached(kept, spent(kept, start))
         told = [percent for percent in told if percent in reached]
-    Budget.objects.filter(pk=budget.pk).update(told=told, told_since=start)
+    Budget.objects.filter(pk=kept.pk).update(told=told, told_since=start)
 
 
 def _amount(value: str | int) -> int:

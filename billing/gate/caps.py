@@ -64,10 +64,18 @@ def impose(cap: Budget, limit_nanos: int, param: str) -> None:
             % {"used": money.show(cap.used_nanos)},
             param=param,
         )
-    if cap._state.adding:
-        cap.told_since = cap.period_start
     cap.limit_nanos, cap.stops = limit_nanos, True
-    cap.save()
+    write(cap)
+
+
+def write(budget: Budget) -> None:
+    """Saves a budget but for what was told of it, which its alerts write."""
+    if budget._state.adding:
+        budget.told_since = budget.period_start
+        budget.save()
+    else:
+        told = {"id", "told", "told_since"}
+        budget.save(update_fields=[field.name for field in Budget._meta.concrete_fields if field.name not in told])
     transaction.on_commit(binding.forget)
 
 

@@ -242,7 +242,7 @@ def _lock_open_leases(cursor: Any, mark: str, named: set[str]) -> set[str]:
     marks = ", ".join([mark] * len(named))
     lock = "" if mark == "?" else " FOR SHARE"
     cursor.execute(
-        f"SELECT id FROM billing_lease WHERE closed_at IS NULL AND id IN ({marks}){lock}",  # noqa: S608 – marks only
+        f"SELECT id FROM billing_lease WHERE closed_at IS NULL AND id IN ({marks}) ORDER BY id{lock}",  # noqa: S608 – marks only
         list(named),
     )
     return {row[0] for row in cursor.fetchall()}
