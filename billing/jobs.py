@@ -10,7 +10,7 @@ from django.utils import timezone
 from billing.earnings import accrual, schedule, take_backs
 from billing.gate import alerts, leases
 from billing.ledger import lots, postings
-from billing.metering import rollups
+from billing.metering import rollups, volume
 from billing.objectives import judging
 from billing.plans import dunning
 from billing.stripe import (
@@ -56,6 +56,12 @@ def tell_budgets() -> None:
 def roll_up_usage() -> None:
     """The sums that commits left: one row an hour and group."""
     rollups.roll_up(timezone.now())
+
+
+@shared_task
+def credit_volume() -> None:
+    """What volume prices billed above the total of a month that is over: back to its workspace."""
+    volume.credit(timezone.now())
 
 
 @shared_task

@@ -31,11 +31,11 @@ def counted(scheme: Scheme, units: Mapping[str, int], worked_s: float, output: A
     return {**units, **more}
 
 
-def most_pixels(given: Mapping[str, Any]) -> int:
-    """As many as the images that are asked for can have: by their size ("1024x1536"), else MOST_SIDE²."""
+def most(given: Mapping[str, Any], timeout_s: float) -> dict[str, int]:
+    """As many of these units as there can be: of pixels by the size that is asked for ("1024x1536"), else MOST_SIDE²."""
     width, _, height = str(given.get("size") or "").partition("x")
     each = int(width) * int(height) if width.isdecimal() and height.isdecimal() else MOST_SIDE**2
-    return each * (given.get("n") or 1)
+    return {"millisecond": round(timeout_s * 1000), "pixel": each * (given.get("n") or 1)}
 
 
 def pixels(output: Any) -> int:

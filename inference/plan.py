@@ -11,7 +11,7 @@ from billing.errors import CostTooHigh, QuoteInvalid
 from billing.metering.months import units_before
 from billing.plans import terms as agreed
 from billing.plans.terms import Terms
-from billing.prices.quote import LIST_BP, PER, Scheme
+from billing.prices.quote import LIST_BP, PER
 from inference import counting
 from inference.call import Call
 from inference.engines import fields
@@ -57,14 +57,12 @@ def plan(call: Call, timeout_s: float) -> Plan:
         units[resolved.task.row_unit] = len(next(iter(call.given.values())))
     else:
         units |= resolved.task.codec.units(call.given)
-    if scheme.asks("millisecond"):
-        units["millisecond"] = round(timeout_s * 1000)
+    if scheme.asks_measures:
+        units |= counting.most({} if call.raw else call.given, timeout_s)
     given, capped = call.given, False
     if not call.raw:
-        if scheme.asks("pixel"):
-            units["pixel"] = counting.most_pixels(call.given)
-        if scheme.asks("input_token") or scheme.asks("cached_input_token") or call.caller.tpm:
-            units[_dearest_input(scheme, before)] = size(call.given)
+        if scheme.input_unit or call.caller.tpm:
+            units[scheme.input_unit or "input_token"] = size(call.given)
         if resolved.task.streams:
             given, units["output_token"], capped = _bounded(call, resolved, terms, units, before)
     most = scheme.most(units, terms.factor_bp, before)
@@ -77,12 +75,6 @@ def plan(call: Call, timeout_s: float) -> Plan:
     tokens = counting.tokens_read(units) + units.get("output_token", 0)
     work = Work(given, call.raw, timeout_s, call.wishes.stop)
     return Plan(resolved, work, terms, most, next_most, tokens, capped)
-
-
-def _dearest_input(scheme: Scheme, before: Mapping[str, int]) -> str:
-    """As what the input counts before anybody knows how much of it is in a cache."""
-    cached, read = (scheme.most_rate(unit, before) for unit in ("cached_input_token", "input_token"))
-    return "cached_input_token" if cached > read else "input_token"
 
 
 def _bounded(
@@ -98,10 +90,10 @@ def _bounded(
     wanted = min(resolved.task.default_tokens or limit if asked is None else asked, limit)
     answers = _answers(call.given)
     allowed = wanted
-    rate = terms.scheme.most_rate("output_token", before) * terms.factor_bp
-    if call.wishes.most_nanos is not None and rate:
+    most = call.wishes.most_nanos
+    if most is not None and (rate := terms.scheme.most_rate("output_token", before) * terms.factor_bp):
         spent = sum(n * terms.scheme.most_rate(unit, before) for unit, n in units.items()) * terms.factor_bp
-        allowed = min(wanted, max(1, (call.wishes.most_nanos * PER * LIST_BP - spent) // (rate * answers)))
+        allowed = min(wanted, max(1, (most * PER * LIST_BP - spent) // (rate * answers)))
     if asked != allowed:
         return {**call.given, named: allowed}, allowed * answers, allowed < wanted
     return call.given, allowed * answers, False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from marketplace.catalog import pricing
 from marketplace.training import runs, trainer
 
 
@@ -15,3 +16,9 @@ def train_queued() -> None:
     if run is not None:
         trainer.train(run)
         train_queued.delay()
+
+
+@shared_task
+def announce_prices() -> None:
+    """Prices that will rise: to those who used the models lately."""
+    pricing.announce(timezone.now())

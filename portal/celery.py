@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
     "tell-budgets": {"task": "billing.jobs.tell_budgets", "schedule": 15.0},
     "roll-up-usage": {"task": "billing.jobs.roll_up_usage", "schedule": 10.0},
     "mend-usage": {"task": "billing.jobs.mend_usage", "schedule": 3600.0},
+    "credit-volume": {"task": "billing.jobs.credit_volume", "schedule": 3600.0},
     "report-usage": {"task": "billing.jobs.report_usage", "schedule": 15.0},
     "send-mails": {"task": "portal.accounts.jobs.send_mails", "schedule": 10.0},
     "accrue-earnings": {"task": "billing.jobs.accrue_earnings", "schedule": 300.0},
@@ -42,5 +43,6 @@ app.conf.beat_schedule = {
     "send-webhooks": {"task": "inference.jobs.send_webhooks", "schedule": 5.0},
     "purge-predictions": {"task": "inference.jobs.purge_predictions", "schedule": 3600.0},
     "purge-kept-answers": {"task": "inference.jobs.purge_kept_answers", "schedule": 3600.0},
+    "announce-prices": {"task": "marketplace.jobs.announce_prices", "schedule": 600.0},
     "train-queued": {"task": "marketplace.jobs.train_queued", "schedule": 10.0},
 }

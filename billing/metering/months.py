@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from billing.metering.models import MonthInTiers
@@ -40,7 +41,7 @@ def charge(cursor: Any, mark: str, usages: Sequence[Usage], now: datetime) -> li
     each other. `mark`: the parameter mark of the cursor's SQL. An event names its lease before its month is locked.
     """
     month = first_day(now)
-    lock = "" if mark == "?" else " FOR UPDATE"  # SQLite has one writer at a time
+    lock = " FOR UPDATE" if connection.vendor == "postgresql" else ""  # SQLite has one writer at a time
     states: dict[tuple[str, str], Month] = {}
     for key in sorted({(usage.workspace_id, usage.product) for usage in usages}):
         cursor.execute(_OPEN.format(m=mark), (*key, str(month)))

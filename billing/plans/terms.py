@@ -37,6 +37,11 @@ def terms_of(product: str, model: str, workspace_id: str) -> Terms:
     The negotiated price, charged whole; else the list price, of which the workspace's plan charges its percent: the
     version before for who is grandfathered, else the current one. `model`: the product's name in usage events.
     """
+    return _terms.get((product, model, workspace_id))
+
+
+def _agree(key: tuple[str, str, str]) -> Terms:
+    product, model, workspace_id = key
     page = book.page(product)
     if workspace_id in page.negotiated_with:
         agreed = _negotiated.get((product, workspace_id))
@@ -58,11 +63,13 @@ def _keeps_the_one_before(price: Price, model: str, workspace_id: str) -> bool:
     return _used.get((workspace_id, model, price.starts_at))
 
 
+# Terms are made of what may be half a second old, and then are as old again at most.
+_terms: RecentValues[tuple[str, str, str], Terms] = RecentValues(_agree, settings.CATALOG_MAX_AGE_S / 2)
 _percents: RecentValues[str, int] = RecentValues(
-    lambda workspace_id: subscribing.plan_of(workspace_id).price_percent, settings.CATALOG_MAX_AGE_S
+    lambda workspace_id: subscribing.plan_of(workspace_id).price_percent, settings.CATALOG_MAX_AGE_S / 2
 )
 _negotiated: RecentValues[tuple[str, str], Price | None] = RecentValues(
-    lambda key: book.negotiated(*key, timezone.now()), settings.CATALOG_MAX_AGE_S
+    lambda key: book.negotiated(*key, timezone.now()), settings.CATALOG_MAX_AGE_S / 2
 )
 # What was used before a moment that has passed does not change, but for sums that are still being made.
 _used: RecentValues[tuple[str, str, datetime], bool] = RecentValues(lambda key: customers.used_before(*key), 60)
@@ -71,6 +78,7 @@ _used: RecentValues[tuple[str, str, datetime], bool] = RecentValues(lambda key: 
 def forget() -> None:
     """Drops what is remembered."""
     book.forget()
+    _terms.forget()
     _percents.forget()
     _negotiated.forget()
     _used.forget()

@@ -67,7 +67,7 @@ def _open_page(product: str) -> Page:
     return Page(tuple(prices), frozenset(lasting.exclude(workspace_id="").values_list("workspace_id", flat=True)))
 
 
-_pages: RecentValues[str, Page] = RecentValues(_open_page, settings.CATALOG_MAX_AGE_S)
+_pages: RecentValues[str, Page] = RecentValues(_open_page, settings.CATALOG_MAX_AGE_S / 2)
 page = _pages.get
 
 # A price never changes, so it may be remembered for long.

@@ -87,6 +87,12 @@ class Scheme:
         return self.asks("millisecond") or self.asks("pixel")
 
     @cached_property
+    def input_unit(self) -> str:
+        """As what input tokens count before anybody knows how many of them are in a cache: the dearer. Blank: they are free."""
+        units = ("input_token", "cached_input_token")
+        return max(units, key=lambda unit: self.most_rate(unit, {})) if any(map(self.asks, units)) else ""
+
+    @cached_property
     def has_volume(self) -> bool:
         """Whether all units of a month may become cheaper at once."""
         return any(tiers.mode == VOLUME for tiers in self.tiers.values())

@@ -11,6 +11,8 @@ from django.utils.translation import gettext as _
 
 from billing import money
 from billing.metering import customers
+from billing.plans import announcing
+from billing.plans.announcing import IN_USE
 from billing.plans.terms import BP_IN_PERCENT, terms_of
 from billing.prices import book, publishing
 from billing.prices.models import Price
@@ -18,7 +20,6 @@ from billing.prices.quote import FREE, LIST_BP, PER, Tiers
 from billing.prices.units import UNITS
 from marketplace.catalog.models import Model
 
-IN_USE = timedelta(days=30)  # who used a model in this time is told of a rise
 MOST_CURVES = 3
 
 
@@ -49,6 +50,12 @@ def set_price(
         peers=peers,
         confirmed=confirmed,
     )
+
+
+def announce(now: datetime) -> int:
+    """Tells the users of models whose price will rise; how many mails are new."""
+    models = Model.objects.select_related("publisher").filter(pk__in=announcing.coming(now))
+    return sum(announcing.announce(model.pk, model.slug, now) for model in models)
 
 
 def page(model: Model, workspace_id: str | None) -> dict[str, Any]:
