@@ -86,7 +86,7 @@ def test_a_month_of_two_processes_and_many_threads_costs_what_its_sum_costs(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schemes(most_minimum=10**6), st.lists(st.tuples(USED, FACTORS), min_size=1, max_size=8))
 def test_each_event_explains_its_cost_to_the_nano(
-    scheme: Scheme, uses: list[tuple[dict[str, int], int]], transactional_db: None
+    transactional_db: None, scheme: Scheme, uses: list[tuple[dict[str, int], int]]
 ) -> None:
     product = ids.make("mdl")  # the examples share a database
     price = publishing.publish(
