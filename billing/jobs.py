@@ -10,7 +10,7 @@ from django.utils import timezone
 from billing.earnings import accrual, schedule, take_backs
 from billing.gate import alerts, leases
 from billing.ledger import lots, postings
-from billing.metering import rollups, volume
+from billing.metering import partitions, rollups, volume
 from billing.objectives import judging
 from billing.plans import dunning
 from billing.stripe import (
@@ -62,6 +62,16 @@ def roll_up_usage() -> None:
 def credit_volume() -> None:
     """What volume prices billed above the total of a month that is over: back to its workspace."""
     volume.credit(timezone.now())
+
+
+@shared_task
+def archive_usage() -> None:
+    """Old usage: into files. On PostgreSQL, tables for the months to come."""
+    now = timezone.now()
+    partitions.make_ahead(now)
+    from billing.metering import archive  # loads pyarrow, which other jobs do not need
+
+    archive.archive(now)
 
 
 @shared_task

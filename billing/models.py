@@ -6,7 +6,7 @@ from billing.credit.models import AutoRecharge, CodeTry, Coupon, RechargeAttempt
 from billing.earnings.models import Agreement, Destination, Earning, Payout, Publisher, Reversal, TakeBack
 from billing.gate.models import Budget, Lease
 from billing.ledger.models import Account, Entry, Lot, Transaction
-from billing.metering.models import Checkpoint, MonthInTiers, Rollup, UsageEvent
+from billing.metering.models import Archive, Checkpoint, MonthInTiers, Rollup, UsageEvent
 from billing.notices.models import Notice
 from billing.objectives.models import Day, Objective
 from billing.plans.models import Overdue, Plan, Subscription
@@ -17,6 +17,7 @@ from billing.stripe.models import Correction, Invoice, LateUsage, Reconciliation
 __all__ = [
     "Account",
     "Agreement",
+    "Archive",
     "Budget",
     "AutoRecharge",
     "Checkpoint",

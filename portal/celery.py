@@ -24,6 +24,7 @@ app.conf.beat_schedule = {
     "judge-objectives": {"task": "billing.jobs.judge_objectives", "schedule": 600.0},
     "tell-budgets": {"task": "billing.jobs.tell_budgets", "schedule": 15.0},
     "roll-up-usage": {"task": "billing.jobs.roll_up_usage", "schedule": 10.0},
+    "archive-usage": {"task": "billing.jobs.archive_usage", "schedule": 3600.0},
     "mend-usage": {"task": "billing.jobs.mend_usage", "schedule": 3600.0},
     "credit-volume": {"task": "billing.jobs.credit_volume", "schedule": 3600.0},
     "report-usage": {"task": "billing.jobs.report_usage", "schedule": 15.0},

@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+LEAST_USAGE_DAYS = 70
+
 
 @register()
 def payments(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
@@ -25,6 +27,20 @@ def payments(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register()
+def usage(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Usage stays as long as something that runs asks the database for it."""
+    if not settings.USAGE_KEPT_DAYS or settings.USAGE_KEPT_DAYS >= LEAST_USAGE_DAYS:
+        return []
+    return [
+        Error(
+            f"USAGE_KEPT_DAYS is {settings.USAGE_KEPT_DAYS}: reports to Stripe go back 35 days, invoices a month.",
+            hint=f"{LEAST_USAGE_DAYS} or more, or 0 to keep usage for ever.",
+            id="mercato.E003",
+        )
+    ]
 
 
 @register(deploy=True)

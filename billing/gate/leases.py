@@ -20,6 +20,8 @@ from billing.gate.models import Lease
 from billing.ledger import postings
 from billing.ledger.kinds import AccountKind
 from billing.metering import checkpoints
+from billing.metering.files import archived
+from billing.metering.log import ALWAYS, LATER
 from billing.metering.models import UsageEvent
 from billing.plans.allowances import lock_fundings, postpaid_limit
 
@@ -144,9 +146,11 @@ def sweep(now: datetime) -> int:
 def differences() -> list[str]:
     """What is off between leases, their events and the ledger's holds; empty when all is right."""
     wrong = []
-    spent = dict(
-        UsageEvent.objects.exclude(lease_id="").values_list("lease_id").annotate(total=Sum("cost_nanos")).order_by()
-    )
+    rows = UsageEvent.objects.exclude(lease_id="").values_list("lease_id").order_by()
+    spent: dict[str, int] = dict(rows.annotate(total=Sum("cost_nanos")))
+    for lease_id, (_, nanos) in archived("lease_id", ALWAYS, LATER).items():
+        if lease_id:
+            spent[lease_id] = spent.get(lease_id, 0) + nanos
     for lease in Lease.objects.all().iterator():
         events = spent.pop(lease.pk, 0)
         if events > lease.granted_nanos or (lease.closed_at and events != lease.spent_nanos):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from django.db import models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.metering.sums import FIELDS, Group, Sum, summed
@@ -151,7 +152,7 @@ class Rollup(models.Model):
         """A row, not saved."""
         return cls(
             **group._asdict(), part=part, requests=total.requests, failed=total.failed, cost_nanos=total.cost_nanos,
-            units=total.units,
+            units=dict(sorted(total.units.items())),
         )  # fmt: skip
 
     @classmethod
@@ -181,3 +182,26 @@ class MonthInTiers(models.Model):
 
     def __str__(self) -> str:
         return f"{self.workspace_id} {self.product} {self.month:%Y-%m}"
+
+
+class Archive(models.Model):
+    """A Parquet file of usage events that are no longer in the database; see archive.py."""
+
+    month = models.DateTimeField(_("month"))
+    path = models.CharField(_("file"), max_length=120, unique=True)  # in storages["archive"]
+    rows = models.PositiveIntegerField(_("events"))
+    cost_nanos = models.BigIntegerField(_("cost"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64)  # hexadecimal, of the file
+    first_workspace = models.CharField(max_length=40)  # rows are in the order of their workspaces
+    last_workspace = models.CharField(max_length=40)
+    first_at = models.DateTimeField(_("first event"))
+    last_at = models.DateTimeField(_("last event"))
+    made_at = models.DateTimeField(_("made"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("archived usage")
+        verbose_name_plural = _("archived usage")
+        indexes = [models.Index(fields=["last_at"], name="archives_by_time")]
+
+    def __str__(self) -> str:
+        return self.path

@@ -208,7 +208,7 @@ def _sums(connection: BaseDatabaseWrapper, used: list[Used], part: str) -> list[
         (
             group.workspace_id, connection.ops.adapt_datetimefield_value(group.hour), group.model, group.key_id,
             group.funding, group.seller_id, part, total.requests, total.failed, total.cost_nanos,
-            orjson.dumps(total.units).decode(),
+            orjson.dumps(total.units, option=orjson.OPT_SORT_KEYS).decode(),
         )
         for group, total in summed(used).items()
     ]  # fmt: skip

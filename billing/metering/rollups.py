@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.db import connection, transaction
 from django.db.models import Count, Max, Min, QuerySet, Sum
 
 from billing.metering import sums
-from billing.metering.models import Rollup, UsageEvent
-from billing.metering.sums import FIELDS, Group, hour_of, summed
+from billing.metering.files import archived
+from billing.metering.log import ALWAYS, LATER, Log
+from billing.metering.models import Archive, Rollup, UsageEvent
+from billing.metering.sums import Group, hour_of, summed
 
 __all__ = ["differences", "hour_of", "mend", "rebuild", "roll_up"]
 
@@ -70,13 +72,10 @@ def rebuild() -> int:
 
     Month by month and workspace by workspace; only hours that differ are locked, and only while they are written.
     """
-    roll_up(datetime.max.replace(tzinfo=UTC))
+    roll_up(LATER)
     for start, end in _months():
-        of_month = _within(UsageEvent.objects.all(), "recorded_at", start, end)
-        known = _within(Rollup.objects.all(), "hour", start, end)
-        names = {*of_month.values_list("workspace_id", flat=True).distinct().order_by()}
-        names.update(known.values_list("workspace_id", flat=True).distinct().order_by())
-        for workspace_id in sorted(names):
+        known = _within(Rollup.objects.all(), "hour", start, end).values_list("workspace_id", flat=True)
+        for workspace_id in sorted({*known.distinct().order_by(), *_used(start, end)}):
             _mend(workspace_id, start, end)
     return Rollup.objects.count()
 
@@ -86,16 +85,16 @@ def mend(since: datetime) -> int:
 
     Every commit brings its sums along. Only a process of a version that did not do so leaves any out.
     """
-    start, end = hour_of(since), datetime.max.replace(tzinfo=UTC)
-    wrong = _wrong(start, end)
+    start = hour_of(since)
+    wrong = _wrong(start, LATER)
     for workspace_id in wrong:
-        _mend(workspace_id, start, end)
+        _mend(workspace_id, start, LATER)
     return len(wrong)
 
 
 def differences() -> list[str]:
     """Workspaces whose rollups are not the sum of their events; empty when all is right."""
-    wrong = _wrong(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    wrong = _wrong(ALWAYS, LATER)
     return [
         f"{name}: events {events[0]} and {events[1]} nanos, rollups {known[0]} and {known[1]}"
         for name, (events, known) in wrong.items()
@@ -103,8 +102,7 @@ def differences() -> list[str]:
 
 
 def _wrong(start: datetime, end: datetime) -> dict[str, tuple[tuple[int, int], tuple[int, int]]]:
-    events = _within(UsageEvent.objects.all(), "recorded_at", start, end).values_list("workspace_id").order_by()
-    used = {name: (n, nanos) for name, n, nanos in events.annotate(n=Count("id"), nanos=Sum("cost_nanos"))}
+    used = _used(start, end)
     rows = _within(Rollup.objects.all(), "hour", start, end).values_list("workspace_id").order_by()
     known = {name: (n, nanos) for name, n, nanos in rows.annotate(n=Sum("requests"), nanos=Sum("cost_nanos"))}
     none = (0, 0)
@@ -115,15 +113,28 @@ def _wrong(start: datetime, end: datetime) -> dict[str, tuple[tuple[int, int], t
     }
 
 
+def _used(start: datetime, end: datetime) -> dict[str, tuple[int, int]]:
+    """Workspace → its events and their cost, the archived ones too."""
+    events = _within(UsageEvent.objects.all(), "recorded_at", start, end).values_list("workspace_id").order_by()
+    used = {name: (n, nanos) for name, n, nanos in events.annotate(n=Count("id"), nanos=Sum("cost_nanos"))}
+    for name, (n, nanos) in archived("workspace_id", start, end).items():
+        stored = used.get(name, (0, 0))
+        used[name] = stored[0] + n, stored[1] + nanos
+    return used
+
+
 def _months() -> Iterator[tuple[datetime, datetime]]:
     """From the first event or rollup to the last."""
-    events = UsageEvent.objects.aggregate(first=Min("recorded_at"), last=Max("recorded_at"))
-    rows = Rollup.objects.aggregate(first=Min("hour"), last=Max("hour"))
-    begun = [moment for moment in (events["first"], rows["first"]) if moment]
-    if not begun:
+    times = [
+        UsageEvent.objects.aggregate(first=Min("recorded_at"), last=Max("recorded_at")),
+        Archive.objects.aggregate(first=Min("first_at"), last=Max("last_at")),
+        Rollup.objects.aggregate(first=Min("hour"), last=Max("hour")),
+    ]
+    times = [time for time in times if time["first"]]
+    if not times:
         return
-    start = hour_of(min(begun)).replace(day=1, hour=0)
-    while start <= max(moment for moment in (events["last"], rows["last"]) if moment):
+    start = hour_of(min(time["first"] for time in times)).replace(day=1, hour=0)
+    while start <= max(time["last"] for time in times):
         end = (start + timedelta(days=32)).replace(day=1)
         yield start, end
         start = end
@@ -164,8 +175,7 @@ def _rewrite(workspace_id: str, hours: list[datetime]) -> None:
 
 
 def _sums(workspace_id: str, start: datetime, end: datetime) -> dict[Group, sums.Sum]:
-    events = _within(UsageEvent.objects.filter(workspace_id=workspace_id), "recorded_at", start, end)
-    return summed(events.order_by().values_list(*FIELDS).iterator())
+    return summed(Log(workspace_id, start, end).used())
 
 
 def _known(workspace_id: str, start: datetime, end: datetime) -> dict[Group, sums.Sum]:

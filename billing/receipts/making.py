@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
 
-from billing.metering.models import UsageEvent
+from billing.metering.log import Log
 from billing.receipts import keys
 from billing.receipts.chain import Chain
 from billing.statements.periods import Period, PeriodInvalid
@@ -50,18 +50,11 @@ def receipt(workspace_id: str, period: Period, now: datetime) -> Iterator[bytes]
 
 
 def _pages(workspace_id: str, period: Period) -> Iterator[list[dict[str, Any]]]:
-    """The period's events, the oldest first, by key: each page costs the same."""
-    events = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__lt=period.end)
-    after = Q(recorded_at__gte=period.start)
-    while True:
-        page = list(events.filter(after).order_by("recorded_at", "id").values(*_FIELDS)[:AT_ONCE])
-        if not page:
-            return
-        at, last = page[-1]["recorded_at"], page[-1]["id"]
-        after = Q(recorded_at__gte=at) & (Q(recorded_at__gt=at) | Q(id__gt=last))
-        yield [{**event, "recorded_at": _moment(event["recorded_at"])} for event in page]
-        if len(page) < AT_ONCE:
-            return
+    """The period's events, the oldest first."""
+    events = Log(workspace_id, period.start, period.end).oldest_first()
+    while page := list(islice(events, AT_ONCE)):
+        rows = [{name: getattr(event, name) for name in _FIELDS} for event in page]
+        yield [{**row, "recorded_at": _moment(row["recorded_at"])} for row in rows]
 
 
 def _moment(moment: datetime) -> str:

@@ -7,16 +7,16 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
 from billing import money
+from billing.metering.log import ALWAYS, LATER, Log
 from billing.metering.models import UsageEvent
 from billing.statements import usage
-from billing.statements.usage import ALWAYS, LATER, By, Share
+from billing.statements.usage import By, Share
 from portal.accounts.wire.answers import json_answer
 from portal.accounts.wire.view import KeyedView
 from portal.kit.errors import Problem
@@ -45,7 +45,7 @@ class UsageList(KeyedView):
         since, until = _moment(given, "since", ALWAYS), _moment(given, "until", LATER)
         if "group_by" in given:
             return _grouped(workspace_id, given, since, until)
-        found = usage.events(workspace_id, model=model, key_id=key_id, since=since, until=until)
+        found = Log(workspace_id, since, until, model, key_id)
         if given.get("format", "json") == "jsonl":
             first = usage.page(found, given.get("cursor", ""), usage.MOST_A_PAGE)
             return StreamingHttpResponse(_lines(found, first), content_type="application/x-ndjson")
@@ -87,7 +87,7 @@ def shown(event: UsageEvent) -> dict[str, Any]:
     }
 
 
-def _lines(found: QuerySet[UsageEvent], page: usage.Page) -> Iterator[bytes]:
+def _lines(found: Log, page: usage.Page) -> Iterator[bytes]:
     """All from this page on, one page in memory at a time."""
     while page.events:
         yield b"".join(orjson.dumps(shown(event)) + b"\n" for event in page.events)

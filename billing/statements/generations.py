@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from billing.metering.log import Log
 from billing.metering.models import UsageEvent
 from billing.prices.models import Price
 from billing.statements import api
@@ -46,22 +48,32 @@ class Generation(KeyedView):
 
 def found(workspace_id: str, some_id: str) -> list[UsageEvent]:
     """The events of the request, more than one where attempts were repeated; of this workspace only."""
+    if "\0" in some_id:
+        return []  # PostgreSQL knows no such text
     events = UsageEvent.objects.filter(workspace_id=workspace_id)
     if some_id.startswith("use_"):
-        return list(events.filter(pk=some_id))
-    named = list(events.filter(operation_id=some_id).order_by("recorded_at")[:100]) if some_id else []
-    begun = None if named else _begun(some_id)
+        # Its id is made when it is recorded.
+        return list(events.filter(pk=some_id)) or _archived(workspace_id, _begun(some_id, "use"), "id", some_id)
+    named = UsageEvent.objects.of_operations(some_id).filter(workspace_id=workspace_id).order_by("recorded_at")[:100]
+    begun = None if named else _begun(some_id, "req")
     if begun is None:
-        return named
+        return list(named)
     # The id says when the request began: its own time is looked through, by the index of the workspace's usage.
     near = events.filter(recorded_at__gte=begun - _SKEW, recorded_at__lte=begun + LONGEST_REQUEST)
     first = near.filter(request_id=some_id).order_by("recorded_at", "id").first()
-    return [first] if first else []
+    return [first] if first else _archived(workspace_id, begun, "request_id", some_id)
 
 
-def _begun(request_id: str) -> datetime | None:
+def _archived(workspace_id: str, begun: datetime | None, field: str, some_id: str) -> list[UsageEvent]:
+    if begun is None:
+        return []
+    events = Log(workspace_id, begun - _SKEW, begun + LONGEST_REQUEST).archived(newest_first=False)
+    return list(islice((event for event in events if getattr(event, field) == some_id), 1))
+
+
+def _begun(some_id: str, prefix: str) -> datetime | None:
     try:
-        return datetime.fromtimestamp((ids.parse(request_id, "req").int >> 80) / 1000, UTC)
+        return datetime.fromtimestamp((ids.parse(some_id, prefix).int >> 80) / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 

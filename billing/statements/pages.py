@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from billing import money
 from billing.ledger.balances import balance
+from billing.metering.log import Log
 from billing.plans.allowances import open_workspace
 from billing.statements import revenue, usage
 from portal.accounts.access import workspace_of
@@ -66,7 +67,7 @@ def _figures(workspace: Workspace, now: datetime) -> dict[str, Any]:
 
 def _latest(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     model, key_id = request.GET.get("model", ""), request.GET.get("key", "")
-    page = usage.page(usage.events(workspace.pk, model=model, key_id=key_id), request.GET.get("cursor", ""))
+    page = usage.page(Log(workspace.pk, model=model, key_id=key_id), request.GET.get("cursor", ""))
     keys = dict(Key.objects.filter(workspace=workspace).values_list("pk", "name"))
     for event in page.events:
         event.key_name = keys.get(event.key_id, "")  # type: ignore[attr-defined] # for the template

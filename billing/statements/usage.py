@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db.models import BigIntegerField, Count, Model, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Q, Sum
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from billing.ledger.kinds import AccountKind
+from billing.metering.log import ALWAYS, LATER, Log
 from billing.metering.models import Rollup, UsageEvent
-from billing.metering.sums import FIELDS, hour_of, summed
 from billing.metering.sums import Sum as Adding
+from billing.metering.sums import hour_of, summed
 from billing.prices.units import UNITS
 from portal.accounts.models import Key
 from portal.kit.errors import Problem
 
 PAGE = 50
 MOST_A_PAGE = 1000
-ALWAYS, LATER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-T = TypeVar("T", bound=Model)
 
 
 class CursorInvalid(Problem):
@@ -42,27 +41,19 @@ class Page:
     next_cursor: str
 
 
-def events(
-    workspace_id: str, *, model: str = "", key_id: str = "", since: datetime = ALWAYS, until: datetime = LATER
-) -> QuerySet[UsageEvent]:
-    """The workspace's events since then and before `until`, the newest first."""
-    found = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__gte=since, recorded_at__lt=until)
-    return _fitting(found, key_id, model).order_by("-recorded_at", "-id")
-
-
-def page(found: QuerySet[UsageEvent], cursor: str = "", size: int = PAGE) -> Page:
-    """The page that begins after the cursor: by key, so that the millionth is as quick as the first. Raises CursorInvalid."""
+def page(found: Log, cursor: str = "", size: int = PAGE) -> Page:
+    """The page that begins after the cursor. Raises CursorInvalid."""
+    before = None
     if cursor:
         text, _, last = cursor.partition("~")
         try:
             moment = parse_datetime(text)
         except ValueError:
             moment = None
-        if moment is None or not last.startswith("use_"):
+        if moment is None or moment.tzinfo is None or not last.startswith("use_"):
             raise CursorInvalid("Take the cursor from next_cursor of the page before.", param="cursor")
-        # The first condition is what an index can begin at; the second leaves out what the page before had.
-        found = found.filter(Q(recorded_at__lt=moment) | Q(id__lt=last), recorded_at__lte=moment)
-    rows = list(found[: size + 1])
+        before = moment, last
+    rows = found.newest(size + 1, before)
     more = len(rows) > size
     rows = rows[:size]
     return Page(rows, f"{rows[-1].recorded_at.isoformat()}~{rows[-1].id}" if more else "")
@@ -82,14 +73,16 @@ def totals(
     """All since then and before `until`, of one key or model or of all, to the very request."""
     whole, begun = _split(since, until)
     hours = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=whole[0], hour__lt=whole[1])
-    rows = _fitting(hours, key_id, model)
-    sums = rows.aggregate(n=Sum("requests", default=0), nanos=Sum("cost_nanos", default=0))
-    requests, nanos = sums["n"], sums["nanos"]
+    if key_id:
+        hours = hours.filter(key_id=key_id)
+    if model:
+        hours = hours.filter(model=model)
+    sums = hours.aggregate(n=Sum("requests", default=0), nanos=Sum("cost_nanos", default=0))
+    total = Adding(sums["n"], 0, sums["nanos"])
     for start, end in begun:
-        events = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__gte=start, recorded_at__lt=end)
-        part = _fitting(events, key_id, model).aggregate(n=Count("id"), nanos=Sum("cost_nanos", default=0))
-        requests, nanos = requests + part["n"], nanos + part["nanos"]
-    return Totals(requests, nanos)
+        for part in summed(Log(workspace_id, start, end, model, key_id).used()).values():
+            total.add(part.requests, 0, part.cost_nanos, {})
+    return Totals(total.requests, total.cost_nanos)
 
 
 class By(StrEnum):
@@ -143,8 +136,7 @@ def breakdown(workspace_id: str, start: datetime, end: datetime, by: By | str) -
         metered[name(row[column])] = metered.get(name(row[column]), 0) + row["metered"]
         share.add(row["n"], row["bad"], row["nanos"], {unit: n for unit in UNITS if (n := row[f"of_{unit}"])})
     for first, last in begun:
-        events = UsageEvent.objects.filter(workspace_id=workspace_id, recorded_at__gte=first, recorded_at__lt=last)
-        for group, total in summed(events.values_list(*FIELDS).order_by().iterator()).items():
+        for group, total in summed(Log(workspace_id, first, last).used()).items():
             share = found.setdefault(name(getattr(group, column)), Adding())
             if group.funding == AccountKind.RECEIVABLE:
                 metered[name(getattr(group, column))] = metered.get(name(getattr(group, column)), 0) + total.cost_nanos
@@ -168,9 +160,3 @@ def _split(start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], l
     if first > last:
         return (first, first), [(start, end)]
     return (first, last), [(a, b) for a, b in ((start, first), (last, end)) if a < b]
-
-
-def _fitting(rows: QuerySet[T], key_id: str, model: str) -> QuerySet[T]:
-    if key_id:
-        rows = rows.filter(key_id=key_id)
-    return rows.filter(model=model) if model else rows

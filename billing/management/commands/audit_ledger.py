@@ -12,17 +12,21 @@ from billing.earnings import audit as earnings_audit
 from billing.gate import caps, leases
 from billing.ledger import audit
 from billing.metering import rollups
+from billing.metering.files import FileChanged
 
 
 class Command(BaseCommand):
     help = "Compare balances with entries, leases with events, holds with leases, rollups with events, publishers' balances with earnings."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with transaction.atomic():
-            totals = audit.totals()
-            wrong = audit.differences() + leases.differences() + caps.differences() + rollups.differences()
-            lent = leases.open_nanos()
-            wrong += audit.differences_of_lots(leases.open_grants()) + earnings_audit.differences()
+        try:
+            with transaction.atomic():
+                totals = audit.totals()
+                wrong = audit.differences() + leases.differences() + caps.differences() + rollups.differences()
+                lent = leases.open_nanos()
+                wrong += audit.differences_of_lots(leases.open_grants()) + earnings_audit.differences()
+        except FileChanged as error:
+            raise CommandError(str(error), returncode=1) from error
         if lent != totals["holds"]:
             wrong.append(f"open leases {lent}, holds {totals['holds']}")
         for sentence in wrong:

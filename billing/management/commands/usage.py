@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_date, parse_datetime
 
 from billing import money
-from billing.metering.models import UsageEvent
+from billing.metering.log import ALWAYS, Log
 from portal.accounts.models import User
 from portal.accounts.workspaces import open_personal
 
@@ -28,9 +28,7 @@ class Command(BaseCommand):
         user = User.objects.filter(email=email.lower()).first()
         if user is None:
             raise CommandError(f"Nobody has the address {email}.", returncode=2)
-        events = UsageEvent.objects.filter(workspace_id=open_personal(user).pk).order_by("recorded_at", "id")
-        if since:
-            events = events.filter(recorded_at__gte=_moment(since))
+        events = Log(open_personal(user).pk, since=_moment(since) if since else ALWAYS).oldest_first()
         rows = [
             {
                 "id": event.id,
@@ -46,7 +44,7 @@ class Command(BaseCommand):
                 "cost_nanos": event.cost_nanos,
                 "latency_ms": event.latency_ms,
             }
-            for event in events.iterator()
+            for event in events
         ]
         total = sum(row["cost_nanos"] for row in rows)
         if not options["json"]:

@@ -15,7 +15,7 @@ from billing.gate import holds
 from billing.ledger import postings
 from billing.metering.models import UsageEvent
 from billing.money import NANOS
-from billing.prices.book import publish
+from billing.prices.publishing import publish
 from portal.accounts.keys.issuing import Limits, issue
 from portal.accounts.models import User, Workspace
 from portal.kit import ids

@@ -1,0 +1,95 @@
+"""Usage events as a Parquet file, and back: a workspace's rows stand together, the newest first."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from django.db import models
+
+from billing.metering.models import UsageEvent
+
+FIELDS = [field for field in UsageEvent._meta.concrete_fields if field.attname]
+NAMES = [field.attname for field in FIELDS]
+ROWS_A_GROUP = 1_000  # what is decoded to read one row
+
+
+def _type(field: models.Field[Any, Any]) -> pa.DataType:
+    if isinstance(field, models.DateTimeField):
+        return pa.timestamp("us", "UTC")
+    return pa.int64() if isinstance(field, models.IntegerField) else pa.string()
+
+
+# JSON as text: whole numbers of any size and any name of a unit stay what they are.
+SCHEMA = pa.schema([pa.field(field.attname, _type(field)) for field in FIELDS])
+_JSON = {field.attname for field in FIELDS if isinstance(field, models.JSONField)}
+
+
+def written(events: Sequence[UsageEvent]) -> bytes:
+    """The file. The same events give the same bytes."""
+    columns = []
+    for name, kind in zip(NAMES, SCHEMA.types, strict=True):
+        values = [getattr(event, name) for event in events]
+        if name in _JSON:
+            values = [None if value is None else json.dumps(value) for value in values]
+        columns.append(pa.array(values, kind))
+    sink = io.BytesIO()
+    table = pa.table(columns, schema=SCHEMA)
+    pq.write_table(table, sink, row_group_size=ROWS_A_GROUP, compression="zstd")
+    return sink.getvalue()
+
+
+def events(
+    file: BinaryIO, workspace_id: str, start: datetime, end: datetime, model: str = "", key_id: str = ""
+) -> Iterator[UsageEvent]:
+    """The workspace's events from `start` until before `end`, the newest first. Reads only the parts that can have any."""
+    source = pq.ParquetFile(file)
+    at = {name: number for number, name in enumerate(source.schema_arrow.names)}
+    for number in range(source.num_row_groups):
+        group = source.metadata.row_group(number)
+        names, times = (group.column(at[name]).statistics for name in ("workspace_id", "recorded_at"))
+        if not names.min <= workspace_id <= names.max or times.max < start or times.min >= end:
+            continue
+        rows = source.read_row_group(number)
+        wanted = pc.and_(pc.equal(rows["workspace_id"], workspace_id), _between(rows["recorded_at"], start, end))
+        for name, value in (("model", model), ("key_id", key_id)):
+            if value:
+                wanted = pc.and_(wanted, pc.equal(rows[name], value))
+        yield from map(_event, rows.filter(wanted).to_pylist())
+
+
+def sums(file: BinaryIO, by: str, start: datetime, end: datetime) -> dict[str, tuple[int, int]]:
+    """The column's values → how many events from `start` until before `end` have it, and their cost in nano-dollars."""
+    rows = pq.read_table(file, columns=[by, "recorded_at", "cost_nanos"])
+    rows = rows.filter(_between(rows["recorded_at"], start, end))
+    found = rows.group_by(by).aggregate([("cost_nanos", "count"), ("cost_nanos", "sum")])
+    return {row[by]: (row["cost_nanos_count"], row["cost_nanos_sum"]) for row in found.to_pylist()}
+
+
+def everything(file: BinaryIO, names: list[str]) -> Iterator[dict[str, Any]]:
+    """These columns of all rows, in the file's order."""
+    for batch in pq.ParquetFile(file).iter_batches(ROWS_A_GROUP, columns=names):
+        yield from batch.to_pylist()
+
+
+def _between(times: pa.ChunkedArray, start: datetime, end: datetime) -> pa.ChunkedArray:
+    kind = times.type
+    # The ends of time do not fit into every unit that a file may have been written in.
+    first, last = max(start, _FIRST), min(end, _LAST)
+    return pc.and_(pc.greater_equal(times, pa.scalar(first, kind)), pc.less(times, pa.scalar(last, kind)))
+
+
+_FIRST, _LAST = datetime.fromisoformat("1970-01-01T00:00Z"), datetime.fromisoformat("2260-01-01T00:00Z")
+
+
+def _event(row: dict[str, Any]) -> UsageEvent:
+    """Columns that the file does not have yet get their defaults."""
+    for name in _JSON & row.keys():
+        row[name] = None if row[name] is None else json.loads(row[name])
+    return UsageEvent(**{name: row[name] for name in NAMES if name in row})
