@@ -64,7 +64,7 @@ def control(server: Sandbox, path: str, given: dict[str, Any]) -> dict[str, Any]
         server.courier.wake()
         return done
     if path == "/sandbox/redeliver":
-        store.sql("UPDATE deliveries SET delivered_at = NULL, next_at = 0")
+        store.sql("UPDATE deliveries SET delivered_at = NULL, next_at = 0, attempts = 0")
         server.courier.wake()
         return {}
     if path == "/sandbox/requests":

@@ -1,0 +1,72 @@
+"""A thousand deliveries over HTTP: repeated, reordered, lost and sent again; money and plans are as after the first of each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from pytest_django.live_server_helper import LiveServer
+
+from billing.ledger.balances import balance
+from billing.plans.models import Subscription
+from billing.stripe import ending, inbox
+from billing.stripe.models import Invoice, StripeEvent
+from tests.fixtures.payments import book
+from tests.fixtures.reporting import Metered
+from tests.fixtures.stripe import Sandbox
+
+pytestmark = pytest.mark.slow
+ROUNDS = 80
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, live_server: LiveServer, settings: LazySettings) -> Iterator[Sandbox]:
+    """One whose webhooks come to us."""
+    running = Sandbox(tmp_path / "stripe", f"{live_server.url}/stripe/webhook")
+    settings.STRIPE_WEBHOOK_SECRET = running.webhook_secret
+    yield running
+    running.stop()
+
+
+def state(metered: Metered) -> tuple[object, ...]:
+    return (
+        book(),
+        balance(metered.workspace.pk),
+        list(Subscription.objects.order_by("pk").values_list("stripe_id", "state", "period_end", "ended_at")),
+        list(Invoice.objects.order_by("pk").values_list("pk", "status", "total_cents", "paid_cents", "usage_micros")),
+    )
+
+
+def handled() -> None:
+    """What the jobs do with events that were stored."""
+    for event_id in StripeEvent.objects.filter(handled_at=None).order_by("?").values_list("pk", flat=True):
+        inbox.handle(event_id)
+
+
+def test_a_thousand_deliveries_repeated_reordered_and_lost_change_nothing(metered: Metered) -> None:
+    metered.use(60_000_000)
+    ending.end_now(metered.workspace.pk, metered.passes(minutes=1))
+    sandbox = metered.sandbox
+    assert all(d["delivered_at"] for d in sandbox.delivered())
+    handled()
+    first = state(metered)
+    events = len(sandbox.control("deliveries")["deliveries"])
+    assert Invoice.objects.filter(status="paid", total_cents=6).count() == 1
+    sandbox.control("faults", kind="reorder", seed=11)
+    sandbox.control("faults", kind="duplicate", count=40)
+    sandbox.control("faults", kind="drop", count=15)
+    for again in range(ROUNDS):
+        if again % 8 == 0:
+            StripeEvent.objects.all().delete()  # as if none had come: all is handled anew, in another order
+        sandbox.control("redeliver")
+        end = time.monotonic() + 5
+        while not all(d["delivered_at"] for d in sandbox.control("deliveries")["deliveries"]):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        handled()
+    assert events * ROUNDS >= 1_000
+    assert state(metered) == first
+    assert not StripeEvent.objects.filter(handled_at=None).exists()
