@@ -147,7 +147,8 @@ def _stamp(start: datetime, end: datetime, now: datetime, subscription: Subscrip
     at = max((min(now, end) - SECOND).replace(microsecond=0), start)
     begin = subscription.period_start
     assert begin is not None
-    first_period = subscription.created_at > begin - timedelta(days=1)  # with no draft before it; clocks differ a little
+    # With no draft before it. Our clock and Stripe's differ a little.
+    first_period = subscription.created_at > begin - timedelta(days=1)
     if at >= begin or (not first_period and now < begin + GRACE):
         return at
     return begin
