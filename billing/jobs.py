@@ -21,6 +21,7 @@ from billing.stripe import (
     late,
     recharging,
     reconciliation,
+    refunds,
     reports,
     sending,
     transfers,
@@ -139,8 +140,9 @@ def recharge() -> None:
 
 @shared_task
 def send_corrections() -> None:
-    """Amounts for next invoices: to Stripe."""
+    """Amounts for next invoices, and refunds: to Stripe."""
     corrections.send_due()
+    refunds.send_due()
 
 
 @shared_task

@@ -13,6 +13,7 @@ from billing.plans.models import Overdue, Plan, Subscription
 from billing.prices.models import Price
 from billing.receipts.models import ReceiptKey
 from billing.stripe.models import Correction, Invoice, LateUsage, Reconciliation, Report, StripeEvent, StripeLink, TopUp
+from billing.stripe.returns import Dispute, Refund
 
 __all__ = [
     "Account",
@@ -26,6 +27,7 @@ __all__ = [
     "Coupon",
     "Day",
     "Destination",
+    "Dispute",
     "Earning",
     "Entry",
     "Invoice",
@@ -44,6 +46,7 @@ __all__ = [
     "Reconciliation",
     "RechargeAttempt",
     "Redemption",
+    "Refund",
     "Report",
     "Reversal",
     "Rollup",

@@ -63,6 +63,12 @@ def stop(workspace: Workspace) -> None:
     _wished.forget(workspace.pk)
 
 
+def pause(workspace_id: str) -> None:
+    """Buys nothing by itself until somebody turns it on again."""
+    AutoRecharge.objects.filter(pk=workspace_id).update(paused=True)
+    _wished.forget(workspace_id)
+
+
 def want(workspace_id: str) -> None:
     """A request was refused for want of credit: look soon. A mark, and mostly not even that."""
     if _wished.get(workspace_id):

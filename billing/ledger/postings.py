@@ -231,10 +231,11 @@ def adjust(workspace_id: str, kind: str, nanos: int, source: str, memo: str) -> 
     return True
 
 
-def amount_of(source: str) -> int:
-    """Nano-dollars that a transaction moved; 0 where it was not posted."""
-    found = Entry.objects.filter(transaction__source=source).aggregate(nanos=Sum("amount_nanos", default=0))
-    return int(found["nanos"])
+def amount_of(source: str, debit: str = "") -> int:
+    """Nano-dollars that a transaction moved, out of the kind `debit` where one is named; 0 where it was not posted."""
+    moved = Entry.objects.filter(transaction__source=source)
+    moved = moved.filter(debit__kind=debit) if debit else moved
+    return int(moved.aggregate(nanos=Sum("amount_nanos", default=0))["nanos"])
 
 
 def _either(debit: str, credit: str, nanos: int) -> Move:

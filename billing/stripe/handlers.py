@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from billing.stripe import connect, invoices, meter_errors, subscriptions, topups, transfers
+from billing.stripe import connect, disputes, invoices, meter_errors, refunds, subscriptions, topups, transfers
 from billing.stripe.client import client
 
 
@@ -39,6 +39,17 @@ HANDLERS: dict[str, Callable[[str], object]] = {
     "invoice.voided": invoices.settle,
     "invoice.marked_uncollectible": invoices.settle,
     "invoice.deleted": invoices.settle,
+    "refund.created": refunds.settle,
+    "refund.updated": refunds.settle,
+    "refund.failed": refunds.settle,
+    "credit_note.created": refunds.settle_note,
+    "credit_note.updated": refunds.settle_note,
+    "credit_note.voided": refunds.settle_note,
+    "charge.dispute.created": disputes.settle,
+    "charge.dispute.updated": disputes.settle,
+    "charge.dispute.closed": disputes.settle,
+    "charge.dispute.funds_withdrawn": disputes.settle,
+    "charge.dispute.funds_reinstated": disputes.settle,
     "v2.core.account.closed": connect.changed,
     "v2.core.account[requirements].updated": connect.changed,
     "v2.core.account[configuration.recipient].capability_status_updated": connect.changed,

@@ -54,7 +54,9 @@ def use(workspace: Workspace, nanos: int) -> None:
 
 
 def included(workspace: Workspace) -> int:
-    lots = Lot.objects.filter(workspace=workspace, source__startswith="included:").exclude(expires_at__lte=timezone.now())
+    lots = Lot.objects.filter(workspace=workspace, source__startswith="included:").exclude(
+        expires_at__lte=timezone.now()
+    )
     return sum(lots.values_list("left_nanos", flat=True))
 
 
@@ -195,7 +197,9 @@ def test_what_is_given_up_is_owed_no_more(at_stripe: Stripe, workspace: Workspac
     open_workspace(workspace)
     stripe = stripe_client.client()
     owner = customer(workspace, "olga@example.com")
-    made = stripe.v1.invoices.create({"customer": owner, "collection_method": "send_invoice", "days_until_due": 30}, {"idempotency_key": "i"})
+    made = stripe.v1.invoices.create(
+        {"customer": owner, "collection_method": "send_invoice", "days_until_due": 30}, {"idempotency_key": "i"}
+    )
     item = {"customer": owner, "invoice": str(made.id), "amount": 700, "currency": "usd", "description": "Setup"}
     stripe.v1.invoice_items.create(item, {"idempotency_key": "ii"})  # type: ignore[arg-type] # built above
     stripe.v1.invoices.finalize_invoice(str(made.id))

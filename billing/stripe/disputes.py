@@ -1,0 +1,80 @@
+"""Disputes: a bank takes a payment back, and perhaps returns it.
+
+What is left of disputed credit goes first; the rest is owed, which stops postpaid usage. While one is open nothing is
+bought by itself. The earnings of what was spent of it are taken back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from billing import money
+from billing.credit import recharge
+from billing.earnings import take_backs
+from billing.ledger import postings
+from billing.ledger.kinds import AccountKind
+from billing.money import NANOS_IN_CENT
+from billing.stripe import customers
+from billing.stripe.client import client
+from billing.stripe.invoices import moment
+from billing.stripe.models import Invoice, TopUp
+from billing.stripe.returns import Dispute
+from portal.accounts import mails
+
+WITHDRAWN = ("needs_response", "under_review", "lost", "won")  # warnings and prevented ones move no money
+
+
+def settle(dispute_id: str) -> Dispute | None:
+    """Mirrors and posts a dispute as it is now. None for another system's customer."""
+    found = client().v1.disputes.retrieve(dispute_id, {"expand": ["charge"]})
+    charge: Any = found.charge
+    workspace_id = customers.workspace_of(charge)
+    if workspace_id is None:
+        return None
+    dispute, new = Dispute.objects.update_or_create(
+        stripe_id=found.id,
+        defaults={
+            "workspace_id": workspace_id,
+            "payment": str(found.payment_intent or ""),
+            "cents": found.amount,
+            "reason": found.reason,
+            "status": found.status,
+            "answer_until": moment(found.evidence_details.due_by) if found.evidence_details.due_by else None,
+            "created_at": moment(found.created),
+        },
+    )
+    if found.status in WITHDRAWN:
+        _withdraw(dispute)
+    if found.status == "won":
+        source = _source(dispute)
+        postings.restore_payment(workspace_id, source, f"{source}:won", dispute.reason)
+        take_backs.give_back(source)
+    if new:
+        recharge.pause(workspace_id)
+        context = {"dispute": dispute, "amount": money.show(dispute.cents * NANOS_IN_CENT)}
+        mails.post_to_operators(f"dispute:{dispute.pk}", "billing/dispute.txt", context)
+    return dispute
+
+
+def _withdraw(dispute: Dispute) -> None:
+    owner, source = dispute.workspace_id, _source(dispute)
+    top_up = TopUp.objects.filter(pk=dispute.payment).first()
+    if not postings.reverse_payment(owner, dispute.cents, source, dispute.reason, from_credit=top_up is not None):
+        return
+    if top_up is not None:
+        spent = postings.amount_of(source, debit=AccountKind.RECEIVABLE)
+        if spent:
+            start, now = top_up.created_at, timezone.now()
+            take_backs.take_back(owner, start, now, (spent, None), source, dispute.reason, AccountKind.CREDIT.value)
+        return
+    paid = client().v1.invoice_payments.list({"payment": {"type": "payment_intent", "payment_intent": dispute.payment}})
+    invoice = Invoice.objects.filter(pk=str(paid.data[0].invoice)).first() if paid.data else None
+    if invoice is not None and invoice.usage_micros and invoice.usage_start and invoice.usage_end:
+        share = (dispute.cents, max(invoice.total_cents, dispute.cents))
+        take_backs.take_back(owner, invoice.usage_start, invoice.usage_end, share, source, dispute.reason)
+
+
+def _source(dispute: Dispute) -> str:
+    return f"dispute:{dispute.pk}"
