@@ -181,6 +181,7 @@ DUE: dict[str, Due] = {
     "refund": refunds.fail_due,
     "resume": subscriptions.resume_due,
     "retry": collection.retry_due,
+    "upcoming": previews.upcoming_due,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from billing.sandbox.errors import StripeError
-from billing.sandbox.pages import authenticate, checkout, credit_note, invoice, onboarding, portal
+from billing.sandbox.pages import authenticate, checkout, credit_note, invoice, onboarding, portal, receipt
 from billing.sandbox.pages.frame import Page
 from billing.sandbox.params import Params
 from billing.sandbox.store import Store
@@ -16,6 +16,7 @@ PAGES: dict[str, ModuleType] = {
     "/p/session/": portal,
     "/i/": invoice,
     "/cn/": credit_note,
+    "/r/": receipt,
     "/connect/": onboarding,
 }
 

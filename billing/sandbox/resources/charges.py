@@ -101,7 +101,11 @@ def make(store: Store, intent: Object, method: Object, refusal: dict[str, Any] |
     at_once = method["type"] == "card" and methods.behaviour(method).at_once
     available = store.now() + (0 if at_once else SETTLES_S)
     moved = move(store, "charge", charge["id"], amount, fee(amount), available)
-    charge = store.save({**charge, "balance_transaction": moved["id"]})
+    receipt = {
+        "receipt_url": f"{store.base}/r/{charge['id']}",
+        "receipt_number": f"{charge['id'][3:7]}-{charge['id'][7:11]}",
+    }
+    charge = store.save({**charge, **receipt, "balance_transaction": moved["id"]})
     store.emit("charge.succeeded", charge)
     return charge
 

@@ -72,6 +72,10 @@ def _fits(given: Params, mode: str) -> None:
         raise StripeError(
             "You may only specify one of these parameters: customer, customer_email.", param="customer_email"
         )
+    if truth(given.get("invoice_creation", {}), "enabled"):
+        raise StripeError("The sandbox makes no invoices of single payments.", param="invoice_creation[enabled]")
+    if truth(given, "allow_promotion_codes"):
+        raise StripeError("The sandbox knows no promotion codes.", param="allow_promotion_codes")
     if given.get("ui_mode", "hosted_page") != "hosted_page":
         raise StripeError("The sandbox knows the ui_mode hosted_page only.", param="ui_mode")
 

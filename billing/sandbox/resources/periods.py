@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from billing.sandbox.resources import drafts, lines, standing
 from billing.sandbox.store import Object, Store
 
+TELL_BEFORE_S = 7 * 86400
 ENDED = ("canceled", "incomplete_expired")
 
 
@@ -85,7 +86,14 @@ def turn(store: Store, id: str) -> None:
         one["sandbox_since"] = None
     store.save(subscription)
     store.emit("customer.subscription.updated", subscription)
-    store.schedule("period", id, of(subscription)[1])
+    look_ahead(store, subscription)
+
+
+def look_ahead(store: Store, subscription: Object) -> None:
+    """Has the clock tell of the running period's invoice a week before, and turn at its end."""
+    end = of(subscription)[1]
+    store.schedule("upcoming", subscription["id"], max(end - TELL_BEFORE_S, store.now()))
+    store.schedule("period", subscription["id"], end)
 
 
 def collected_as(store: Store, subscription: Object) -> Object:

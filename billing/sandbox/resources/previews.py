@@ -44,6 +44,15 @@ def create(store: Store, given: Params) -> Object:
         )
 
 
+def upcoming_due(store: Store, id: str) -> None:
+    """A subscription's next invoice comes within a week."""
+    subscription = store.get("subscription", id)
+    if subscription["status"] in ("active", "past_due"):
+        with store.rehearsal():
+            told = _of(store, {"subscription": id}, {})
+        store.emit("invoice.upcoming", told)
+
+
 def _of(store: Store, given: Params, details: Params) -> Object:
     subscription = store.get("subscription", given["subscription"], 404, "subscription")
     if given.get("customer") not in (None, subscription["customer"]):
@@ -77,5 +86,7 @@ def _preview(invoice: Object, of: str) -> Object:
         "id": id,
         "status": "draft",
         "number": None,
+        "amount_paid": 0,
+        "amount_remaining": invoice["amount_due"],
         "lines": drafts.listed(invoice["lines"]["data"], id),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from billing.sandbox.errors import CardError, StripeError
+from billing.sandbox.errors import StripeError
 from billing.sandbox.params import LIST, Params, merged, takes, truth, whole
 from billing.sandbox.resources import collection, drafts, methods, periods, proration, standing, taxes
 from billing.sandbox.store import Object, Store
@@ -62,7 +62,7 @@ def start(store: Store, customer: str, items: list[Params], **more: Any) -> Obje
     )
     made = store.save({**made, "latest_invoice": invoice["id"]})
     store.emit("customer.subscription.created", made)
-    store.schedule("period", made["id"], last)
+    periods.look_ahead(store, made)
     return made
 
 
@@ -118,9 +118,23 @@ def create(store: Store, given: Params) -> Object:
         collection.finish(store, {**invoice, "auto_advance": False})
         return store.get("subscription", subscription["id"])
     subscription = begin(store, subscription)
-    if behavior == "error_if_incomplete" and subscription["status"] == "incomplete":
-        raise StripeError("The subscription's first payment failed.", "card_declined", status=402, kind="card_error")
+    if behavior == "error_if_incomplete":
+        _require_paid(store, subscription)
     return subscription
+
+
+def _require_paid(store: Store, subscription: Object) -> None:
+    """Raises StripeError (402) if the latest invoice is not paid; unlike a CardError it undoes everything."""
+    invoice = store.get("invoice", subscription["latest_invoice"])
+    if invoice["status"] == "open":
+        intent = collection.payment_of(store, invoice)
+        told = (intent and intent["last_payment_error"]) or {}
+        raise StripeError(
+            told.get("message", "Payment for this subscription requires additional user action."),
+            told.get("code", "subscription_payment_intent_requires_action"),
+            status=402,
+            kind="card_error",
+        )
 
 
 @takes()
@@ -173,6 +187,8 @@ def update(store: Store, given: Params, id: str) -> Object:
     store.save(subscription)
     if given.get("items") and behavior == "always_invoice":
         subscription = _invoice_now(store, subscription, [])
+        if given.get("payment_behavior") == "error_if_incomplete":
+            _require_paid(store, subscription)
     store.emit("customer.subscription.updated", subscription)
     return subscription
 
@@ -246,8 +262,5 @@ def _invoice_now(store: Store, subscription: Object, lines: list[Object]) -> Obj
         **periods.collected_as(store, subscription),
     )
     store.save({**subscription, "latest_invoice": invoice["id"]})
-    try:
-        collection.finish(store, invoice)
-    except CardError:
-        pass
+    collection.finish(store, invoice)
     return store.get("subscription", subscription["id"])

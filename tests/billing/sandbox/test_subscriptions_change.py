@@ -176,3 +176,31 @@ def test_what_does_not_fit_is_refused_and_nothing_changes(pro: Pro) -> None:
             pro.client.v1.subscriptions.update(pro.id, change)
     assert pro.client.v1.subscriptions.retrieve(pro.id) == before
     assert pro.client.v1.invoice_items.list().data == []
+
+
+def test_a_dearer_plan_that_cannot_be_paid_is_not_had(pro: Pro) -> None:
+    method = pro.client.v1.payment_methods.attach("pm_card_chargeCustomerFail", {"customer": pro.customer.id})
+    pro.client.v1.customers.update(pro.customer.id, {"invoice_settings": {"default_payment_method": method.id}})
+    before, told = pro.client.v1.subscriptions.retrieve(pro.id), len(kinds(pro.client))
+    with pytest.raises(stripe.CardError) as caught:
+        pro.client.v1.subscriptions.update(
+            pro.id,
+            {
+                "items": [{"id": pro.item(pro.base), "price": pro.more.id}],
+                "proration_behavior": "always_invoice",
+                "payment_behavior": "error_if_incomplete",
+                "metadata": {"plan": "max"},
+            },
+        )
+    assert caught.value.code == "card_declined"
+    assert pro.client.v1.subscriptions.retrieve(pro.id) == before
+    assert len(pro.invoices()) == 1
+    assert len(kinds(pro.client)) == told
+
+
+def test_the_next_invoice_is_told_a_week_before(pro: Pro, sandbox: Sandbox) -> None:
+    sandbox.control("clock", advance_s=pro.half - 6 * DAY_S)
+    told = next(e for e in pro.client.v1.events.list({"type": "invoice.upcoming"}).data)
+    assert told.created == pro.end - 7 * DAY_S
+    assert told.data.object["total"] == 3600
+    assert len(pro.invoices()) == 1
