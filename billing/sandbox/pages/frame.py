@@ -8,25 +8,28 @@ from html import escape
 
 _FRAME = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width,initial-scale=1"><style>
-*{{box-sizing:border-box}}body{{margin:0;font:16px/1.5 system-ui,sans-serif;color:#1a1f36;background:#f6f8fa}}
-.band{{background:#ffe8b8;color:#5b3a00;padding:.5rem 1rem;text-align:center;font-size:.875rem}}
-main{{max-width:{width}rem;margin:3rem auto;background:#fff;border-radius:12px;padding:2rem;box-shadow:0 4px 24px #1a1f3618}}
+:root{{color-scheme:light dark;--ink:#1a1f36;--soft:#545c6e;--page:#f6f8fa;--card:#fff;--line:#e3e8ee;--edge:#8792a2;--key:#4338ca;
+--onkey:#fff;--bad:#8c1d18;--badpage:#fdecec;--band:#5b3a00;--bandpage:#ffe8b8}}
+@media(prefers-color-scheme:dark){{:root{{--ink:#e6e9f2;--soft:#a6aec0;--page:#10131c;--card:#1a1f2e;--line:#30374a;--edge:#79839a;--key:#a5b0ff;
+--onkey:#10131c;--bad:#ffb4ab;--badpage:#4a1410;--band:#ffe0a3;--bandpage:#4a3300}}}}
+*{{box-sizing:border-box}}body{{margin:0;font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page)}}
+.band{{background:var(--bandpage);color:var(--band);padding:.5rem 1rem;text-align:center;font-size:.875rem}}
+main{{max-width:{width}rem;margin:3rem auto;background:var(--card);border-radius:12px;padding:2rem;box-shadow:0 4px 24px #1a1f3618}}
 h1{{font-size:1.25rem;margin:0 0 1rem}}h2{{font-size:1rem;margin:1.5rem 0 .5rem}}
 label{{display:block;font-size:.875rem;font-weight:600;margin:1rem 0 .25rem}}
-input,select{{width:100%;font:inherit;padding:.6rem .75rem;border:1px solid #8792a2;border-radius:8px;background:#fff;color:inherit}}
+input,select{{width:100%;font:inherit;padding:.6rem .75rem;border:1px solid var(--edge);border-radius:8px;background:var(--card);color:inherit}}
 .row{{display:flex;gap:.75rem;flex-wrap:wrap}}.row>*{{flex:1 1 8rem}}
-button{{width:100%;margin-top:1.5rem;font:inherit;font-weight:600;color:#fff;background:#4338ca;
+button{{width:100%;margin-top:1.5rem;font:inherit;font-weight:600;color:var(--onkey);background:var(--key);
 border:1px solid transparent;border-radius:8px;padding:.75rem;cursor:pointer}}
-button.quiet{{background:#fff;color:#1a1f36;border-color:#8792a2;margin-top:.5rem}}
-a{{color:#4338ca}}dl{{display:flex;justify-content:space-between;gap:1rem;margin:.25rem 0}}
-dd{{margin:0;font-variant-numeric:tabular-nums;text-align:right}}dl.sum{{font-weight:600;border-top:1px solid #e3e8ee;padding-top:.5rem}}
-table{{width:100%;border-collapse:collapse;font-size:.9rem}}th,td{{text-align:left;padding:.4rem .25rem;border-bottom:1px solid #e3e8ee}}
+button.quiet{{background:var(--card);color:var(--ink);border-color:var(--edge);margin-top:.5rem}}form+dl{{margin-top:1rem}}
+a{{color:var(--key)}}dl{{display:flex;justify-content:space-between;gap:1rem;margin:.25rem 0}}
+dd{{margin:0;font-variant-numeric:tabular-nums;text-align:right}}dl.sum{{font-weight:600;border-top:1px solid var(--line);padding-top:.5rem}}
+table{{width:100%;border-collapse:collapse;font-size:.9rem}}th,td{{text-align:left;padding:.4rem .25rem;border-bottom:1px solid var(--line)}}
 th:last-child,td:last-child{{text-align:right;font-variant-numeric:tabular-nums}}
-.error{{background:#fdecec;color:#8c1d18;border-radius:8px;padding:.6rem .75rem}}
-.note{{background:#eef2ff;border-radius:8px;padding:.6rem .75rem}}small,.small{{color:#545c6e;font-size:.875rem}}
-details{{margin-top:1.5rem}}summary{{cursor:pointer;font-weight:600}}
-:focus-visible{{outline:3px solid #4338ca;outline-offset:2px}}
-@media(max-width:34rem){{main{{margin:0;border-radius:0;padding:1.25rem}}}}
+.error{{background:var(--badpage);color:var(--bad);border-radius:8px;padding:.6rem .75rem}}
+small,.small{{color:var(--soft);font-size:.875rem}}details{{margin-top:1.5rem}}summary{{cursor:pointer;font-weight:600}}
+:focus-visible{{outline:3px solid var(--key);outline-offset:2px}}
+@media(max-width:34rem){{main{{margin:0;border-radius:0;padding:1.25rem}}table{{font-size:.8rem}}th,td{{padding:.4rem .15rem}}}}
 @media print{{.band,form{{display:none}}main{{box-shadow:none;margin:0}}}}
 </style></head>
 <body><div class="band">Stripe sandbox on this machine: no real money moves.</div><main>{body}</main></body></html>"""
