@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Collection
+from multiprocessing.util import Finalize
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connections
@@ -36,7 +36,8 @@ def process_name() -> str:
                 _process = f"{socket.gethostname()[:40]}:{_pid}:{secrets.token_hex(3)}"
                 _tender = threading.Thread(target=_tend_forever, name="lease-tender", daemon=True)
                 _tender.start()
-                atexit.register(close_leases)
+                # A web process is multiprocessing's child, which runs these and nothing of atexit; others run both.
+                Finalize(None, close_leases, exitpriority=100)
     return _process
 
 
