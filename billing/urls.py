@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from billing.gate import pages as gate_pages
 from billing.receipts import api as receipts
-from billing.statements import billing_pages, overview_pages, pages, publisher_pages, statement_pages
+from billing.statements import billing_pages, explain_pages, overview_pages, pages, publisher_pages, statement_pages
 from billing.statements.api import UsageList
 from billing.statements.credits_api import Credits
 from billing.statements.earnings_api import Earnings
@@ -27,6 +27,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/budgets/<int:budget_id>/end", gate_pages.end_budget, name="billing_end_budget"),
     path("billing/credits", credit_pages.credits_page, name="billing_credits"),
     path("billing/credits/top-up", credit_pages.top_up, name="billing_top_up"),
+    path("billing/invoices/<str:invoice_id>", explain_pages.invoice_page, name="billing_invoice"),
+    path("billing/invoices/<str:invoice_id>/reports/<int:number>", explain_pages.reports_page, name="billing_reports"),
+    path("billing/hours/<str:hour>", explain_pages.hour_page, name="billing_hour"),
+    path("billing/requests/<str:event_id>", explain_pages.request_page, name="billing_request"),
+    path("billing/reconciliation", explain_pages.reconciliation_page, name="billing_reconciliation"),
     path("billing/statement.csv", statement_pages.statement_csv, name="billing_statement_csv"),
     path("billing/statement.xlsx", statement_pages.statement_xlsx, name="billing_statement_xlsx"),
     path("billing/statement/receipt", receipts.receipt_page, name="billing_receipt"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from marketplace.catalog import pages
+from marketplace.catalog import compare_pages, pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("billing/compare", compare_pages.compare_page, name="billing_compare"),
     path("models", pages.catalog, name="catalog"),
     path("models/<str:publisher>/<str:name>", pages.model, name="model"),
     path("models/<str:publisher>/<str:name>/state", pages.model_state, name="model_state"),

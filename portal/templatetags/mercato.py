@@ -27,6 +27,12 @@ def dollars(nanos: int) -> str:
 
 
 @register.filter
+def micros(micros: int) -> str:
+    """Micro-dollars for people."""
+    return money.show(micros * money.NANOS_IN_MICRO)
+
+
+@register.filter
 def json_attribute(value: Any) -> str:
     """A value as JSON, for a data attribute; Django escapes it."""
     return orjson.dumps(value).decode()
@@ -42,6 +48,12 @@ def as_json(value: Any) -> str:
 def units(counted: dict[str, int]) -> str:
     """Units of a usage event: "1 request · 30 tokens"."""
     return " · ".join(f"{n} {name.replace('_', ' ')}{'s' if n != 1 else ''}" for name, n in counted.items())
+
+
+@register.filter
+def unit_word(name: str) -> str:
+    """A unit's name for people."""
+    return name.replace("_", " ")
 
 
 @register.simple_tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from billing.gate import budgets
 from billing.gate.budgets import Wish
+from billing.metering.models import UsageEvent
 from billing.models import Payout
 from billing.plans.seeds import seed_plans
+from billing.stripe.models import Invoice
 from portal.accounts.keys.issuing import issue
 from portal.accounts.models import Membership, Role, User, Workspace
 from tests.fixtures.people import signed_in
@@ -44,6 +47,12 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "billing_statement": ("GET", "/billing/statement?from=2026-01-01&to=2026-01-31", LOGIN, 200, 200, 200, 200),
     "billing_credits": ("GET", "/billing/credits", LOGIN, 200, 200, 200, 200),
     "billing_top_up": ("POST", "/billing/credits/top-up", LOGIN, 422, 403, 403, 422),
+    "billing_invoice": ("GET", "/billing/invoices/in_1", LOGIN, 404, 403, 403, 200),
+    "billing_reports": ("GET", "/billing/invoices/in_1/reports/0", LOGIN, 404, 403, 403, 200),
+    "billing_hour": ("GET", "/billing/hours/2026010112", LOGIN, 200, 200, 200, 200),
+    "billing_request": ("GET", "/billing/requests/use_1", LOGIN, 404, 200, 200, 200),
+    "billing_reconciliation": ("GET", "/billing/reconciliation", LOGIN, 200, 200, 200, 200),
+    "billing_compare": ("GET", "/billing/compare?model=olga/secret", LOGIN, 404, 200, 200, 200),
     "billing_statement_csv": ("GET", "/billing/statement.csv", LOGIN, 200, 200, 200, 200),
     "billing_statement_xlsx": ("GET", "/billing/statement.xlsx", LOGIN, 200, 200, 200, 200),
     "billing_receipt": ("GET", "/billing/statement/receipt?from=2026-01-01&to=2026-01-31", LOGIN, 200, 200, 200, 200),
@@ -163,6 +172,7 @@ def everybody(owner: User, workspace: Workspace, teammate: User, stranger: User)
 
     seed_plans()
     Payout.objects.create(pk="payout_olga", seller=workspace, cents=2_500, state="paid")
+    charged(workspace)
     Model.objects.create(publisher=workspace, name="secret", task="tensor", title="Secret", visibility="workspace")
     member = person("mia@example.com")
     Membership.objects.create(workspace=workspace, user=member, role=Role.MEMBER)
@@ -170,6 +180,20 @@ def everybody(owner: User, workspace: Workspace, teammate: User, stranger: User)
     for client in clients[2:4]:
         client.post("/settings/workspace", {"workspace": workspace.pk})
     return clients
+
+
+def charged(workspace: Workspace) -> None:
+    """An invoice `in_1` and a request `use_1` of the workspace."""
+    then = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    line = {"description": "usage", "cents": 0, "quantity": 0, "usage": True, "start": 1767225600, "end": 1769904000}
+    Invoice.objects.create(
+        stripe_id="in_1", workspace=workspace, status="paid", currency="usd", total_cents=0, lines=[line],
+        period_start=then, period_end=then, created_at=then,
+    )  # fmt: skip
+    UsageEvent.objects.create(
+        id="use_1", request_id="req_1", workspace_id=workspace.pk, model="olga/secret", version_id="v", protocol="openai",
+        units={"request": 1}, price_id="", cost_nanos=0, latency_ms=1, recorded_at=then,
+    )  # fmt: skip
 
 
 def hook_of(workspace: Workspace) -> tuple[str, str]:

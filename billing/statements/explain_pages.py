@@ -1,0 +1,96 @@
+"""/billing/invoices/…, /billing/hours/…, /billing/requests/…: a charge explained, each step one click from the last."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from billing.metering.sums import hour_of
+from billing.prices.models import Price
+from billing.statements import explain, usage
+from billing.statements.priced import priced
+from billing.stripe import reconciliation
+from billing.stripe.models import Invoice
+from portal.accounts.access import require_role, thing_of, workspace_of
+from portal.accounts.models import Key, Role
+
+DAYS = 35
+
+
+@login_required
+def invoice_page(request: HttpRequest, invoice_id: str) -> HttpResponse:
+    """An invoice's lines, and whether they sum to its total. For those who may pay."""
+    invoice = _invoice(request, invoice_id)
+    found = explain.lines(invoice)
+    return render(
+        request,
+        "billing/statements/invoice.html",
+        {"invoice": invoice, "lines": found, "check": explain.total(invoice)},
+    )
+
+
+@login_required
+def reports_page(request: HttpRequest, invoice_id: str, number: int) -> HttpResponse:
+    """A usage line's reports to the meter, an hour a row."""
+    invoice = _invoice(request, invoice_id)
+    found = explain.lines(invoice)
+    if number >= len(found) or not found[number].usage:
+        raise Http404
+    line = found[number]
+    said = explain.reported(invoice.workspace_id, line)
+    return render(request, "billing/statements/reports.html", {"invoice": invoice, "line": line, "reported": said})
+
+
+@login_required
+def hour_page(request: HttpRequest, hour: str) -> HttpResponse:
+    """An hour's reports, and its metered requests page by page."""
+    workspace = workspace_of(request)
+    try:
+        start = explain.hour_named(hour)
+    except ValueError as error:
+        raise Http404 from error
+    page = usage.page(explain.metered(workspace.pk, start), request.GET.get("cursor", ""))
+    context = {
+        "hour": explain.hour(workspace.pk, start),
+        "events": page.events,
+        "next_cursor": page.next_cursor,
+        "page_nanos": sum(event.cost_nanos for event in page.events),
+        "runs": start <= timezone.now() < start + explain.LASTS,
+    }
+    return render(request, "billing/statements/hour.html", context)
+
+
+@login_required
+def request_page(request: HttpRequest, event_id: str) -> HttpResponse:
+    """One request: how its units, the price and rounding make its cost."""
+    workspace = workspace_of(request)
+    event = usage.events(workspace.pk).filter(pk=event_id).first()
+    if event is None:
+        raise Http404
+    price = Price.objects.filter(pk=event.price_id).first()
+    said = priced(event, price)
+    context = {
+        "event": event,
+        "key": Key.objects.filter(workspace=workspace, pk=event.key_id).first() if event.key_id else None,
+        "price": price,
+        "steps": said.steps,
+        "check": None if said.nanos is None else explain.Check(event.cost_nanos, said.nanos),
+        "hour": hour_of(event.recorded_at),
+    }
+    return render(request, "billing/statements/request.html", context)
+
+
+@login_required
+def reconciliation_page(request: HttpRequest) -> HttpResponse:
+    """Each day's usage as we reported it, and as Stripe's meter has it."""
+    days = reconciliation.of(workspace_of(request).pk, DAYS)
+    return render(request, "billing/statements/reconciliation.html", {"days": days, "since": DAYS})
+
+
+def _invoice(request: HttpRequest, invoice_id: str) -> Invoice:
+    workspace = workspace_of(request)
+    found = thing_of(workspace, Invoice.objects.all(), stripe_id=invoice_id)
+    require_role(request, workspace, Role.ADMIN)
+    return found
