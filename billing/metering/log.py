@@ -22,13 +22,14 @@ Place = tuple[datetime, str]  # of an event in the order: its time, and its id
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What is looked for: the workspace's events from `since` until before `until`, of one model or key or of all."""
+    """What is looked for: the workspace's events from `since` until before `until`, of one model, key or funding or of all."""
 
     workspace_id: str
     since: datetime = ALWAYS
     until: datetime = LATER
     model: str = ""
     key_id: str = ""
+    funding: str = ""
 
     def newest(self, most: int, before: Place | None = None) -> list[UsageEvent]:
         """So many at most, the newest first, after the event at `before`: the millionth page is as quick as the first."""
@@ -62,6 +63,8 @@ class Log:
         rows = rows.filter(recorded_at__gte=self.since, recorded_at__lt=self.until)
         if self.key_id:
             rows = rows.filter(key_id=self.key_id)
+        if self.funding:
+            rows = rows.filter(funding=self.funding)
         return rows.filter(model=self.model) if self.model else rows
 
     def _stored(self) -> Iterator[UsageEvent]:
@@ -76,7 +79,9 @@ class Log:
         from billing.metering import parquet  # loads pyarrow: only where there is an archive
 
         with files.opened(part.path) as file:
-            yield from parquet.events(file, self.workspace_id, self.since, self.until, self.model, self.key_id)
+            for event in parquet.events(file, self.workspace_id, self.since, self.until, self.model, self.key_id):
+                if self.funding in ("", event.funding):
+                    yield event
 
     def archived(self, newest_first: bool) -> Iterator[UsageEvent]:
         """What files have of it, merged. Each is opened when its turn may have come: most of a workspace's follow one another."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 
 from billing import money
 from billing.ledger.kinds import AccountKind
-from billing.metering.models import UsageEvent
+from billing.metering.log import Log
 from billing.money import NANOS_IN_CENT, NANOS_IN_MICRO
 from billing.statements import usage
 from billing.stripe.models import Invoice, Report
@@ -168,10 +168,9 @@ def hour(workspace_id: str, start: datetime) -> Hour:
     return Hour(start, reports, Check(sum(report.nanos for report in reports), recorded))
 
 
-def metered(workspace_id: str, start: datetime) -> QuerySet[UsageEvent]:
-    """The hour's requests that are invoiced, the newest first."""
-    events = usage.events(workspace_id, since=start, until=start + LASTS)
-    return events.filter(funding=AccountKind.RECEIVABLE)
+def metered(workspace_id: str, start: datetime) -> Log:
+    """The hour's requests that are invoiced."""
+    return Log(workspace_id, start, start + LASTS, funding=AccountKind.RECEIVABLE)
 
 
 def hour_named(text: str) -> datetime:

@@ -8,9 +8,8 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from billing.metering.sums import hour_of
-from billing.prices.models import Price
-from billing.statements import explain, usage
-from billing.statements.priced import priced
+from billing.prices import explain as pricing
+from billing.statements import explain, generations, usage
 from billing.stripe import reconciliation
 from billing.stripe.models import Invoice
 from portal.accounts.access import require_role, thing_of, workspace_of
@@ -66,17 +65,15 @@ def hour_page(request: HttpRequest, hour: str) -> HttpResponse:
 def request_page(request: HttpRequest, event_id: str) -> HttpResponse:
     """One request: how its units, the price and rounding make its cost."""
     workspace = workspace_of(request)
-    event = usage.events(workspace.pk).filter(pk=event_id).first()
-    if event is None:
+    found = generations.found(workspace.pk, event_id)
+    if not found or found[0].pk != event_id:
         raise Http404
-    price = Price.objects.filter(pk=event.price_id).first()
-    said = priced(event, price)
+    event = found[0]
+    said = pricing.explain(event)
     context = {
         "event": event,
         "key": Key.objects.filter(workspace=workspace, pk=event.key_id).first() if event.key_id else None,
-        "price": price,
-        "steps": said.steps,
-        "check": None if said.nanos is None else explain.Check(event.cost_nanos, said.nanos),
+        "explanation": said,
         "hour": hour_of(event.recorded_at),
     }
     return render(request, "billing/statements/request.html", context)

@@ -18,7 +18,6 @@ from billing.plans.seeds import seed_plans
 from billing.prices.models import Price
 from billing.prices.publishing import publish
 from billing.statements import explain
-from billing.statements.priced import priced
 from billing.statements.statement import statement
 from billing.stripe import client as stripe_client
 from billing.stripe import handlers, reports, sending
@@ -94,13 +93,13 @@ def test_each_step_is_a_click_and_sums_to_the_one_above(wired: Sandbox, workspac
     assert all(event.request_id in page for event in UsageEvent.objects.all())
 
     page = browser.get(links(page, "requests")[0]).content.decode()
-    assert "Both are the same." in page
-    assert "1 request × $0.001234567 / request" in re.sub(r"\s+", " ", page)
+    assert "Computed again just now: the same." in page
+    assert "1 × request at $0.001234567 / request" in page
 
 
 def test_a_difference_is_said(workspace: Workspace, owner: User) -> None:
     price = publish("product", {"request": 1_500_000_000})
-    event = used(workspace, price, {"request": 1}, cost_nanos=7)
+    event = used(workspace, price, {"request": 1}, cost_nanos=9_999)
     hour = event.recorded_at.replace(minute=0, second=0, microsecond=0)
     Report.objects.create(
         identifier="rep-1", workspace=workspace, hour=hour, part=1, nanos=5_000, value=5, timestamp=event.recorded_at
@@ -116,20 +115,7 @@ def test_a_difference_is_said(workspace: Workspace, owner: User) -> None:
     page = browser.get("/billing/invoices/in_x/reports/0").content.decode()
     assert "They differ: $0.000006 above, $0.000005 here." in page
     assert "They differ: $0.09 above, $0.00 here." in page
-    assert (
-        "They differ: $0.000000007 above, $0.0000015 here."
-        in browser.get(f"/billing/requests/{event.pk}").content.decode()
-    )
-
-
-@pytest.mark.parametrize("factor_bp", [10_000, 5_000, 8_550, 0])
-def test_the_steps_lead_to_what_was_charged(workspace: Workspace, factor_bp: int) -> None:
-    price = publish("product", {"request": 1_000_000, "input_token": 333_333_333, "row": 7}, minimum_nanos=3)
-    for units in ({}, {"request": 1}, {"request": 1, "input_token": 12_345, "row": 9, "image": 4}):
-        event = used(workspace, price, units, factor_bp=factor_bp)
-        said = priced(event, price)
-        assert said.nanos in (None, event.cost_nanos)
-        assert (said.nanos is None) == (not units)
+    assert "it would be another amount" in browser.get(f"/billing/requests/{event.pk}").content.decode()
 
 
 def test_others_charges_do_not_exist_and_those_who_do_not_pay_see_no_invoice(
