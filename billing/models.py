@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from billing.credit.models import AutoRecharge, CodeTry, Coupon, RechargeAttempt, Redemption
-from billing.earnings.models import Agreement, Destination, Earning, Payout, Publisher, Reversal, TakeBack
+from billing.earnings.models import Agreement, Destination, Earning, Payout, Publisher
+from billing.earnings.reversals import Reversal, TakeBack
 from billing.gate.models import Budget, Lease
 from billing.ledger.models import Account, Entry, Lot, Transaction
 from billing.metering.models import Archive, Checkpoint, MonthInTiers, Rollup, UsageEvent

@@ -6,7 +6,8 @@ from collections import defaultdict
 
 from django.db.models import F, Sum
 
-from billing.earnings.models import WHOLE_BP, Earning, Payout, PayoutState, Publisher, TakeBack
+from billing.earnings.models import WHOLE_BP, Earning, Payout, PayoutState, Publisher
+from billing.earnings.reversals import TakeBack
 from billing.ledger import balances
 from billing.money import NANOS_IN_CENT
 

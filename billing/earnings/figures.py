@@ -11,7 +11,8 @@ from django.db.models.functions import TruncDate
 
 from billing.earnings import agreements, usage
 from billing.earnings.accrual import OPEN_FOR
-from billing.earnings.models import Earning, Payout, PayoutState, TakeBack
+from billing.earnings.models import Earning, Payout, PayoutState
+from billing.earnings.reversals import TakeBack
 from billing.metering.sums import hour_of
 from billing.money import NANOS_IN_CENT
 

@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from billing.earnings import agreements, usage
 from billing.earnings.accrual import OPEN_FOR
-from billing.earnings.models import WHOLE_BP, Earning, Reversal, ReversalState, TakeBack
+from billing.earnings.models import WHOLE_BP, Earning
+from billing.earnings.reversals import Reversal, ReversalState, TakeBack
 from billing.ledger import postings
 from billing.ledger.kinds import AccountKind
 from billing.metering.sums import hour_of
@@ -42,7 +43,8 @@ def take_back(
 
     `share`: (x, y) takes x/y, as a refund of x of an invoice's y cents does; (x, None) takes x nano-dollars out of all that
     the workspace used from that funding in the time, as a disputed top-up of which x was spent does. Shares of refunds of
-    one payment must not sum to more than one. Raises ValueError for a share that is none.
+    one payment must not sum to more than one. `source` begins with its kind (reversals.TOLD), which publishers are told;
+    `reason` is for operators. Raises ValueError for a share that is none.
     """
     part, whole = share
     if part <= 0 or (whole is not None and part > whole) or start >= end:
@@ -101,7 +103,7 @@ def _take_from(reversal: Reversal, seller_id: str, nanos: int) -> None:
             reversal=reversal, seller_id=seller_id, defaults={"net_nanos": nanos}
         )
         if new:
-            postings.take_back(seller_id, nanos, f"take_back:{made.pk}", reversal.reason)
+            postings.take_back(seller_id, nanos, f"take_back:{made.pk}", reversal.why)
 
 
 def _return(reversal: Reversal) -> None:
@@ -109,7 +111,7 @@ def _return(reversal: Reversal) -> None:
         with transaction.atomic():
             agreements.locked(taken.seller_id)
             if TakeBack.objects.filter(pk=taken.pk, returned_at=None).update(returned_at=timezone.now()):
-                postings.earn(taken.seller_id, taken.net_nanos, f"take_back:{taken.pk}:returned", reversal.reason)
+                postings.earn(taken.seller_id, taken.net_nanos, f"take_back:{taken.pk}:returned", reversal.why)
     _move(reversal.source, ReversalState.RETURNING, ReversalState.RETURNED)
 
 

@@ -84,11 +84,11 @@ def test_what_was_taken_back_is_shown_with_its_reason_and_not_whose_it_was(
 ) -> None:
     payer = stranger.personal_workspace
     take_backs.take_back(
-        payer.pk, NOW - DAY * 11, NOW - DAY * 9, (1, 2), "refund:re_1", "A customer's invoice was refunded"
+        payer.pk, NOW - DAY * 11, NOW - DAY * 9, (1, 2), "refund:re_1", f"Invoice of {payer.slug}: too slow"
     )
     take_backs.carry_out(NOW)
     page = seen(owner)
-    assert "A customer&#x27;s invoice was refunded" in page
+    assert "A customer&#x27;s payment was refunded" in page
     assert "$40.00" in page
     assert payer.slug not in page
     assert payer.pk not in page

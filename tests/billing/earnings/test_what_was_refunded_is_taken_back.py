@@ -9,9 +9,11 @@ import pytest
 from django.db import connections, transaction
 
 from billing.earnings import accrual, audit, take_backs
-from billing.earnings.models import Agreement, Reversal, ReversalState, TakeBack
+from billing.earnings.models import Agreement
+from billing.earnings.reversals import Reversal, ReversalState, TakeBack
 from billing.ledger import audit as ledger_audit
 from billing.ledger.balances import balance
+from billing.ledger.models import Transaction
 from portal.accounts.models import User, Workspace
 from tests.billing.earnings.using import HOUR, NOW, used
 from tests.fixtures.people import person
@@ -28,7 +30,9 @@ def payable(workspace: Workspace) -> int:
 def back(
     payer: User, x: int, y: int | None, source: str = "refund:re_1", start: datetime = END - DAY, **more: str
 ) -> bool:
-    return take_backs.take_back(payer.personal_workspace.pk, start, END, (x, y), source, "Invoice A-1 refunded", **more)
+    return take_backs.take_back(
+        payer.personal_workspace.pk, start, END, (x, y), source, "Invoice A-1: too slow", **more
+    )
 
 
 def all_is_right() -> None:
@@ -54,7 +58,8 @@ def test_a_refund_of_x_of_y_cents_takes_x_of_y_of_what_its_usage_earned(
     assert payable(earned) == 8 * DOLLAR, "the refund's own transaction moves nothing of the publishers'"
     assert take_backs.carry_out(NOW) == 1
     assert payable(earned) == left
-    assert TakeBack.objects.get().reversal.reason == "Invoice A-1 refunded"
+    assert TakeBack.objects.get().reversal.why == "A customer's payment was refunded"
+    assert "A-1" not in Transaction.objects.get(kind="take_back").memo, "it is on the publisher's statement"
     all_is_right()
 
 
