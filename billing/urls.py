@@ -11,15 +11,19 @@ from billing.statements.api import UsageList
 from billing.statements.credits_api import Credits
 from billing.statements.earnings_api import Earnings
 from billing.statements.generations import Generation
-from billing.stripe import credit_pages
+from billing.stripe import credit_pages, plan_pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("usage", pages.usage_page, name="usage"),
     path("usage/latest", pages.latest, name="usage_latest"),
     path("billing", overview_pages.billing_page, name="billing"),
     path("billing/at-stripe", overview_pages.at_stripe, name="billing_at_stripe"),
-    path("billing/plan", billing_pages.plan_state, name="billing_plan"),
-    path("billing/subscribe", billing_pages.subscribe, name="billing_subscribe"),
+    path("billing/plan", plan_pages.plan_page, name="billing_plan"),
+    path("billing/plan/state", plan_pages.plan_state, name="billing_plan_state"),
+    path("billing/plan/change", plan_pages.change, name="billing_change_plan"),
+    path("billing/plan/end", plan_pages.end, name="billing_end_plan"),
+    path("billing/plan/resume", plan_pages.resume, name="billing_resume_plan"),
+    path("billing/subscribe", plan_pages.subscribe, name="billing_subscribe"),
     path("billing/portal", billing_pages.portal, name="billing_portal"),
     path("billing/statement", statement_pages.statement_page, name="billing_statement"),
     path("billing/budgets", gate_pages.budgets_page, name="billing_budgets"),
@@ -32,6 +36,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/hours/<str:hour>", explain_pages.hour_page, name="billing_hour"),
     path("billing/requests/<str:event_id>", explain_pages.request_page, name="billing_request"),
     path("billing/reconciliation", explain_pages.reconciliation_page, name="billing_reconciliation"),
+    path("billing/credits/recharge", credit_pages.auto_recharge, name="billing_recharge"),
+    path("billing/credits/recharge/confirm", credit_pages.confirm_recharge, name="billing_confirm_recharge"),
+    path("billing/credits/redeem", credit_pages.redeem, name="billing_redeem"),
     path("billing/statement.csv", statement_pages.statement_csv, name="billing_statement_csv"),
     path("billing/statement.xlsx", statement_pages.statement_xlsx, name="billing_statement_xlsx"),
     path("billing/statement/receipt", receipts.receipt_page, name="billing_receipt"),

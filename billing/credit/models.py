@@ -145,3 +145,8 @@ class RechargeAttempt(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def nanos(self) -> int:
+        """In nano-dollars."""
+        return self.cents * NANOS_IN_CENT

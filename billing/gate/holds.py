@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error
 
 from billing.errors import NoBudget, StoreDown
-from billing.gate import leases, purses, recall, tending
+from billing.gate import leases, purses, recall, shortage, tending
 from billing.gate.binding import Binding, binding_of
 from billing.gate.purses import Lent, Purse
 from billing.gate.refusal import LentElsewhere
@@ -71,6 +71,8 @@ def _hold(purse: Purse, bound: Binding, most_nanos: int) -> Hold:
             if waits_until is None:
                 waits_until, asks = _ask(purse, refused, now)
             if now >= waits_until:
+                if refused.details.get("limited_by") == "balance" and shortage.helped(bound.workspace_id):
+                    continue
                 raise
             purse.more.wait(min(LOOK_EVERY_S if asks else ASK_S, waits_until - now))
         else:

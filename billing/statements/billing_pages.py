@@ -1,4 +1,4 @@
-"""Where a plan is chosen and paid for, and Stripe's way in."""
+"""The way to Stripe's portal, and Stripe's way in."""
 
 from __future__ import annotations
 
@@ -8,42 +8,15 @@ from celery import current_app
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from billing.plans import subscribing
-from billing.plans.models import Plan
-from billing.statements.overview_pages import plan_context
 from billing.stripe import checkout, inbox
 from portal.accounts.access import require_role, workspace_of
-from portal.accounts.models import Role, User
+from portal.accounts.models import Role
 from portal.accounts.wire import problems
 from portal.kit.errors import Problem
-
-
-@login_required
-def plan_state(request: HttpRequest) -> HttpResponse:
-    """The plan's part, which asks again until the payment has arrived."""
-    running = subscribing.running(workspace_of(request).pk)
-    return render(request, "billing/statements/_plan.html", plan_context(request, running))
-
-
-@login_required
-@require_POST
-def subscribe(request: HttpRequest) -> HttpResponse:
-    """Off to Checkout."""
-    workspace = workspace_of(request)
-    require_role(request, workspace, Role.ADMIN)
-    plan = get_object_or_404(Plan, pk=request.POST.get("plan", ""), active=True)
-    assert isinstance(request.user, User)
-    here = request.build_absolute_uri("/billing")
-    try:
-        url = checkout.start(workspace, plan, request.user.email, f"{here}?paid={{CHECKOUT_SESSION_ID}}", here)
-    except Problem as problem:
-        messages.error(request, problem.message)
-        return redirect("billing")
-    return HttpResponseRedirect(url)
 
 
 @login_required

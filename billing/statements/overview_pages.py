@@ -14,11 +14,11 @@ from billing.ledger import lots
 from billing.ledger.balances import balance
 from billing.plans import subscribing
 from billing.plans.allowances import open_workspace
-from billing.plans.models import Subscription
 from billing.statements.cycle import Cycle, cycle
 from billing.statements.statement import statement
 from billing.stripe import cards, previews
 from billing.stripe.models import Invoice, Report, ReportState
+from billing.stripe.plan_pages import plan_context
 from portal.accounts.access import has_role, workspace_of
 from portal.accounts.models import Role
 from portal.kit.errors import Problem
@@ -36,7 +36,7 @@ def billing_page(request: HttpRequest) -> HttpResponse:
     invoices = Invoice.objects.filter(workspace=workspace).order_by("-created_at")[:24]
     this = cycle(workspace.pk, running, now)
     context = {
-        **plan_context(request, running),
+        **plan_context(request),
         "balance": has,
         "spendable_nanos": has.promo_nanos + has.credit_nanos,
         "lots": lots.live(workspace.pk)[:MOST_LOTS],
@@ -74,15 +74,6 @@ def at_stripe(request: HttpRequest) -> HttpResponse:
     except Problem as problem:
         context["stripe_problem"] = problem.message
     return render(request, "billing/statements/_stripe.html", context)
-
-
-def plan_context(request: HttpRequest, running: Subscription | None) -> dict[str, Any]:
-    """What the part with the plans shows."""
-    return {
-        "subscription": running,
-        "plans": subscribing.offers(),
-        "waiting": running is None and "paid" in request.GET,
-    }
 
 
 def _chart(this: Cycle) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from billing import money
+from billing.plans import dunning
+from billing.plans.models import Overdue
+from portal.accounts.models import Workspace
 
 register = template.Library()
 
@@ -54,6 +57,12 @@ def units(counted: dict[str, int]) -> str:
 def unit_word(name: str) -> str:
     """A unit's name for people."""
     return name.replace("_", " ")
+
+
+@register.simple_tag
+def overdue(workspace: Workspace | None) -> Overdue | None:
+    """What the workspace has not paid, for the banner of every page."""
+    return dunning.current(workspace.pk) if workspace is not None and dunning.step(workspace.pk) else None
 
 
 @register.simple_tag

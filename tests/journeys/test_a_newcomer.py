@@ -172,7 +172,7 @@ def test_a_newcomer_signs_up_tries_calls_subscribes_and_the_operator_sees_it(pag
     # Subscribe at the hosted checkout; the signed webhook makes the plan active.
     page.goto("/billing")
     picture(page, "13-billing-free")
-    page.get_by_role("button", name="Subscribe").click()
+    page.get_by_role("button", name="Subscribe to Pay as you go").click()
     page.wait_for_url(re.compile("/c/pay/"))
     picture(page, "14-checkout")
     page.get_by_role("button", name="Subscribe").click()
