@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.earnings import accrual, schedule, take_backs
-from billing.gate import alerts, leases
+from billing.gate import alerts, leases, recounting
 from billing.ledger import lots, postings
 from billing.metering import partitions, rollups, volume
 from billing.objectives import judging
@@ -30,8 +30,10 @@ from billing.stripe import (
 
 @shared_task
 def settle_leases() -> None:
-    """Leases of processes that died: into the ledger."""
-    leases.sweep(timezone.now())
+    """Leases of processes that died: into the ledger. New caps: with what was let in before them."""
+    now = timezone.now()
+    leases.sweep(now)
+    recounting.recount(now)
 
 
 @shared_task

@@ -47,17 +47,19 @@ def impose(cap: Budget, limit_nanos: int, param: str) -> None:
     In the caller's transaction. Locks all that is lent to the workspace, its accounts and the cap, so that nothing is
     spent, borrowed or given back in between. Raises MoneyInvalid for a limit below what is counted.
     """
-    open_leases = Lease.objects.select_for_update().filter(workspace_id=cap.workspace_id, closed_at=None)
-    list(open_leases.order_by("pk").values_list("pk"))
-    lock_fundings(cap.workspace_id)
+    lock_all_lent(cap.workspace_id)
     start = bounds(cap.period, timezone.now())[0]
-    counted = Budget.objects.select_for_update().filter(pk=cap.pk, stops=True, period=cap.period).first()
-    if counted is not None:
-        _begin_anew(counted, start)
-        cap.used_nanos, cap.period_start = counted.used_nanos, counted.period_start
+    known = (
+        Budget.objects.select_for_update()
+        .filter(pk=cap.pk, stops=True, period=cap.period, key=cap.key, member=cap.member)
+        .first()
+    )
+    if known is not None:
+        _begin_anew(known, start)
+        cap.used_nanos, cap.period_start = known.used_nanos, known.period_start
     else:
-        cap.period_start = start
-        cap.used_nanos = spent(cap, start) + _idle(cap)
+        cap.period_start, cap.created_at = start, timezone.now()
+        cap.used_nanos = counted(cap)
     if limit_nanos < cap.used_nanos:
         raise MoneyInvalid(
             _("%(used)s of this period is spent or set aside already: a cap cannot be below that.")
@@ -79,12 +81,19 @@ def write(budget: Budget) -> None:
     transaction.on_commit(binding.forget)
 
 
-def _idle(cap: Budget) -> int:
-    """What open leases of this period were granted and have not spent."""
+def lock_all_lent(workspace_id: str) -> None:
+    """Locks the workspace's open leases and accounts: nothing is spent, lent or given back until the transaction ends."""
+    list(Lease.objects.select_for_update().filter(workspace_id=workspace_id, closed_at=None).order_by("pk"))
+    lock_fundings(workspace_id)
+
+
+def counted(cap: Budget) -> int:
+    """What was spent in the cap's period, and what open leases of it were granted and have not spent."""
     rows = binding.leases_under(cap).filter(closed_at=None, opened_at__gte=cap.period_start)
     granted = rows.aggregate(nanos=Sum("granted_nanos", default=0))["nanos"]
     events = UsageEvent.objects.filter(lease_id__in=list(rows.values_list("pk", flat=True)))
-    return int(granted - events.aggregate(nanos=Sum("cost_nanos", default=0))["nanos"])
+    idle = int(granted - events.aggregate(nanos=Sum("cost_nanos", default=0))["nanos"])
+    return spent(cap, cap.period_start) + idle
 
 
 @dataclass(frozen=True, slots=True)

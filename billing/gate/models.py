@@ -85,7 +85,7 @@ class Budget(models.Model):
     told_since = models.DateTimeField()
     used_nanos = models.BigIntegerField(_("used or lent"), default=0)
     period_start = models.DateTimeField(_("since"))
-    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)  # or made to stop
 
     class Meta:
         verbose_name = _("budget")

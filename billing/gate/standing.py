@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Sum
 
-from billing.gate import spending
+from billing.gate import binding, spending
+from billing.gate.binding import Binding
 from billing.gate.leases import GRACE
 from billing.gate.models import Budget, Lease, Period
 from billing.gate.periods import bounds
@@ -48,6 +49,11 @@ def standings(key_ids: Collection[str], now: datetime) -> dict[str, list[Standin
     for caps in found.values():
         caps.sort(key=lambda cap: Period.values.index(cap.period))
     return found
+
+
+def left_under(bound: Binding, now: datetime) -> list[int]:
+    """What may still be spent under each cap that binds, its workspace's and member's included; at least 0."""
+    return [max(cap.limit_nanos - spending.spent(cap, bounds(cap.period, now)[0]), 0) for cap in binding.caps_of(bound)]
 
 
 @dataclass(frozen=True, slots=True)

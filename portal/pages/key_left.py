@@ -7,7 +7,8 @@ from typing import Any
 
 from billing import money
 from billing.gate import leases
-from billing.gate.standing import standings
+from billing.gate.binding import binding_of
+from billing.gate.standing import left_under, standings
 from billing.ledger.balances import balance
 from billing.plans import subscribing
 from billing.plans.allowances import postpaid_limit
@@ -26,13 +27,14 @@ def left_of(caller: Caller, now: datetime) -> dict[str, Any]:
     caps = {cap.period: max(cap.limit_nanos - cap.spent_nanos, 0) for cap in standing}
     ends = {cap.period: cap.until.isoformat() if cap.until else None for cap in standing}
     workspace, spendable = _workspace(caller.workspace_id)
+    bound = binding_of(caller.workspace_id, caller.key_id)
     return {
         "left": {
             "requests": _remaining(requests),
             "tokens": _remaining(tokens),
             "concurrency": max(caller.concurrency - limits.seats_taken(caller), 0) if caller.concurrency else None,
             "caps": {period: money.decimal(nanos) for period, nanos in caps.items()},
-            "cost": money.decimal(min([spendable, *caps.values()])),
+            "cost": money.decimal(min([spendable, *caps.values(), *left_under(bound, now)])),
         },
         "resets_at": {"requests": _reset(requests, now), "tokens": _reset(tokens, now), "caps": ends},
         "workspace": workspace,

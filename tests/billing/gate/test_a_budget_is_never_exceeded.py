@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.errors import NoBudget
-from billing.gate import caps, holds, leases, purses, tending
+from billing.gate import caps, holds, leases, purses, recall, tending
 from billing.gate.models import Lease
 from billing.ledger import audit
 from billing.ledger.balances import balance
@@ -134,6 +134,39 @@ def test_a_process_that_was_taken_for_dead_cannot_record_on_its_lease(funded: Wo
     all_is_right()
 
 
+def test_what_is_asked_back_is_what_no_request_holds_and_the_rest_follows_as_requests_end(funded: Workspace) -> None:
+    held = holds.hold(funded.pk, "", 10_000_000)
+    lease = Lease.objects.get()
+    assert lease.granted_nanos > 10_000_000
+    recall.ask([lease.pk])
+    wanted = recall.wanted(tending.process_name()) or {lease.pk}  # the tender may have been quicker
+    tending.hand_back(wanted)
+    assert Lease.objects.get().granted_nanos == 10_000_000
+    assert balance(funded.pk).promo_nanos == DOLLAR - 10_000_000
+    other = holds.hold(funded.pk, "", 1)  # not of that lease
+    assert other.lease_id != lease.pk
+    recorder.record(usage(funded, held, 4_000_000))
+    holds.settle(held, 4_000_000)
+    tending.hand_back(wanted)
+    closed = Lease.objects.get(pk=lease.pk)
+    assert (closed.spent_nanos, closed.closed_at is None) == (4_000_000, False)
+    holds.release(other)
+    tending.close_leases()
+    assert balance(funded.pk).promo_nanos == DOLLAR - 4_000_000
+    all_is_right()
+
+
+def test_a_process_that_dies_after_it_was_asked_is_swept_to_the_nano(funded: Workspace) -> None:
+    held = holds.hold(funded.pk, "", 10_000_000)
+    recorder.record(usage(funded, held, 3_000_000))
+    recall.ask([held.lease_id])
+    tending.hand_back({held.lease_id})
+    purses.forget()
+    assert leases.sweep(timezone.now() + timedelta(minutes=5)) == 1
+    assert balance(funded.pk).promo_nanos == DOLLAR - 3_000_000
+    all_is_right()
+
+
 def test_a_lease_that_is_held_outlives_its_time(funded: Workspace) -> None:
     held = holds.hold(funded.pk, "", 10_000_000)
     before = Lease.objects.get().expires_at
@@ -149,7 +182,8 @@ def test_a_lease_that_is_held_outlives_its_time(funded: Workspace) -> None:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.sampled_from(["spend", "spend", "free", "crash", "sweep", "tend", "give"]), max_size=25), st.integers()
+    st.lists(st.sampled_from(["spend", "spend", "free", "crash", "sweep", "tend", "ask", "give"]), max_size=25),
+    st.integers(),
 )
 def test_whatever_happens_the_book_is_right_and_no_balance_is_negative(
     funded: Workspace, steps: list[str], seed: int
@@ -171,6 +205,9 @@ def test_whatever_happens_the_book_is_right_and_no_balance_is_negative(
             elif step == "sweep":
                 purses.forget()
                 leases.sweep(now)
+            elif step == "ask":
+                recall.ask(list(Lease.objects.filter(closed_at=None).values_list("pk", flat=True)))
+                tending.hand_back(recall.wanted(tending.process_name()))
             elif step == "tend":
                 tending.tend(time.monotonic() + 120)
             else:

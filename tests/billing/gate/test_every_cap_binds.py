@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.errors import BudgetInvalid, MoneyInvalid, NoBudget
-from billing.gate import binding, budgets, caps, holds, leases, purses, tending
+from billing.gate import binding, budgets, caps, holds, leases, purses, recounting, tending
 from billing.gate.budgets import Wish
 from billing.gate.models import Budget, Lease, Period
 from billing.gate.periods import bounds
-from billing.metering import rollups
+from billing.metering import recorder, rollups
 from portal.accounts.keys.issuing import issue
 from portal.accounts.models import Key, User, Workspace
-from tests.billing.gate.test_a_budget_is_never_exceeded import DOLLAR, all_is_right, spend
+from tests.billing.gate.test_a_budget_is_never_exceeded import DOLLAR, all_is_right, spend, usage
 
 CENT = DOLLAR // 100
 
@@ -116,6 +116,23 @@ def test_what_was_spent_before_stays_counted_once_the_events_are_old(funded: Wor
     now = datetime.now(UTC)
     rollups.roll_up(now)
     assert cap(funded, "0.50", Period.TOTAL).used_nanos == 3 * CENT
+
+
+def test_what_was_let_in_before_a_cap_was_made_is_counted_when_it_has_ended(funded: Workspace, owner: User) -> None:
+    key, teams = key_of(funded, owner), key_of(funded)
+    Key.objects.update(created_at=datetime.now(UTC) - timedelta(days=1))
+    early = [holds.hold(funded.pk, key.pk, 3 * CENT), holds.hold(funded.pk, teams.pk, 3 * CENT)]
+    caps.set_cap(key, 10 * CENT)
+    cap(funded, "0.02", member_id=owner.pk)
+    spend(funded, 2 * CENT, 2 * CENT, key.pk)
+    for held, of in zip(early, (key, teams), strict=True):
+        recorder.record(usage(funded, held, 3 * CENT, of.pk))
+        holds.settle(held, 3 * CENT)
+    tending.close_leases()
+    now = datetime.now(UTC)
+    assert (recounting.recount(now), recounting.recount(now)) == (1, 0)
+    assert list(Budget.objects.order_by("pk").values_list("used_nanos", flat=True)) == [5 * CENT, 2 * CENT]
+    all_is_right()
 
 
 def test_a_cap_below_what_is_spent_is_refused_with_what_that_is(funded: Workspace) -> None:
