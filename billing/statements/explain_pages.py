@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from billing.metering.sums import hour_of
+from billing.money import NANOS_IN_CENT
 from billing.prices import explain as pricing
 from billing.statements import explain, generations, usage
 from billing.stripe import reconciliation
@@ -26,7 +27,12 @@ def invoice_page(request: HttpRequest, invoice_id: str) -> HttpResponse:
     return render(
         request,
         "billing/statements/invoice.html",
-        {"invoice": invoice, "lines": found, "check": explain.total(invoice)},
+        {
+            "invoice": invoice,
+            "lines": found,
+            "tax_nanos": invoice.tax_cents * NANOS_IN_CENT,
+            "check": explain.total(invoice),
+        },
     )
 
 

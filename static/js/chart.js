@@ -48,6 +48,7 @@ function all() {
 }
 all();
 document.addEventListener("themechange", all);
+matchMedia("print").addEventListener("change", all); // paper is light
 document.addEventListener("htmx:afterSettle", all);
 addEventListener("resize", () => {
   for (const box of document.querySelectorAll(".chart[data-source]")) drawn.get(box)?.setSize({ width: box.clientWidth, height: 220 });

@@ -118,6 +118,20 @@ def test_a_difference_is_said(workspace: Workspace, owner: User) -> None:
     assert "it would be another amount" in browser.get(f"/billing/requests/{event.pk}").content.decode()
 
 
+def test_an_invoice_is_its_lines_and_the_tax(workspace: Workspace, owner: User) -> None:
+    at, now = int(timezone.now().timestamp()), timezone.now()
+    fee = {"description": "Base fee", "cents": 2_000, "quantity": 1, "usage": False, "start": at, "end": at + 1}
+    Invoice.objects.create(
+        stripe_id="in_t", workspace=workspace, number="M-7", status="open", currency="usd", total_cents=2_380, tax_cents=380,
+        lines=[fee], period_start=now, period_end=now, created_at=now, hosted_url="https://x/1", pdf_url="https://x/1.pdf",
+    )  # fmt: skip
+    page = signed_in(owner).get("/billing/invoices/in_t").content.decode()
+    for shown in ("Invoice M-7", "Base fee", "$20.00", "$3.80", "$23.80", "Both are the same.", "https://x/1.pdf"):
+        assert shown in page
+    assert signed_in(owner).get("/billing/invoices/in_t/reports/0").status_code == 404  # no usage in it
+    assert signed_in(owner).get("/billing/invoices/in_t/reports/1").status_code == 404
+
+
 def test_others_charges_do_not_exist_and_those_who_do_not_pay_see_no_invoice(
     workspace: Workspace, owner: User, stranger: User, teammate: User
 ) -> None:
