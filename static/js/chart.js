@@ -23,7 +23,8 @@ function draw(box) {
     {
       width: box.clientWidth,
       height: 220,
-      scales: { x: { time: dates } },
+      // Bars begin at nothing, or their heights would lie.
+      scales: { x: { time: dates }, y: dates && !data.steps ? { range: (_, low, high) => [Math.min(0, low), (high || 1) * 1.05] } : {} },
       axes: [axis, { ...axis, size: 64 }],
       series: [
         { label: dates ? "UTC" : box.dataset.x },
