@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Sum
+from django.db.models import Max, QuerySet, Sum
 
 from billing.ledger.kinds import AccountKind
 from billing.metering.models import Rollup, UsageEvent
@@ -53,6 +54,20 @@ def carried_nanos(workspace_id: str) -> int:
     return int(told["nanos"]) - NANOS_IN_MICRO * int(told["value"])
 
 
+def differences() -> list[str]:
+    """Workspaces of which more was reported than used, or less was told than reported; empty when all is right."""
+    metered = Rollup.objects.filter(funding=AccountKind.RECEIVABLE).order_by().values_list("workspace_id")
+    used = dict(metered.annotate(nanos=Sum("cost_nanos")))
+    wrong = []
+    told = Report.objects.order_by().values_list("workspace_id").annotate(nanos=Sum("nanos"), value=Sum("value"))
+    for workspace_id, nanos, value in told:
+        if nanos > used.get(workspace_id, 0):
+            wrong.append(f"{workspace_id}: {nanos} nano-dollars reported, {used.get(workspace_id, 0)} metered")
+        if nanos - value * NANOS_IN_MICRO >= NANOS_IN_MICRO:
+            wrong.append(f"{workspace_id}: {nanos} nano-dollars reported, {value} micro-dollars told")
+    return wrong
+
+
 def _make(since: datetime, now: datetime) -> int:
     found = _uncovered(hour__gte=since)
     return sum(make_for(workspace_id, hours, now) for workspace_id, hours in found.items())
@@ -60,19 +75,22 @@ def _make(since: datetime, now: datetime) -> int:
 
 def _uncovered(**where: object) -> dict[str, list[datetime]]:
     """Workspace → its hours with usage that no report covers, the earliest first."""
-    reports = Report.objects.filter(**where).values_list("workspace_id", "hour").order_by()
-    covered = {(w, hour): nanos for w, hour, nanos in reports.annotate(nanos=Sum("nanos"))}
-    used = (
-        Rollup.objects.filter(funding=AccountKind.RECEIVABLE, **where)
-        .values_list("workspace_id", "hour")
-        .annotate(nanos=Sum("cost_nanos"))
-        .order_by("hour")
-    )
+    reports = Report.objects.filter(**where).values_list("workspace_id", "hour", "nanos")
+    rollups = Rollup.objects.filter(funding=AccountKind.RECEIVABLE, **where)
+    covered, used = _by_hour(reports), _by_hour(rollups.values_list("workspace_id", "hour", "cost_nanos"))
     found: dict[str, list[datetime]] = {}
-    for workspace_id, hour, nanos in used.iterator():
+    for (workspace_id, hour), nanos in used.items():
         if nanos > covered.get((workspace_id, hour), 0):
             found.setdefault(workspace_id, []).append(hour)
-    return found
+    return {workspace_id: sorted(hours) for workspace_id, hours in found.items()}
+
+
+def _by_hour(rows: QuerySet[Any, tuple[str, datetime, int]]) -> dict[tuple[str, datetime], int]:
+    """Summed here: for a GROUP BY, SQLite reads the whole table in its order rather than the hours that are asked for."""
+    sums: dict[tuple[str, datetime], int] = {}
+    for workspace_id, hour, nanos in rows.iterator():
+        sums[workspace_id, hour] = sums.get((workspace_id, hour), 0) + nanos
+    return sums
 
 
 def make_for(workspace_id: str, hours: list[datetime], now: datetime, flushed: bool = False) -> int:

@@ -17,7 +17,7 @@ from typing import TypeVar
 import stripe
 from django.conf import settings
 from django.db import IntegrityError, connections, transaction
-from django.db.models import F, Min, Q, Sum
+from django.db.models import F, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from billing.metering.rollups import hour_of
@@ -153,6 +153,12 @@ def tell(thing: T, now: datetime, turn: Round, arrived: Callable[[T], bool], cal
         return _again(thing, state, now, type(error).__name__, _retry_after(error))
     turn.count(failed=False)
     return _end(thing, ReportState.ACCEPTED, now)
+
+
+def tell_again(refused: QuerySet[T], now: datetime) -> int:
+    """Has what Stripe refused told again, now that an operator mended the cause; how many. What arrived stays told once."""
+    rejected = refused.filter(state=ReportState.REJECTED)
+    return rejected.update(state=ReportState.UNSURE, next_attempt_at=now, error="")
 
 
 def _call(report: Report) -> None:

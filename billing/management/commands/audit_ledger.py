@@ -13,10 +13,11 @@ from billing.gate import caps, leases
 from billing.ledger import audit
 from billing.metering import rollups
 from billing.metering.files import FileChanged
+from billing.stripe import reports
 
 
 class Command(BaseCommand):
-    help = "Compare balances with entries, leases with events, holds with leases, rollups with events, publishers' balances with earnings."
+    help = "Compare balances with entries, leases with events, holds with leases, rollups with events, publishers' balances with earnings, reports with rollups."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -25,6 +26,7 @@ class Command(BaseCommand):
                 wrong = audit.differences() + leases.differences() + caps.differences() + rollups.differences()
                 lent = leases.open_nanos()
                 wrong += audit.differences_of_lots(leases.open_grants()) + earnings_audit.differences()
+                wrong += reports.differences()
         except FileChanged as error:
             raise CommandError(str(error), returncode=1) from error
         if lent != totals["holds"]:

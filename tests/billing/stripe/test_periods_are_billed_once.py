@@ -9,8 +9,9 @@ from django.db.models import Sum
 
 from billing.errors import PlanProblem, StripeUnavailable
 from billing.plans import subscribing
-from billing.plans.models import SubscriptionState
-from billing.stripe import drafts, ending, late, previews, reconciliation, reports
+from billing.plans.models import Plan, SubscriptionState
+from billing.plans.subscribing import PRO
+from billing.stripe import drafts, ending, late, previews, reconciliation, reports, subscriptions
 from billing.stripe.client import client, linked
 from billing.stripe.models import Invoice, LateUsage, Report, ReportState
 from tests.fixtures.reporting import EVENTS, Metered
@@ -136,6 +137,24 @@ def test_ending_now_bills_all_that_was_used_and_what_comes_after_it_once(metered
     ]
     with pytest.raises(PlanProblem):
         ending.end_now(metered.workspace.pk, metered.now)
+
+
+def test_a_change_of_plan_in_the_middle_of_a_period_bills_what_was_used_once(metered: Metered) -> None:
+    metered.use(30_000_000)
+    metered.report()
+    metered.passes(hours=30)
+    metered.use(10_000_000)
+    metered.report()
+    subscriptions.change(metered.workspace, Plan.objects.get(pk=PRO))
+    metered.passes(hours=30)
+    to_the_end(metered, 20 * MINUTE)
+    metered.use(25_000_000)
+    goes_on(metered, minutes=25)
+    goes_on(metered, minutes=65)
+    assert late.bill_due(metered.passes(hours=3)) == 0
+    assert metered.agree()
+    assert invoiced(metered) == metered.ours() == 65_000
+    assert Invoice.objects.filter(usage_micros__gt=0).count() == 1
 
 
 def test_nothing_ends_while_usage_is_on_its_way(metered: Metered) -> None:

@@ -7,12 +7,13 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
 
 from billing.plans.allowances import open_workspace
 from billing.stripe import reports, sending
-from billing.stripe.models import Report, ReportState
+from billing.stripe.models import Report, ReportState, StripeLink
 from portal.accounts.models import User, Workspace
 from tests.fixtures.people import person
 from tests.fixtures.reporting import EVENTS, Metered
@@ -171,6 +172,44 @@ def test_a_round_over_ever_so_many_hours_makes_only_what_is_missing(metered: Met
     assert reports.sweep(metered.now) == 1
     assert reports.make(metered.now) == reports.sweep(metered.now) == 0
     assert reports.carried_nanos(workspace.pk) == sum(range(1, 31)) % 1000 + 999 - 1000
+
+
+def test_a_round_reads_recent_hours_only(metered: Metered) -> None:
+    with CaptureQueriesContext(connection) as ran:
+        reports.make(metered.now)
+    assert ran.captured_queries
+    if connection.vendor == "sqlite":  # PostgreSQL reads small tables whole, whatever index they have
+        for query in ran.captured_queries:
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
+                plan = " ".join(str(step[-1]) for step in cursor.fetchall())
+            assert "by_hour" in plan, query["sql"]
+            assert "SCAN billing_" not in plan, query["sql"]
+
+
+def test_what_was_refused_is_told_again_when_an_operator_mended_the_cause(metered: Metered) -> None:
+    metered.use(5_000_000)
+    known = StripeLink.objects.get(kind="customer", key=metered.workspace.pk)
+    StripeLink.objects.filter(pk=known.pk).update(key="nobody")
+    metered.report()
+    assert Report.objects.get().state == ReportState.REJECTED
+    known.save()
+    assert sending.tell_again(Report.objects.all(), metered.passes(minutes=1)) == 1
+    metered.report()
+    assert metered.agree()
+    assert sending.tell_again(Report.objects.all(), metered.now) == 0
+
+
+def test_the_audit_finds_reports_that_fit_no_usage(metered: Metered) -> None:
+    metered.use(5_000_700)
+    metered.report_all()
+    assert reports.differences() == []
+    report = Report.objects.get()
+    for wrong in ({"nanos": 6_000_000, "value": 6_000}, {"value": 4_000}):
+        Report.objects.update(**wrong)
+        assert len(reports.differences()) == 1
+        report.save()
+    assert reports.differences() == []
 
 
 def test_a_request_that_the_sdk_does_not_know_would_be_noticed(metered: Metered) -> None:
