@@ -95,16 +95,16 @@ def unusual(new: Scheme, old: Scheme | None, peers: Iterable[str]) -> None:
     `peers`: products of the same kind. From free to priced nothing can be compared but the peers.
     """
     if old is not None:
-        _compare("minimum", new.minimum_nanos, old.minimum_nanos, "before")
+        _compare("minimum", new.minimum_nanos, old.minimum_nanos, "before it was")
         for unit in filter(new.asks, UNITS):
             for end in sorted({0, *_ends(new, unit), *_ends(old, unit)}):
                 rate = _rate_at(new, unit, end + 1)
                 if rate or unit in new.rates:  # a free allowance is meant
-                    _compare(unit, rate, _rate_at(old, unit, end + 1), "before")
+                    _compare(unit, rate, _rate_at(old, unit, end + 1), "before it was")
     for unit, usual in _medians(peers).items():
         for rate in book.rates_of(new, unit):
             if rate:  # what is given away is meant to be
-                _compare(unit, rate, usual, "the median of its kind")
+                _compare(unit, rate, usual, "the median of its kind is")
 
 
 def _compare(what: str, new: int, usual: int, than: str) -> None:
@@ -112,7 +112,7 @@ def _compare(what: str, new: int, usual: int, than: str) -> None:
         per = UNITS[what].per if what in UNITS else PER
         amounts = [show(nanos * per // PER) for nanos in (new, usual)]
         raise PriceUnusual(
-            f"The price of {what} would be {amounts[0]}; {than} it is {amounts[1]}. Check the unit; if it is meant,"
+            f"The price of {what} would be {amounts[0]}; {than} {amounts[1]}. Check the unit; if it is meant,"
             " confirm it.",
             param=what,
             details={"price": amounts[0], "usual": amounts[1]},
