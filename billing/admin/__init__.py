@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from billing.admin import earnings, gate, ledger, metering, objectives, plans, prices, stripe
+from billing.admin import credit, earnings, gate, ledger, metering, objectives, payments, plans, prices, stripe
 
-__all__ = ["earnings", "gate", "ledger", "metering", "objectives", "plans", "prices", "stripe"]
+__all__ = ["credit", "earnings", "gate", "ledger", "metering", "objectives", "payments", "plans", "prices", "stripe"]

@@ -11,7 +11,7 @@ from unfold.admin import TabularInline
 
 from billing import money
 from billing.admin.records import RecordAdmin
-from billing.models import Account, Entry, Lot, Transaction
+from billing.models import Account, Entry, Transaction
 
 
 @admin.register(Account)
@@ -46,14 +46,3 @@ class TransactionAdmin(RecordAdmin):
     search_fields = ("source",)
     ordering = ("-posted_at",)
     inlines = (EntryInline,)
-
-
-@admin.register(Lot)
-class LotAdmin(RecordAdmin):
-    list_display = ("workspace", "kind", "left", "memo", "created_at", "expires_at")
-    list_filter = ("kind",)
-    search_fields = ("workspace__slug", "source")
-
-    @admin.display(description=_("left"), ordering="left_nanos")
-    def left(self, row: Lot) -> str:
-        return money.show(row.left_nanos)

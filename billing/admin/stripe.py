@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from billing.admin.records import RecordAdmin
-from billing.models import Invoice, LateUsage, Reconciliation, Report, StripeEvent
+from billing.models import LateUsage, Reconciliation, Report, StripeEvent
 from billing.stripe import sending
 
 
@@ -52,10 +52,3 @@ class LateUsageAdmin(TellingAdmin):
 class StripeEventAdmin(RecordAdmin):
     list_display = ("id", "type", "received_at", "handled_at", "attempts", "error")
     list_filter = ("type", ("handled_at", admin.EmptyFieldListFilter))
-
-
-@admin.register(Invoice)
-class InvoiceAdmin(RecordAdmin):
-    list_display = ("number", "workspace", "status", "total_cents", "paid_cents", "created_at")
-    list_filter = ("status",)
-    search_fields = ("number", "workspace__slug")

@@ -23,11 +23,11 @@ def open_workspace(workspace: Workspace) -> None:
             )
 
 
-def grant(workspace: Workspace, nanos: int, source: str, memo: str) -> bool:
+def grant(workspace: Workspace, nanos: int, source: str, memo: str, expires_at: datetime | None = None) -> bool:
     """Promotional credit from an operator; the same source gives it once."""
     with transaction.atomic():
         open_workspace(workspace)
-        return postings.grant_promo(workspace.pk, nanos, source, memo)
+        return postings.grant_promo(workspace.pk, nanos, source, memo, expires_at)
 
 
 def lock_fundings(workspace_id: str) -> dict[str, int]:

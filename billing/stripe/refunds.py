@@ -47,7 +47,7 @@ def of_top_up(top_up: TopUp, cents: int, reason: str, operator: str) -> Refund:
         postings.refund_top_up(top_up.workspace_id, refund.nanos, refund.source, reason, of=top_up.source)
         _post_tax(refund)
         TopUp.objects.filter(pk=top_up.pk).update(refunded_cents=F("refunded_cents") + cents)
-    send_due()
+        transaction.on_commit(send_due)  # the row is there before Stripe hears of it
     refund.refresh_from_db()
     return refund
 
@@ -61,7 +61,7 @@ def of_invoice(invoice: Invoice, cents: int, reason: str, operator: str) -> Refu
             workspace_id=invoice.workspace_id, invoice=invoice, cents=cents, reason=reason, made_by=operator
         )
         _post_invoice(refund, invoice)
-    send_due()
+        transaction.on_commit(send_due)
     refund.refresh_from_db()
     return refund
 

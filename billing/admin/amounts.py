@@ -1,0 +1,44 @@
+"""Amounts in the console's forms: people write dollars, rows hold nano-dollars."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Field
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from billing import money
+from billing.errors import MoneyInvalid
+
+
+class DollarsField(forms.Field):
+    """Dollars with up to nine decimals; its value is nano-dollars. Negative, endless and other texts are refused."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return money.decimal(value) if isinstance(value, int) else value
+
+    def to_python(self, value: Any) -> int | None:
+        if value in self.empty_values:
+            return None
+        try:
+            return money.parse(value)
+        except MoneyInvalid as error:
+            raise ValidationError(error.message) from error
+
+
+class InDollars(ModelAdmin):  # type: ignore[misc] # unfold publishes no types
+    """An editable table whose `*_nanos` are written in dollars."""
+
+    def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name.endswith("_nanos"):
+            label = _("%(what)s, in dollars") % {"what": db_field.verbose_name}
+            help_text = str(db_field.help_text).replace(", in nano-dollars", "")
+            return DollarsField(label=label, help_text=help_text, required=not db_field.blank)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
