@@ -7,7 +7,7 @@ PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes --no-de
 QUIET := $(shell test -t 1 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-ray bench lint format lock screenshots messages
+.PHONY: help run test test-ray bench lint format lock screenshots stripe-smoke messages
 
 help: ## print this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,10 @@ format: $(VENV)/dev ## put the code into the house's form
 screenshots: $(VENV)/dev ## walk a newcomer's way in a browser; pictures in var/screenshots/
 	@$(PY) -m tests.chromium
 	@$(PY) -m pytest tests/journeys -q
+
+stripe-smoke: $(VENV)/app ## walk through the journey of money at Stripe: STRIPE_API_KEY=sk_test_… (else at the sandbox)
+	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; \
+	  MERCATO_DATA_DIR="$$data" STRIPE_WEBHOOK_SECRET=$${STRIPE_WEBHOOK_SECRET:-whsec_unused} DATABASE_URL= $(PY) manage.py stripe_smoke
 
 messages: $(VENV)/dev ## collect the strings to translate, and compile the translations (needs gettext)
 	$(PY) manage.py makemessages -l zh_Hans --ignore .venv --ignore var

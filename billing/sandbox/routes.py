@@ -66,6 +66,7 @@ TABLE: list[tuple[str, str, Act]] = [
     ("GET", "/v1/customers", customers.listed),
     ("GET", "/v1/customers/{id}", customers.retrieve),
     ("POST", "/v1/customers/{id}", customers.update),
+    ("DELETE", "/v1/customers/{id}", customers.delete),
     ("GET", "/v1/customers/{id}/payment_methods", methods.of_customer),
     ("GET", "/v1/customers/{id}/payment_methods/{id}", methods.one_of_customer),
     ("POST", "/v1/customers/{id}/tax_ids", customers.add_tax_id),

@@ -6,6 +6,7 @@ from typing import Any
 
 from billing.sandbox.errors import StripeError
 from billing.sandbox.params import LIST, PAGE, Params, merged, takes
+from billing.sandbox.resources import standing
 from billing.sandbox.store import Object, Store
 
 KNOWN = (
@@ -52,7 +53,8 @@ def create(store: Store, given: Params) -> Object:
 
 @takes()
 def retrieve(store: Store, given: Params, id: str) -> Object:
-    return store.get("customer", id)
+    found = store.get("customer", id)
+    return {"id": id, "object": "customer", "deleted": True} if found.get("deleted") else found
 
 
 @takes(*KNOWN, "invoice_settings.default_payment_method", "balance")
@@ -83,6 +85,18 @@ def _changed(store: Store, customer: Object, given: Params) -> Object:
     if "balance" in given:
         given["balance"] = int(given["balance"])
     return {**customer, **{name: None if value == "" else value for name, value in given.items()}}
+
+
+@takes()
+def delete(store: Store, given: Params, id: str) -> Object:
+    """For good: its subscriptions end at once, without an invoice; its invoices stay."""
+    customer = store.get("customer", id)
+    for subscription in store.all("subscription", id):
+        if subscription["status"] not in ("canceled", "incomplete_expired"):
+            standing.end(store, subscription)
+    store.emit("customer.deleted", customer)
+    store.save({**customer, "deleted": True})
+    return {"id": id, "object": "customer", "deleted": True}
 
 
 @takes("email", *LIST)
