@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -12,8 +12,7 @@ from portal.accounts.models import Key
 from portal.kit.caches import RecentValues
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """Whose caps bind. Blank and None: the key or member has none of its own."""
 
     workspace_id: str
