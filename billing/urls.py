@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from billing.gate import pages as gate_pages
+from billing.gate.api import Budgets
 from billing.receipts import api as receipts
 from billing.statements import billing_pages, explain_pages, overview_pages, pages, publisher_pages, statement_pages
 from billing.statements.api import UsageList
@@ -53,6 +54,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("publisher/payouts/schedule", publisher_pages.choose, name="publisher_choose"),
     path("publisher/payouts/<str:payout_id>", publisher_pages.payout_page, name="publisher_payout"),
     path("stripe/webhook", billing_pages.stripe_webhook, name="stripe_webhook"),
+    path("v1/budgets", Budgets.as_view(), name="api_budgets"),
     path("v1/credits", Credits.as_view(), name="api_credits"),
     path("v1/generations/<str:generation_id>", Generation.as_view(), name="api_generation"),
     path("v1/usage/receipt", receipts.UsageReceipt.as_view(), name="api_usage_receipt"),

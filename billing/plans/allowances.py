@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
-from billing.ledger import balances, postings
+from billing.ledger import balances, lots, postings
 from billing.plans import dunning, subscribing
 from billing.plans.models import DunningStep
 from portal.accounts.models import Workspace
@@ -31,8 +32,16 @@ def grant(workspace: Workspace, nanos: int, source: str, memo: str, expires_at: 
 
 
 def lock_fundings(workspace_id: str) -> dict[str, int]:
-    """Balances by kind of what can fund usage, locked until the transaction ends; the accounts are made where missing."""
+    """Balances by kind of what can fund usage, locked until the transaction ends.
+
+    The accounts are made where missing, and credit that is over is taken out first: nobody borrows it.
+    """
     found = balances.lock_fundings(workspace_id)
+    over = list(lots.expired(timezone.now()).filter(workspace_id=workspace_id))
+    if over:
+        for lot in over:
+            postings.expire(lot.pk)
+        found = balances.lock_fundings(workspace_id)
     if not found:
         open_workspace(Workspace.objects.get(pk=workspace_id))
         found = balances.lock_fundings(workspace_id)

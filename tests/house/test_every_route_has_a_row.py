@@ -101,6 +101,7 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "api_model": ("GET", "/v1/models/olga/secret", 401, 401, 401, 401, 401),
     "api_predictions": ("POST", "/v1/models/olga/secret/predictions", 401, 401, 401, 401, 401),
     "api_chat_completions": ("POST", "/v1/chat/completions", 401, 401, 401, 401, 401),
+    "api_budgets": ("GET", "/v1/budgets", 401, 401, 401, 401, 401),
     "api_credits": ("GET", "/v1/credits", 401, 401, 401, 401, 401),
     "api_generation": ("GET", "/v1/generations/use_x", 401, 401, 401, 401, 401),
     "api_usage_receipt": ("GET", "/v1/usage/receipt", 401, 401, 401, 401, 401),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from billing.errors import NoBudget
 from billing.gate import caps, holds, leases, purses, recall, tending
 from billing.gate.models import Lease
-from billing.ledger import audit
+from billing.ledger import audit, postings
 from billing.ledger.balances import balance
 from billing.metering import recorder
 from billing.metering.models import UsageEvent
@@ -76,6 +76,20 @@ def test_a_top_up_counts_on_the_next_request(funded: Workspace) -> None:
         holds.hold(funded.pk, "", 2 * DOLLAR)
     give(funded, DOLLAR)
     holds.release(holds.hold(funded.pk, "", 2 * DOLLAR))
+
+
+def test_credit_that_is_over_is_not_lent(funded: Workspace) -> None:
+    ends = timezone.now() + timedelta(seconds=0.5)
+    postings.top_up(funded.pk, 3 * DOLLAR, "top-up", expires_at=ends)
+    holds.release(holds.hold(funded.pk, "", 3 * DOLLAR))
+    tending.close_leases()
+    time.sleep(max((ends - timezone.now()).total_seconds(), 0))
+    with pytest.raises(NoBudget) as refused:
+        holds.hold(funded.pk, "", DOLLAR + 1)
+    assert refused.value.details["available"] == "1.00"
+    leases.sweep(timezone.now())
+    assert balance(funded.pk).promo_nanos + balance(funded.pk).held_nanos == DOLLAR
+    all_is_right()
 
 
 def test_threads_that_race_for_a_budget_of_a_hundred_requests_get_exactly_a_hundred(funded: Workspace) -> None:
