@@ -101,8 +101,8 @@ def report_late_usage() -> None:
 def reconcile() -> None:
     """Days that are over, and those of drafts that differ: compared with Stripe's meter."""
     now = timezone.now()
-    drafts.watch(now)
     reconciliation.check_due(now)
+    drafts.watch(now)
 
 
 @shared_task

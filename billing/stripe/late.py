@@ -7,11 +7,14 @@ bill − what was invoiced as late before.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
+from typing import Any
 
+import stripe
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from stripe.params import InvoiceItemCreateParams
 
 from billing.plans import subscribing
@@ -20,31 +23,38 @@ from billing.stripe import invoices, products, subscriptions
 from billing.stripe.client import client, linked
 from billing.stripe.models import Invoice, LateUsage, Report, ReportState
 from billing.stripe.products import MICRO_DOLLAR_IN_CENTS
+from billing.stripe.reports import GRACE
 from billing.stripe.sending import Round, Untellable, claim, tell
 from portal.accounts.models import Workspace
 
+log = logging.getLogger(__name__)
 SETTLED = timedelta(hours=2)  # after a period's end its invoice is final
 LOOK_BACK = timedelta(days=3)
 LEAST_MICROS = 5_000  # half a cent: less is no line
 
 
 def bill_due(now: datetime) -> int:
-    """Invoices the late usage of workspaces that had an invoice or an end lately; how many items Stripe took.
-
-    Raises stripe.StripeError where Stripe cannot be asked what it invoiced.
-    """
-    invoiced = Invoice.objects.filter(created_at__gte=now - LOOK_BACK).exclude(status="draft")
-    ended = Subscription.objects.filter(ended_at__gte=now - LOOK_BACK)
-    for workspace_id in {
-        *invoiced.values_list("workspace_id", flat=True),
-        *ended.values_list("workspace_id", flat=True),
-    }:
-        find(workspace_id, now)
+    """Invoices what is late of workspaces that lately had an invoice, an end, or a late report; how many items Stripe took."""
+    for workspace_id in _candidates(now - LOOK_BACK):
+        try:
+            find(workspace_id, now)
+        except stripe.StripeError as error:
+            log.error("stripe does not say what it invoiced to %s: %s", workspace_id, error)
+            if not isinstance(error, stripe.InvalidRequestError):
+                break  # it does not answer anybody
     turn, taken = Round(settings.STRIPE_CALLS_A_SECOND), 0
     while not turn.over and (item := claim(LateUsage, Q(), now)):
         turn.wait()
         taken += tell(item, now, turn, _arrived, _call)
     return taken
+
+
+def _candidates(since: datetime) -> set[str]:
+    invoiced = Invoice.objects.filter(created_at__gte=since).exclude(status="draft")
+    ended = Subscription.objects.filter(ended_at__gte=since)
+    told_late = Report.objects.filter(sent_at__gte=since, timestamp__lt=F("sent_at") - GRACE)
+    rows: list[QuerySet[Any]] = [invoiced, ended, told_late]
+    return {workspace_id for of in rows for workspace_id in of.values_list("workspace_id", flat=True).distinct()}
 
 
 def find(workspace_id: str, now: datetime) -> LateUsage | None:

@@ -107,6 +107,7 @@ class Report(Telling):
             models.Index(fields=["state", "next_attempt_at"], name="reports_to_send"),
             models.Index(fields=["hour"], name="reports_by_hour"),
             models.Index(fields=["workspace", "timestamp"], name="reports_by_timestamp"),
+            models.Index(fields=["sent_at"], name="reports_by_sending"),
         ]
 
     def __str__(self) -> str:

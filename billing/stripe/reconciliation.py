@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 from datetime import UTC, date, datetime, time, timedelta
 
+import stripe
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -31,9 +32,16 @@ MOST_A_RUN = 200
 
 
 def of(workspace_id: str, days: int) -> list[Reconciliation]:
-    """The workspace's last days with reports, the newest first."""
+    """The workspace's last days with reports, the newest first; of days not compared yet, `ours` is what was told so far."""
     since = timezone.now().date() - timedelta(days=days)
-    return list(Reconciliation.objects.filter(workspace_id=workspace_id, day__gte=since).order_by("-day"))
+    rows = list(Reconciliation.objects.filter(workspace_id=workspace_id, day__gte=since).order_by("-day"))
+    for row in rows:
+        if row.checked_at is None:
+            begin = _midnight(row.day)
+            told = Report.objects.filter(workspace_id=workspace_id, state=ReportState.ACCEPTED)
+            inside = told.filter(timestamp__gte=begin, timestamp__lt=begin + timedelta(days=1))
+            row.ours = inside.aggregate(n=Sum("value", default=0))["n"]
+    return rows
 
 
 def expect(workspace_id: str, day: date, now: datetime) -> None:
@@ -72,7 +80,12 @@ def _paced(days: list[tuple[str, date]], now: datetime) -> list[Reconciliation]:
     found = []
     for workspace_id, day in days:
         pace.wait()
-        found.append(check(workspace_id, day, now))
+        try:
+            found.append(check(workspace_id, day, now))
+        except stripe.InvalidRequestError as error:  # as of a customer that was deleted: the others go on
+            log.error("stripe does not tell its sums of %s on %s: %s", workspace_id, day, error)
+            row = Reconciliation.objects.filter(workspace_id=workspace_id, day=day)
+            row.update(outcome=Outcome.STUCK, checked_at=now, due_at=None)
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -56,7 +57,22 @@ class Round(Pace):
 
 
 def send_due(now: datetime) -> int:
-    """Sends the reports that wait, one call at a time for each customer; how many were accepted."""
+    """Sends the reports that wait, one call at a time for each customer; how many were accepted.
+
+    One round a process: while Stripe does not answer, rounds would pile up and take the threads of other jobs.
+    """
+    if not _at_work.acquire(blocking=False):
+        return 0
+    try:
+        return _round(now)
+    finally:
+        _at_work.release()
+
+
+_at_work = threading.Lock()
+
+
+def _round(now: datetime) -> int:
     due = Report.objects.filter(state__in=_CLAIMABLE, next_attempt_at__lte=now)
     waiting = due.values_list("workspace_id").annotate(first=Min("next_attempt_at")).order_by("first")
     customers = [workspace_id for workspace_id, _ in waiting[:MOST_CUSTOMERS]]

@@ -100,6 +100,7 @@ def adjust(store: Store, given: Params) -> Object:
 def summaries(store: Store, given: Params, id: str, lag_s: float) -> list[Object]:
     accept(given, ("value_grouping_window", "limit", "starting_after"), ("customer", "start_time", "end_time"))
     meter = store.get("billing.meter", id)
+    store.get("customer", given["customer"], 400, "customer")
     start, end = whole(given, "start_time"), whole(given, "end_time")
     if start % 60 or end % 60:
         raise StripeError("Times must align with minute boundaries.", param="start_time")

@@ -11,10 +11,12 @@ from django.core.management import CommandError, call_command
 from django.db.models import Q
 from django.test import Client
 
+from billing.plans.allowances import open_workspace
 from billing.sandbox.deliveries import signature
 from billing.stripe import inbox, reconciliation, reports, sending
 from billing.stripe.client import client, linked
-from billing.stripe.models import Outcome, Reconciliation, Report, StripeEvent
+from billing.stripe.models import Outcome, Reconciliation, Report, StripeEvent, StripeLink
+from portal.accounts.models import User
 from tests.fixtures.reporting import EVENTS, Metered
 
 
@@ -122,6 +124,30 @@ def test_a_day_with_reports_on_their_way_is_compared_later(metered: Metered) -> 
     metered.passes(minutes=11)
     (row,) = reconciliation.check_due(metered.now)
     assert (row.outcome, row.theirs) == (Outcome.AGREES, 11_000)
+
+
+def test_a_customer_that_is_gone_at_stripe_holds_up_nobody_else(metered: Metered, stranger: User) -> None:
+    other = stranger.personal_workspace
+    open_workspace(other)
+    metered.subscribe(other)
+    for workspace in (metered.workspace, other):
+        metered.use(5_000_000, workspace=workspace)
+        reports.flush(workspace.pk, metered.now)
+    sending.send_due(metered.now)
+    gone = StripeLink.objects.get(kind="customer", key=other.pk)
+    StripeLink.objects.filter(pk=gone.pk).update(stripe_id="cus_gone")
+    Reconciliation.objects.filter(workspace=other).update(due_at=metered.now)
+    metered.passes(hours=26)
+    assert [row.workspace_id for row in reconciliation.check_due(metered.now)] == [metered.workspace.pk]
+    assert Reconciliation.objects.get(workspace=other).outcome == Outcome.STUCK
+    assert reconciliation.check_due(metered.now) == []
+
+
+def test_today_shows_what_was_told_so_far(metered: Metered) -> None:
+    metered.use(5_000_000)
+    metered.report_all()
+    (row,) = reconciliation.of(metered.workspace.pk, 3)
+    assert (row.ours, row.outcome, row.checked_at) == (5_000, Outcome.EXPECTED, None)
 
 
 def test_the_command_says_what_differs(metered: Metered, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,8 @@ def test_two_senders_give_one_and_each_customer_has_one_call_at_a_time(metered: 
 
     def send() -> None:
         try:
-            sending.send_due(metered.now)
+            for workspace in (metered.workspace, other):
+                sending.send_of(workspace.pk, metered.now, sending.Round(1000))
         finally:
             connections.close_all()
 
