@@ -12,6 +12,7 @@ from django.core.files.storage import Storage, storages
 from django.db.models import QuerySet
 
 from billing.metering.models import Archive
+from billing.metering.sums import FIELDS, Used
 
 
 class FileChanged(Exception):
@@ -30,10 +31,21 @@ def opened(path: str) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, file)
 
 
-def parts(workspace_id: str, start: datetime, end: datetime) -> QuerySet[Archive]:
-    """The files that can have events of the workspace from `start` until before `end`."""
-    found = Archive.objects.filter(first_workspace__lte=workspace_id, last_workspace__gte=workspace_id)
+def parts(first: str, last: str, start: datetime, end: datetime) -> QuerySet[Archive]:
+    """The files that can have events of the workspaces `first` to `last` from `start` until before `end`."""
+    found = Archive.objects.filter(first_workspace__lte=last, last_workspace__gte=first)
     return found.filter(last_at__gte=start, first_at__lt=end)
+
+
+def used_in_files(first: str, last: str, start: datetime, end: datetime) -> Iterator[Used]:
+    """What is summed of these workspaces' archived events, in any order."""
+    for part in parts(first, last, start, end):
+        from billing.metering import parquet  # loads pyarrow: only where there is an archive
+
+        with opened(part.path) as file:
+            for row in parquet.everything(file, list(FIELDS)):
+                if first <= row["workspace_id"] <= last and start <= row["recorded_at"] < end:
+                    yield tuple(row[name] for name in FIELDS)
 
 
 def archived(by: str, start: datetime, end: datetime) -> dict[str, tuple[int, int]]:

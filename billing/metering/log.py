@@ -54,9 +54,8 @@ class Log:
     def used(self) -> Iterator[Used]:
         """What is summed, in any order."""
         yield from self._rows().order_by().values_list(*FIELDS).iterator()
-        for part in self._files():
-            for event in self._of(part):
-                yield tuple(getattr(event, name) for name in FIELDS)
+        for event in self.archived(newest_first=True):
+            yield tuple(getattr(event, name) for name in FIELDS)
 
     def _rows(self) -> QuerySet[UsageEvent]:
         rows = UsageEvent.objects.filter(workspace_id=self.workspace_id)
@@ -85,7 +84,8 @@ class Log:
 
     def archived(self, newest_first: bool) -> Iterator[UsageEvent]:
         """What files have of it, merged. Each is opened when its turn may have come: most of a workspace's follow one another."""
-        left = deque(self._files().order_by("-last_at" if newest_first else "first_at"))
+        parts = files.parts(self.workspace_id, self.workspace_id, self.since, self.until)
+        left = deque(parts.order_by("-last_at" if newest_first else "first_at"))
         heads: list[tuple[UsageEvent, Iterator[UsageEvent]]] = []
 
         def push(rest: Iterator[UsageEvent]) -> None:
@@ -105,9 +105,6 @@ class Log:
                 heads.remove(head)
                 yield head[0]
                 push(head[1])
-
-    def _files(self) -> QuerySet[Archive]:
-        return files.parts(self.workspace_id, self.since, self.until)
 
 
 def _of_head(head: tuple[UsageEvent, Iterator[UsageEvent]]) -> Place:

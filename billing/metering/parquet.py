@@ -75,7 +75,7 @@ def sums(file: BinaryIO, by: str, start: datetime, end: datetime) -> dict[str, t
 def everything(file: BinaryIO, names: list[str]) -> Iterator[dict[str, Any]]:
     """These columns of all rows, in the file's order."""
     for batch in pq.ParquetFile(file).iter_batches(ROWS_A_GROUP, columns=names):
-        yield from batch.to_pylist()
+        yield from map(_read, batch.to_pylist())
 
 
 def _between(times: pa.ChunkedArray, start: datetime, end: datetime) -> pa.ChunkedArray:
@@ -88,8 +88,13 @@ def _between(times: pa.ChunkedArray, start: datetime, end: datetime) -> pa.Chunk
 _FIRST, _LAST = datetime.fromisoformat("1970-01-01T00:00Z"), datetime.fromisoformat("2260-01-01T00:00Z")
 
 
-def _event(row: dict[str, Any]) -> UsageEvent:
-    """Columns that the file does not have yet get their defaults."""
+def _read(row: dict[str, Any]) -> dict[str, Any]:
     for name in _JSON & row.keys():
         row[name] = None if row[name] is None else json.loads(row[name])
+    return row
+
+
+def _event(row: dict[str, Any]) -> UsageEvent:
+    """Columns that the file does not have yet get their defaults."""
+    row = _read(row)
     return UsageEvent(**{name: row[name] for name in NAMES if name in row})

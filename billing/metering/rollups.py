@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby
+from typing import TypeVar
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.db.models import Count, Max, Min, Model, QuerySet, Sum
 
 from billing.metering import sums
-from billing.metering.files import archived
-from billing.metering.log import ALWAYS, LATER, Log
+from billing.metering.files import archived, used_in_files
+from billing.metering.log import ALWAYS, LATER
 from billing.metering.models import Archive, Rollup, UsageEvent
-from billing.metering.sums import Group, hour_of, summed
+from billing.metering.sums import FIELDS, Group, hour_of, summed
 
 __all__ = ["differences", "hour_of", "mend", "rebuild", "roll_up"]
 
 MOST_A_FOLD = 2_000  # rows; SQLite's other writers wait for one fold
 MOST_A_REWRITE = 20_000  # events, as above
+K = TypeVar("K")
+M = TypeVar("M", bound=Model)
 _LOCK = 7_274_001  # PostgreSQL advisory lock: two folds at once would write older sums over newer ones
 
 
@@ -70,13 +73,15 @@ def _write(total: dict[Group, sums.Sum], instead_of: list[int]) -> None:
 def rebuild() -> int:
     """Sums every event anew, and rewrites the hours that are wrong; how many rollups there are.
 
-    Month by month and workspace by workspace; only hours that differ are locked, and only while they are written.
+    Month by month, some workspaces at a time; only hours that differ are locked, and only while they are written.
     """
     roll_up(LATER)
     for start, end in _months():
+        used = _used(start, end)
         known = _within(Rollup.objects.all(), "hour", start, end).values_list("workspace_id", flat=True)
-        for workspace_id in sorted({*known.distinct().order_by(), *_used(start, end)}):
-            _mend(workspace_id, start, end)
+        weights = {name: used.get(name, (0, 0))[0] for name in sorted({*used, *known.distinct().order_by()})}
+        for names in _slices(weights):
+            _mend(names, start, end)
     return Rollup.objects.count()
 
 
@@ -88,7 +93,7 @@ def mend(since: datetime) -> int:
     start = hour_of(since)
     wrong = _wrong(start, LATER)
     for workspace_id in wrong:
-        _mend(workspace_id, start, LATER)
+        _mend([workspace_id], start, LATER)
     return len(wrong)
 
 
@@ -140,49 +145,69 @@ def _months() -> Iterator[tuple[datetime, datetime]]:
         start = end
 
 
-def _within(rows: QuerySet, field: str, start: datetime, end: datetime) -> QuerySet:  # type: ignore[type-arg] # of either
+def _within(rows: QuerySet[M], field: str, start: datetime, end: datetime) -> QuerySet[M]:
     return rows.filter(**{f"{field}__gte": start, f"{field}__lt": end})
 
 
-def _mend(workspace_id: str, start: datetime, end: datetime) -> None:
-    """Compares without a lock, then rewrites the hours that differ, some at a time."""
-    used, known = _sums(workspace_id, start, end), _known(workspace_id, start, end)
-    # Both ways round: a folded row of the group must be there, and be the sum.
-    wrong = sorted({group.hour for group in used.keys() | known.keys() if used.get(group) != known.get(group)})
-    weights = dict.fromkeys(wrong, 0)
+def _slices(weights: dict[K, int]) -> Iterator[list[K]]:
+    """The keys in their order, as many at a time as weigh MOST_A_REWRITE together; one at least."""
+    taken: list[K] = []
+    weight = 0
+    for key, more in weights.items():
+        if taken and weight + more > MOST_A_REWRITE:
+            yield taken
+            taken, weight = [], 0
+        taken.append(key)
+        weight += more
+    if taken:
+        yield taken
+
+
+def _mend(names: list[str], start: datetime, end: datetime) -> None:
+    """Compares without a lock, then rewrites the hours that differ, some at a time.
+
+    `names`: all workspaces with usage between the first and the last of them.
+    """
+    used, known = _sums(names, start, end), _known(names, start, end)
+    wrong = {(g.workspace_id, g.hour) for g in used.keys() | known.keys() if used.get(g) != known.get(g)}
+    weights = dict.fromkeys(sorted(wrong), 0)
     for group, total in used.items():
-        if group.hour in weights:
-            weights[group.hour] += total.requests
-    chunk: list[datetime] = []
-    for at, hour in enumerate(wrong):
-        chunk.append(hour)
-        if at + 1 == len(wrong) or sum(weights[h] for h in chunk) > MOST_A_REWRITE:
-            _rewrite(workspace_id, chunk)
-            chunk = []
+        if (place := (group.workspace_id, group.hour)) in weights:
+            weights[place] += total.requests
+    for places in _slices(weights):
+        _rewrite(places)
 
 
-def _rewrite(workspace_id: str, hours: list[datetime]) -> None:
+def _rewrite(places: list[tuple[str, datetime]]) -> None:
+    wanted, hours = set(places), [hour for _, hour in places]
+    names, start, end = [name for name, _ in places], min(hours), max(hours) + timedelta(hours=1)
     with transaction.atomic():
         _one_at_a_time()
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 # Events and their sums come in one transaction; none may come between our two readings.
                 cursor.execute(f"LOCK TABLE {Rollup._meta.db_table} IN EXCLUSIVE MODE")
-        first, last = hours[0], hours[-1] + timedelta(hours=1)
-        rows = Rollup.objects.filter(workspace_id=workspace_id, hour__in=hours)
-        right = {group: total for group, total in _sums(workspace_id, first, last).items() if group.hour in hours}
-        _write(right, list(rows.values_list("pk", flat=True)))
+        rows = _of(Rollup.objects.all(), "hour", names, start, end).values_list("pk", "workspace_id", "hour")
+        sums = _sums(names, start, end).items()
+        right = {group: total for group, total in sums if (group.workspace_id, group.hour) in wanted}
+        _write(right, [pk for pk, *place in rows if tuple(place) in wanted])
 
 
-def _sums(workspace_id: str, start: datetime, end: datetime) -> dict[Group, sums.Sum]:
-    return summed(Log(workspace_id, start, end).used())
+def _sums(names: list[str], start: datetime, end: datetime) -> dict[Group, sums.Sum]:
+    rows = _of(UsageEvent.objects.all(), "recorded_at", names, start, end).order_by().values_list(*FIELDS).iterator()
+    return summed(chain(rows, used_in_files(names[0], names[-1], start, end)))
 
 
-def _known(workspace_id: str, start: datetime, end: datetime) -> dict[Group, sums.Sum]:
+def _known(names: list[str], start: datetime, end: datetime) -> dict[Group, sums.Sum]:
     found: dict[Group, sums.Sum] = {}
-    for row in _within(Rollup.objects.filter(workspace_id=workspace_id), "hour", start, end).iterator():
+    for row in _of(Rollup.objects.all(), "hour", names, start, end).iterator():
         found.setdefault(_group(row), sums.Sum()).add(row.requests, row.failed, row.cost_nanos, row.units)
     return found
+
+
+def _of(rows: QuerySet[M], field: str, names: list[str], start: datetime, end: datetime) -> QuerySet[M]:
+    """Those of the first to the last of the workspaces."""
+    return _within(rows.filter(workspace_id__gte=names[0], workspace_id__lte=names[-1]), field, start, end)
 
 
 def _one_at_a_time() -> None:
