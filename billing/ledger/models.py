@@ -73,6 +73,10 @@ class Entry(models.Model):
             models.CheckConstraint(condition=Q(amount_nanos__gt=0), name="an_entry_moves_something"),
             models.CheckConstraint(condition=~Q(debit=F("credit")), name="an_entry_moves_somewhere"),
         ]
+        # What moved between two accounts in a time is a range of this index: a transaction's id begins with its time.
+        indexes = [
+            models.Index(fields=["debit", "credit", "transaction", "amount_nanos"], name="moves_between_accounts")
+        ]
 
     def __str__(self) -> str:
         return f"{self.debit} → {self.credit}: {self.amount_nanos}"

@@ -22,6 +22,11 @@ def make(prefix: str) -> str:
     return _text(prefix, time.time_ns() // 1_000_000, os.urandom(10))
 
 
+def first(prefix: str, moment: datetime) -> str:
+    """The least id that can be made at this moment (to the millisecond): ids from then on sort at or after it."""
+    return _text(prefix, int(moment.timestamp() * 1000), bytes(10))
+
+
 def of_attempt(prefix: str, name: str, since: datetime) -> str:
     """The id of what an operation of this name, begun then, makes: the same however often it is tried."""
     return _text(prefix, int(since.timestamp() * 1000), hashlib.sha256(name.encode()).digest())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,6 +24,14 @@ from portal.kit import ids
 from tests.fixtures.people import signed_in
 
 HOUR = timedelta(hours=1)
+
+
+def moment() -> datetime:
+    """Now, and nothing else in the same millisecond: movements tell milliseconds apart."""
+    time.sleep(0.003)
+    now = timezone.now()
+    time.sleep(0.003)
+    return now
 
 
 def used(workspace: Workspace, nanos: int, *, model: str = "a/b", key: str = "", funding: str = "receivable") -> str:
@@ -70,14 +79,14 @@ def test_from_usage_to_cents_nothing_is_lost(carried: int, metered: int) -> None
 
 
 def test_movements_lead_from_the_opening_to_the_closing_balance(funded: Workspace) -> None:
-    before = timezone.now()
+    before = moment()
     postings.top_up(funded.pk, 5 * NANOS, "topup:1", "by card")
     postings.lend(funded.pk, "promo", 400, "lease:1:1")
     postings.close_lease(funded.pk, "promo", 400, 150, "lease:1:close")
-    middle = timezone.now()
+    middle = moment()
     postings.refund_top_up(funded.pk, NANOS, "refund:1", "asked for")
     postings.service_credit(funded.pk, 77, "credit:1", "slow on Monday")
-    after = timezone.now()
+    after = moment()
     first, second = movements(funded.pk, before, middle), movements(funded.pk, middle, after)
     assert first.adds_up
     assert second.adds_up
@@ -96,11 +105,11 @@ def test_movements_lead_from_the_opening_to_the_closing_balance(funded: Workspac
 
 
 def test_many_movements_of_a_kind_are_told_as_their_sum(funded: Workspace) -> None:
-    since = timezone.now()
+    since = moment()
     for n in range(MOST_OF_A_KIND + 1):
         postings.service_credit(funded.pk, 10, f"credit:{n}", "again")
     postings.top_up(funded.pk, 5, "topup:1")
-    told = movements(funded.pk, since, timezone.now())
+    told = movements(funded.pk, since, moment())
     assert told.adds_up
     assert [(row.kind, row.count, row.nanos) for row in told.rows] == [
         ("service_credit", MOST_OF_A_KIND + 1, 10 * (MOST_OF_A_KIND + 1)),
