@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from billing.metering.log import Log
 from billing.receipts import keys
@@ -27,7 +28,7 @@ def closed(period: Period, now: datetime) -> Period:
     """As much of the period as is over. Raises PeriodInvalid where none is."""
     end = min(period.end, now - SETTLES)
     if period.start >= end:
-        raise PeriodInvalid("A receipt is of the past: let the period begin earlier.", param="from")
+        raise PeriodInvalid(_("A receipt is of the past: let the period begin earlier."), param="from")
     return Period(period.start, end)
 
 

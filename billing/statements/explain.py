@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Sum
+from django.utils.translation import gettext_noop
 
 from billing import money
 from billing.ledger.kinds import AccountKind
@@ -17,6 +18,14 @@ from billing.money import NANOS_IN_CENT, NANOS_IN_MICRO
 from billing.statements import usage
 from billing.stripe.models import Invoice, Report
 
+# Stripe's words for an invoice's state: pages translate them.
+STATES = (
+    gettext_noop("draft"),
+    gettext_noop("open"),
+    gettext_noop("paid"),
+    gettext_noop("void"),
+    gettext_noop("uncollectible"),
+)
 LASTS = timedelta(hours=1)
 
 

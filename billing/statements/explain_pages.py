@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing.metering.sums import hour_of
 from billing.money import NANOS_IN_CENT
@@ -31,6 +32,15 @@ def invoice_page(request: HttpRequest, invoice_id: str) -> HttpResponse:
             "invoice": invoice,
             "lines": found,
             "tax_nanos": invoice.tax_cents * NANOS_IN_CENT,
+            "settled": [
+                (word, cents * NANOS_IN_CENT)
+                for word, cents in (
+                    (_("Paid"), invoice.paid_cents),
+                    (_("Credit notes"), invoice.noted_cents),
+                    (_("Refunded to the card"), invoice.refunded_cents),
+                )
+                if cents
+            ],
             "check": explain.total(invoice),
         },
     )

@@ -17,9 +17,11 @@ from billing.statements import export, periods
 from billing.statements.movements import Movements, movements
 from billing.statements.periods import Period
 from billing.statements.statement import BY, Statement, statement
+from billing.stripe.returns import Refund, RefundState
 from portal.accounts.access import workspace_of
 from portal.kit.errors import Problem
 
+MOST_REFUNDS = 200
 A = TypeVar("A", bound=HttpResponseBase)
 WORDS = {
     "day": _("day"), "model": _("model"), "key": _("key"), "member": _("member"),
@@ -76,6 +78,7 @@ def statement_page(request: HttpRequest) -> HttpResponse:
         "accounts": [ACCOUNTS[kind] for kind in moved.kinds],
         "balances": _table(moved),
         "adds_up": moved.adds_up,
+        "refunds": _refunds(workspace.pk, period),
         "subscription": running,
         "now": now,
         "query": f"from={period.start:%Y-%m-%dT%H:%M:%SZ}&to={period.end:%Y-%m-%dT%H:%M:%SZ}&by={by}",
@@ -121,6 +124,13 @@ def asked(request: HttpRequest) -> tuple[Period, str]:
     if by not in BY:
         raise ByUnknown(f"by is one of {', '.join(BY)}.", param="by")
     return periods.read(request.GET.get("from", ""), request.GET.get("to", ""), timezone.now()), by
+
+
+def _refunds(workspace_id: str, period: Period) -> list[Refund]:
+    """Of invoices that were paid: such money moves on none of the workspace's accounts."""
+    sent = Refund.objects.filter(workspace_id=workspace_id, state=RefundState.SENT).exclude(invoice=None)
+    inside = sent.filter(created_at__gte=period.start, created_at__lt=period.end)
+    return list(inside.select_related("invoice").order_by("-created_at")[:MOST_REFUNDS])
 
 
 def _table(moved: Movements) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from billing.statements import periods
 from billing.statements.cycle import forecast
 from billing.statements.movements import MOST_OF_A_KIND, movements
 from billing.statements.statement import BY, Statement, statement
+from billing.stripe.models import Invoice
+from billing.stripe.returns import Refund, RefundState
 from portal.accounts.keys.issuing import issue
 from portal.accounts.models import Key, User, Workspace
 from portal.kit import ids
@@ -128,6 +130,22 @@ def test_another_workspace_is_not_in_the_statement(funded: Workspace, stranger: 
     page = signed_in(stranger).get("/billing/statement").content.decode()
     assert "Top-up" in page
     assert "Trial credit" not in page
+
+
+def test_money_that_went_back_to_the_card_is_in_the_statement(funded: Workspace, owner: User, stranger: User) -> None:
+    now = timezone.now()
+    invoice = Invoice.objects.create(
+        stripe_id="in_1", workspace=funded, number="M-7", status="paid", currency="usd", total_cents=900, paid_cents=900,
+        refunded_cents=250, period_start=now, period_end=now, created_at=now,
+    )  # fmt: skip
+    Refund.objects.create(workspace=funded, invoice=invoice, cents=250, reason="a bad day", state=RefundState.SENT)
+    Refund.objects.create(workspace=funded, invoice=invoice, cents=111, reason="on its way", state=RefundState.WANTED)
+    page = signed_in(owner).get("/billing/statement").content.decode()
+    assert "$2.50</strong> · M-7 · a bad day" in page
+    assert "on its way" not in page
+    assert "a bad day" not in signed_in(owner).get("/billing/statement?from=2026-01-01&to=2026-01-31").content.decode()
+    assert "a bad day" not in signed_in(stranger).get("/billing/statement").content.decode()
+    assert "Refunded to the card" in signed_in(owner).get("/billing/invoices/in_1").content.decode()
 
 
 def test_a_forecast_is_a_straight_line_with_its_range_and_none_before_two_days() -> None:
