@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0019_money_that_goes_back'),
+        ('billing', '0020_reports_by_sending'),
     ]
 
     operations = [
