@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from billing import money
 from billing.credit.models import AttemptState, AutoRecharge, RechargeAttempt
-from billing.errors import MoneyInvalid
+from billing.errors import MoneyInvalid, PlanProblem
 from billing.money import NANOS_IN_CENT
 from portal.accounts import mails
 from portal.accounts.models import Workspace
@@ -40,8 +40,11 @@ def of(workspace_id: str) -> AutoRecharge | None:
 def wish(workspace: Workspace, given: Mapping[str, str]) -> AutoRecharge:
     """Turns it on with `below`, `amount` and `month` in dollars, and begins anew after failures.
 
-    Raises MoneyInvalid (422), with the field in `param`; then nothing has changed.
+    Raises MoneyInvalid (422), with the field in `param`, and PlanProblem (409) where taxes are worked out: only Checkout
+    does that, so nothing may be sold without it. Then nothing has changed.
     """
+    if settings.STRIPE_TAX:
+        raise PlanProblem(_("Credit cannot be bought by itself here, because a tax is added to it: buy it yourself."))
     below = _amount(given, "below", NANOS_IN_CENT, settings.TOP_UP_MOST_NANOS)
     amount = _amount(given, "amount", settings.TOP_UP_LEAST_NANOS, settings.TOP_UP_MOST_NANOS)
     month = _amount(given, "month", amount, 100 * settings.TOP_UP_MOST_NANOS)
@@ -79,6 +82,8 @@ def want(workspace_id: str) -> None:
 
 def due(now: datetime) -> list[AutoRecharge]:
     """Wishes to look at: not looked at for a minute, or wanted."""
+    if settings.STRIPE_TAX:
+        return []
     wished = AutoRecharge.objects.filter(enabled=True, paused=False)
     # After a failure even a refusal waits: failures set not_before far ahead.
     soon = Q(not_before__lte=now) | Q(wanted_at__isnull=False, not_before__lte=now + LOOK_EVERY)

@@ -147,6 +147,7 @@ def _page(request: HttpRequest, more: dict[str, Any] | None = None, status: int 
         "month": entered.get("month") or (money.decimal(wish.month_nanos) if wish else "100"),
         "to_confirm": recharge.to_confirm(workspace.pk),
         "month_nanos": recharge.bought_cents(workspace.pk, now) * money.NANOS_IN_CENT,
+        "taxed": settings.STRIPE_TAX,
         "may_pay": has_role(request, workspace, Role.ADMIN),
         "paid": "paid" in request.GET,
     }
