@@ -21,6 +21,7 @@ from billing.sandbox.params import Params, decode
 from billing.sandbox.resources import meters
 from billing.sandbox.routes import DUE, ROUTES
 from billing.sandbox.store import Store, shown
+from billing.sandbox.upgrading import upgrade
 
 MOST_BYTES = 1024 * 1024
 KEPT_S = 24 * 3600  # what was answered under an idempotency key
@@ -37,6 +38,7 @@ class Sandbox(ThreadingHTTPServer):
         self.store, self.courier = store, courier
         self.base = store.base = f"http://{host}:{self.server_port}"
         self.faults, self.log = courier.faults, Log()
+        upgrade(store)
         self.busy: set[str] = set()
         self.guard = threading.Lock()
         threading.Thread(target=self._turn_forever, name="periods", daemon=True).start()

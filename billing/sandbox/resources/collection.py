@@ -173,7 +173,7 @@ def _paid(store: Store, invoice: Object, intent: Object | None) -> Object:
     store.emit("invoice.updated", invoice)
     store.emit("invoice.paid", invoice)
     store.emit("invoice.payment_succeeded", invoice)
-    standing.paid(store, invoice)
+    standing.cleared(store, invoice)
     return invoice
 
 
@@ -218,4 +218,5 @@ def close(store: Store, invoice: Object, status: str) -> Object:
         invoice["amount_remaining"] = 0
     store.save(invoice)
     store.emit(event, invoice)
+    standing.cleared(store, invoice)
     return invoice

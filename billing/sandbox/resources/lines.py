@@ -10,26 +10,26 @@ from billing.sandbox.resources import meters
 from billing.sandbox.store import Object, Store
 
 
-def _line(amount: int, description: str, start: int, end: int, **more: Any) -> Object:
+def blank() -> Object:
+    """What every line says that has nothing special about it."""
     return {
-        "id": f"il_{secrets.token_hex(12)}",
         "object": "line_item",
-        "amount": amount,
         "currency": "usd",
-        "description": description,
         "discount_amounts": [],
         "discountable": True,
         "discounts": [],
         "invoice": None,
         "livemode": False,
         "metadata": {},
-        "period": {"start": start, "end": end},
         "pretax_credit_amounts": [],
         "subscription": None,
-        "subtotal": amount,
         "taxes": [],
-        **more,
     }
+
+
+def _line(amount: int, description: str, start: int, end: int, **more: Any) -> Object:
+    about = {"amount": amount, "subtotal": amount, "description": description, "period": {"start": start, "end": end}}
+    return {"id": f"il_{secrets.token_hex(12)}", **blank(), **about, **more}
 
 
 def cost(price: Object, quantity: int) -> int:

@@ -29,8 +29,8 @@ def end(store: Store, subscription: Object, reason: str = "cancellation_requeste
     return subscription
 
 
-def paid(store: Store, invoice: Object) -> None:
-    """An invoice was paid: its subscription is active again when none is left open."""
+def cleared(store: Store, invoice: Object) -> None:
+    """An invoice is no longer open: its subscription is active again when no other is."""
     id = drafts.subscription_of(invoice)
     if not id:
         return
@@ -40,7 +40,9 @@ def paid(store: Store, invoice: Object) -> None:
         for i in store.all("invoice", invoice["customer"])
         if i["status"] == "open" and drafts.subscription_of(i) == id
     ]
-    if subscription["status"] in ("past_due", "unpaid", "incomplete") and not owing:
+    # A first invoice has to be paid: to void it activates nothing.
+    waits = ("past_due", "unpaid", "incomplete") if invoice["status"] == "paid" else ("past_due", "unpaid")
+    if subscription["status"] in waits and not owing:
         stand(store, subscription, "active")
 
 

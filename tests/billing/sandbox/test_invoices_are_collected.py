@@ -220,3 +220,11 @@ def test_tax_is_on_its_lines_by_country_and_reversed_for_businesses(client: stri
         assert (invoice.subtotal, invoice.total, invoice.amount_paid) == (1999, 1999 + tax, 1999 + tax)
         assert [(t.amount, t.taxability_reason, t.taxable_amount) for t in invoice.total_taxes] == [(tax, reason, 1999)]
         assert [t.amount for t in invoice.lines.data[0].taxes] == [tax]
+
+
+def test_an_invoice_that_is_voided_holds_nobody_back(client: stripe.StripeClient, sandbox: Sandbox) -> None:
+    _, subscription = fails_at_the_turn(client, sandbox)
+    client.v1.invoices.void_invoice(subscription.latest_invoice.id)
+    assert client.v1.subscriptions.retrieve(subscription.id).status == "active"
+    sandbox.control("clock", advance_s=8 * DAY_S)
+    assert client.v1.invoices.retrieve(subscription.latest_invoice.id).attempt_count == 1
