@@ -19,6 +19,8 @@ def decode(text: str) -> Params:
     found: Params = {}
     for key, value in parse_qsl(text, keep_blank_values=True):
         head, _, rest = key.partition("[")
+        if not head or head.isdecimal():
+            raise StripeError(f"Invalid parameter: {key}", "parameter_invalid", key)
         path = [head, *_KEY.findall("[" + rest)] if rest else [head]
         place = found
         for part in path[:-1]:
@@ -44,14 +46,15 @@ def _lists(value: Any) -> Any:
 def accept(given: Params, known: Iterable[str], required: Iterable[str] = ()) -> None:
     """Raises StripeError for a parameter that is unknown or missing.
 
-    `a.b` names a parameter inside another or inside each of a list; below a name that ends, anything goes.
+    `a.b` names a parameter inside another or inside each of a list. A name that ends is of a text, a number or a boolean,
+    or of what HASHES and ARRAYS say.
     """
     tree: Params = {"expand": {}}
     for name in (*known, *required):
         place = tree
         for part in name.split("."):
             place = place.setdefault(part, {})
-    _refuse_unknown(given, tree, "")
+    _check(given, tree, "")
     for name in required:
         found: Any = given
         for part in name.split("."):
@@ -61,19 +64,46 @@ def accept(given: Params, known: Iterable[str], required: Iterable[str] = ()) ->
             raise StripeError(f"Missing required param: {name}.", "parameter_missing", name)
 
 
-def _refuse_unknown(given: Any, tree: Params, within: str) -> None:
-    if isinstance(given, list):
-        for at, one in enumerate(given):
-            _refuse_unknown(one, tree, f"{within}[{at}]")
-    elif isinstance(given, dict):
-        for key, value in given.items():
-            name = f"{within}[{key}]" if within else key
-            if key not in tree:
-                raise StripeError(f"Received unknown parameter: {name}", "parameter_unknown", name)
-            if tree[key]:
-                _refuse_unknown(value, tree[key], name)
+def _check(given: Params, tree: Params, within: str) -> None:
+    for key, value in given.items():
+        name = f"{within}[{key}]" if within else key
+        if key not in tree:
+            raise StripeError(f"Received unknown parameter: {name}", "parameter_unknown", name)
+        _check_shape(key, value, bool(tree[key]), name)
+        for at, one in enumerate(value if isinstance(value, list) else [value]):
+            if isinstance(one, dict) and tree[key]:
+                _check(one, tree[key], f"{name}[{at}]" if isinstance(value, list) else name)
 
 
+def _check_shape(key: str, value: Any, has_inner: bool, name: str) -> None:
+    if value is None or value == "" or (key in EITHER and not isinstance(value, list)):
+        return
+    if key in ARRAYS:
+        fits, kind = isinstance(value, list), "array"
+        if has_inner and fits:
+            fits = all(isinstance(one, dict) for one in value)
+        elif fits:
+            fits = not any(isinstance(one, (dict, list)) for one in value)
+    elif has_inner or key in HASHES:
+        fits, kind = isinstance(value, dict), "object"
+    else:
+        fits, kind = not isinstance(value, (dict, list)), "string"
+    if not fits:
+        raise StripeError(f"Invalid {kind}", f"parameter_invalid_{kind}", name)
+
+
+# What is not one value where no parameter inside it is named, and what is many.
+HASHES = {
+    "account_onboarding", "account_update", "billing_details", "business_details", "cancellation_details", "defaults", "identity",
+    "individual", "metadata", "payload", "profile", "shipping", "use_case",
+}  # fmt: skip
+ARRAYS = {
+    "allow_redisplay_filters", "applied_configurations", "expand", "ids", "images", "include", "items", "line_items", "lines",
+    "locales", "lookup_keys", "preferred_locales", "refunds", "tax_id_data", "types",
+}  # fmt: skip
+EITHER = {"created"}
+MOST = 10**15 - 1
+LATEST = 253_402_300_799  # the last second of the year 9999
 PAGE = ("limit", "starting_after", "ending_before")
 LIST = (*PAGE, "created")
 Act = Callable[..., Any]
@@ -95,12 +125,23 @@ def takes(*known: str, required: Iterable[str] = ()) -> Callable[[Act], Act]:
 
 
 def whole(given: Params, name: str, default: int | None = None) -> int:
-    """A whole number."""
+    """A whole number of at most 15 digits."""
     text = given.get(name, default)
     try:
-        return int(text)  # type: ignore[arg-type] # None and words fail alike
+        number = int(text)  # type: ignore[arg-type] # None and words fail alike
     except (TypeError, ValueError):
-        raise StripeError(f"Invalid integer: {text}", "parameter_invalid_integer", name) from None
+        number = MOST + 1
+    if abs(number) > MOST:
+        raise StripeError(f"Invalid integer: {text}", "parameter_invalid_integer", name)
+    return number
+
+
+def moment(given: Params, name: str, default: int | None = None) -> int:
+    """A time, in seconds since 1970."""
+    at = whole(given, name, default)
+    if not 0 <= at <= LATEST:
+        raise StripeError(f"Invalid timestamp: {at}", "parameter_invalid_integer", name)
+    return at
 
 
 def truth(given: Params, name: str, default: bool = False) -> bool:
@@ -134,3 +175,11 @@ def merged(metadata: Params, given: Params) -> Params:
     if given.get("metadata") == "":
         return {}
     return {key: value for key, value in {**metadata, **given.get("metadata", {})}.items() if value != ""}
+
+
+def days(given: Params, name: str) -> int:
+    """A number of days, at most ten years."""
+    number = whole(given, name)
+    if not 0 <= number <= 3650:
+        raise StripeError(f"Invalid number of days: {number}", "parameter_invalid_integer", name)
+    return number

@@ -7,6 +7,7 @@ import json
 import secrets
 import threading
 import time
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -95,6 +96,12 @@ class Handler(BaseHTTPRequestHandler):
             self._with_faults(method, url.path, self._params(method, url.path, url.query, body))
         except StripeError as error:
             self._send(error.status, json.dumps(shown(error.body)).encode())
+        except ConnectionError:
+            self.close_connection = True  # the client left
+        except Exception as error:  # noqa: BLE001 – a client must not wait for an answer that never comes
+            traceback.print_exc()
+            wrong = StripeError(f"The sandbox failed: {error!r}", status=500, kind="api_error")
+            self._send(wrong.status, json.dumps(wrong.body).encode())
 
     def _params(self, method: str, path: str, query: str, body: str) -> Params:
         """v1 sends forms, v2 JSON."""

@@ -57,7 +57,7 @@ def create(store: Store, given: Params) -> Object:
         "sandbox_identity": {
             "attestations": None,
             "business_details": None,
-            "country": (identity.get("country") or "us").lower(),
+            "country": str(identity.get("country") or "us").lower(),
             "entity_type": identity.get("entity_type"),
             "individual": None,
         },

@@ -31,6 +31,8 @@ def create_product(store: Store, given: Params) -> Object:
 
 
 def _product(store: Store, given: Params, own_id: str | None = None) -> Object:
+    if not given.get("name"):
+        raise StripeError("Missing required param: product_data[name].", "parameter_missing", "product_data[name]")
     body = {
         "active": truth(given, "active", True),
         "default_price": None,

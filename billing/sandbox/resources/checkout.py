@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from billing.sandbox.errors import StripeError
-from billing.sandbox.params import LIST, PAGE, Params, merged, takes, truth, whole
+from billing.sandbox.params import LIST, PAGE, Params, merged, moment, takes, truth, whole
 from billing.sandbox.resources import catalog, lines, payments, setup_intents, taxes
 from billing.sandbox.store import Object, Store
 
@@ -173,7 +173,7 @@ def _body(store: Store, given: Params, customer: Object | None, subtotal: int, t
         },
         "customer_email": given.get("customer_email"),
         "discounts": [],
-        "expires_at": whole(given, "expires_at", store.now() + EXPIRES_S),
+        "expires_at": moment(given, "expires_at", store.now() + EXPIRES_S),
         "invoice_creation": {
             "enabled": truth(given.get("invoice_creation", {}), "enabled"),
             "invoice_data": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from billing.sandbox.errors import StripeError
-from billing.sandbox.params import LIST, PAGE, Params, merged, takes
+from billing.sandbox.params import LIST, PAGE, Params, merged, takes, whole
 from billing.sandbox.resources import standing
 from billing.sandbox.store import Object, Store
 
@@ -83,7 +83,7 @@ def _changed(store: Store, customer: Object, given: Params) -> Object:
         address = given.pop("address")
         customer["address"] = {**ADDRESS, **address} if address else None
     if "balance" in given:
-        given["balance"] = int(given["balance"])
+        given["balance"] = whole(given, "balance")
     return {**customer, **{name: None if value == "" else value for name, value in given.items()}}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from billing.sandbox.errors import StripeError
-from billing.sandbox.params import LIST, Params, dollars, merged, takes, whole
+from billing.sandbox.params import LIST, Params, dollars, merged, moment, takes, whole
 from billing.sandbox.resources import catalog, drafts, lines
 from billing.sandbox.store import Object, Store
 
@@ -69,7 +69,7 @@ def create(store: Store, given: Params) -> Object:
         more |= {"pricing": lines.pricing(price)}
         more.setdefault("sandbox_tax_behavior", price["tax_behavior"])
     period = given.get("period", {})
-    span = (whole(period, "start", now), whole(period, "end", now))
+    span = (moment(period, "start", now), moment(period, "end", now))
     subscription = given.get("subscription")
     if subscription:
         store.get("subscription", subscription, 400, "subscription")

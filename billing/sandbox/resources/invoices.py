@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.sandbox.errors import StripeError
-from billing.sandbox.params import LIST, PAGE, Params, merged, takes, truth, whole
+from billing.sandbox.params import LIST, PAGE, Params, days, merged, moment, takes, truth
 from billing.sandbox.resources import collection, drafts, lines, methods, taxes
 from billing.sandbox.store import Object, Store
 
@@ -45,9 +45,9 @@ def _changes(store: Store, given: Params) -> Params:
     if "automatic_tax" in given:
         found["automatic_tax"] = drafts.tax_setting(truth(given["automatic_tax"], "enabled"))
     if "days_until_due" in given:
-        found["due_date"] = store.now() + whole(given, "days_until_due") * 86400
+        found["due_date"] = store.now() + days(given, "days_until_due") * 86400
     elif "due_date" in given or given.get("collection_method") == "send_invoice":
-        found["due_date"] = whole(given, "due_date") if given.get("due_date") else None
+        found["due_date"] = moment(given, "due_date") if given.get("due_date") else None
     return found
 
 

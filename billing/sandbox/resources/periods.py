@@ -99,5 +99,5 @@ def look_ahead(store: Store, subscription: Object) -> None:
 def collected_as(store: Store, subscription: Object) -> Object:
     """How the subscription's invoices are collected."""
     days = subscription["days_until_due"]
-    due = store.now() + int(days) * 86400 if days else None
+    due = store.now() + days * 86400 if days else None
     return {"collection_method": subscription["collection_method"], "due_date": due}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from billing.sandbox.errors import StripeError
-from billing.sandbox.params import LIST, Params, merged, takes, truth, whole
+from billing.sandbox.params import LIST, Params, days, merged, moment, takes, truth
 from billing.sandbox.resources import collection, drafts, methods, periods, proration, standing, taxes
 from billing.sandbox.store import Object, Store
 
@@ -91,11 +91,7 @@ def give_up(store: Store, id: str) -> None:
        *(f"items.{name}" for name in proration.ITEM), required=("customer", "items"))  # fmt: skip
 def create(store: Store, given: Params) -> Object:
     customer = store.get("customer", given["customer"], 400, "customer")
-    more: Params = {
-        name: given[name]
-        for name in ("metadata", "description", "collection_method", "days_until_due")
-        if name in given
-    }
+    more: Params = {name: given[name] for name in ("metadata", "description", "collection_method") if name in given}
     if truth(given.get("automatic_tax", {}), "enabled"):
         taxes.require_location(customer)
         more["automatic_tax"] = {"disabled_reason": None, "enabled": True, "liability": {"type": "self"}}
@@ -111,6 +107,8 @@ def create(store: Store, given: Params) -> Object:
             "This customer has no attached payment source or default payment method. Please consider adding a default payment method.",
             "resource_missing",
         )
+    if "days_until_due" in given:
+        more["days_until_due"] = days(given, "days_until_due")
     behavior = given.get("payment_behavior", "allow_incomplete")
     subscription = start(store, customer["id"], given["items"], **more)
     if behavior == "default_incomplete":
@@ -169,7 +167,7 @@ def update(store: Store, given: Params, id: str) -> Object:
             f"Invalid proration_behavior: must be one of {', '.join(PRORATIONS)}", param="proration_behavior"
         )
     if given.get("items"):
-        at = whole(given, "proration_date") if given.get("proration_date") else None
+        at = moment(given, "proration_date") if given.get("proration_date") else None
         subscription = proration.change(store, subscription, given["items"], behavior, at)
     if "cancel_at_period_end" in given:
         ends = truth(given, "cancel_at_period_end")
@@ -180,7 +178,7 @@ def update(store: Store, given: Params, id: str) -> Object:
             "canceled_at": store.now() if ends else None,
         }
     if "cancel_at" in given:
-        subscription["cancel_at"] = whole(given, "cancel_at") if given["cancel_at"] else None
+        subscription["cancel_at"] = moment(given, "cancel_at") if given["cancel_at"] else None
         if subscription["cancel_at"]:
             store.schedule("cancel", id, subscription["cancel_at"])
     subscription |= _settings(store, subscription, given)
@@ -201,7 +199,7 @@ def _settings(store: Store, subscription: Object, given: Params) -> Params:
             raise StripeError("Invalid pause_collection[behavior]", param="pause_collection[behavior]")
         found["pause_collection"] = {"resumes_at": None, **paused} if paused else None
         if paused and paused.get("resumes_at"):
-            found["pause_collection"]["resumes_at"] = whole(paused, "resumes_at")
+            found["pause_collection"]["resumes_at"] = moment(paused, "resumes_at")
             store.schedule("resume", subscription["id"], found["pause_collection"]["resumes_at"])
     if "default_payment_method" in given:
         named = given["default_payment_method"] or None
@@ -211,8 +209,13 @@ def _settings(store: Store, subscription: Object, given: Params) -> Params:
     if "automatic_tax" in given:
         found["automatic_tax"] = {**subscription["automatic_tax"], "enabled": truth(given["automatic_tax"], "enabled")}
     if "cancellation_details" in given:
-        found["cancellation_details"] = {**subscription["cancellation_details"], **given["cancellation_details"]}
-    found |= {name: given[name] for name in ("description", "collection_method", "days_until_due") if name in given}
+        found["cancellation_details"] = {
+            **subscription["cancellation_details"],
+            **(given["cancellation_details"] or {}),
+        }
+    found |= {name: given[name] for name in ("description", "collection_method") if name in given}
+    if "days_until_due" in given:
+        found["days_until_due"] = days(given, "days_until_due")
     return found
 
 
