@@ -101,7 +101,8 @@ def delete(store: Store, given: Params, id: str) -> Object:
 
 @takes("email", *LIST)
 def listed(store: Store, given: Params) -> list[Object]:
-    return [c for c in store.all("customer") if not given.get("email") or c["email"] == given["email"]]
+    known = [c for c in store.all("customer") if not c.get("deleted")]
+    return [c for c in known if not given.get("email") or c["email"] == given["email"]]
 
 
 @takes(required=("type", "value"))
