@@ -29,7 +29,7 @@ class Priced(Protocol):
     @property
     def factor_bp(self) -> int: ...
     @property
-    def tier_from(self) -> Mapping[str, int] | None: ...
+    def tier_from(self) -> Mapping[str, int | str] | None: ...
     @property
     def cost_nanos(self) -> int: ...
 
@@ -76,7 +76,7 @@ def explain(event: Priced) -> Explanation:
     """The way from the event's units to its cost. A price that is not there any more explains nothing: then `agrees` is False."""
     price = _price(event.price_id)
     scheme = price.scheme if price else FREE
-    before = {unit: count for unit, count in (event.tier_from or {}).items() if unit != BILLED}
+    before = {unit: int(count) for unit, count in (event.tier_from or {}).items() if unit != BILLED}
     lines = _lines(scheme, event.units, before)
     steps = [Step("units", _sentence(line), None) for line in lines]
     if event.tier_from is None:
@@ -84,7 +84,7 @@ def explain(event: Priced) -> Explanation:
         cost = nanos(femtos, event.factor_bp)
     else:
         after = {unit: before.get(unit, 0) + event.units.get(unit, 0) for unit in {**before, **event.units}}
-        billed = event.tier_from.get(BILLED, scheme.femtos(before))
+        billed = int(event.tier_from.get(BILLED, scheme.femtos(before)))
         femtos = max(scheme.femtos(after) - billed, 0)
         cost = nanos(billed + femtos, event.factor_bp) - nanos(billed, event.factor_bp)
         if scheme.has_volume:

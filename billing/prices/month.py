@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 from billing.prices.quote import Scheme, nanos
 from billing.prices.units import UNITS
 
-BILLED = "billed_femtos"  # in an event's `tier_from`: what volume prices had billed before it
+# In an event's `tier_from`: what volume prices had billed before it. A text, since few programs read more than 64 bits.
+BILLED = "billed_femtos"
 
 
 class Charge(NamedTuple):
     """What a request costs, and from where in the month it was counted."""
 
     cost_nanos: int
-    tier_from: dict[str, int]
+    tier_from: dict[str, int | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,9 @@ class Month:
     ) -> tuple[Month, Charge]:
         """The month after a request with these units, and what the request costs: never more than `most_nanos`."""
         month = self if price_id == self.price_id else self._taken_over(price_id, scheme)
-        tier_from = {name: count for name, count in month.units.items() if name in UNITS}
+        tier_from: dict[str, int | str] = {name: count for name, count in month.units.items() if name in UNITS}
         if scheme.has_volume:
-            tier_from[BILLED] = month.peak
+            tier_from[BILLED] = str(month.peak)
         after = {**month.units}
         for name, count in units.items():
             if name in UNITS:

@@ -17,7 +17,7 @@ from billing.plans.terms import BP_IN_PERCENT, terms_of
 from billing.prices import book, publishing
 from billing.prices.models import Price
 from billing.prices.quote import FREE, LIST_BP, PER, Tiers
-from billing.prices.units import UNITS
+from billing.prices.units import UNITS, Unit
 from marketplace.catalog.models import Model
 
 MOST_CURVES = 3
@@ -86,16 +86,19 @@ def _state(price: Price, current: Price | None, now: datetime) -> str:
     return _("announced") if price.starts_at > now else ""
 
 
+def _height(price: Price, unit: Unit) -> float:
+    """Dollars of `unit.per` units, for drawing only; of a unit that the price does not name, as what it is billed."""
+    rates = book.rates_of(price.scheme, unit.name) or book.rates_of(price.scheme, unit.instead)
+    return max(rates, default=0) * unit.per / PER / money.NANOS
+
+
 def _chart(history: list[Price], now: datetime) -> dict[str, Any] | None:
     """The rates over time, as steps; of a unit with tiers the dearest. None without a change to be seen."""
     if len(history) < 2:
         return None
     in_order = history[::-1]
     units = [unit for unit in UNITS.values() if any(book.rates_of(price.scheme, unit.name) for price in history)]
-    values = [
-        [max(book.rates_of(price.scheme, unit.name), default=0) * unit.per / PER / money.NANOS for price in in_order]
-        for unit in units[:MOST_CURVES]
-    ]
+    values = [[_height(price, unit) for price in in_order] for unit in units[:MOST_CURVES]]
     times = [price.starts_at.isoformat(timespec="seconds") for price in in_order]
     end = max(now, in_order[-1].starts_at + timedelta(days=7))
     return {

@@ -16,7 +16,7 @@ function draw(box) {
   const data = JSON.parse(document.getElementById(box.dataset.source).textContent);
   const dates = typeof data.x[0] === "string";
   const x = dates ? data.x.map((day) => Date.parse(day) / 1000) : data.x;
-  const inks = [colour("--accent"), colour("--warn")];
+  const inks = [colour("--accent"), colour("--warn"), colour("--muted")];
   const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line") }, ticks: { stroke: colour("--line") } };
   drawn.get(box)?.destroy();
   const plot = new uPlot(
@@ -30,7 +30,7 @@ function draw(box) {
         { label: dates ? "UTC" : box.dataset.x },
         ...data.series.map((one, at) => ({
           label: one.label,
-          stroke: inks[at % 2],
+          stroke: inks[at % inks.length],
           width: 2,
           fill: at === 0 && dates && !data.steps ? inks[0].replace("rgb(", "rgba(").replace(")", ", 0.12)") : undefined,
           paths: data.steps ? uPlot.paths.stepped({ align: 1 }) : dates ? uPlot.paths.bars({ size: [0.7, 40] }) : undefined,

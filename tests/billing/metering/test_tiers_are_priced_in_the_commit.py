@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import orjson
 import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
@@ -149,6 +150,16 @@ def test_what_volume_billed_above_the_total_goes_back_once_the_month_is_over(wor
     assert volume.credit(datetime(2026, 2, 1, 1, 30, tzinfo=UTC)) == 40 * 10**9
     assert volume.credit(datetime(2026, 2, 1, 1, 30, tzinfo=UTC)) == 0
     assert balance(workspace.pk).promo_nanos - before == 40 * 10**9
+
+
+def test_what_an_event_says_of_its_place_fits_into_every_program(transactional_db: None) -> None:
+    usage = replace(priced(FALLING), units={"row": 90})
+    recorder.record(usage)
+    event_id, cost = recorder.record(replace(usage, most_nanos=10**18))
+    event = UsageEvent.objects.get(pk=event_id)
+    assert event.tier_from == {"row": 90, "billed_femtos": str(90 * RATE)}
+    assert orjson.loads(orjson.dumps(event.tier_from)) == event.tier_from
+    assert (cost, explain(event).agrees) == (0, True)  # 180 rows at half a dollar are no more than 90 at one
 
 
 def test_a_month_begins_at_nought(transactional_db: None) -> None:
