@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
-
 from billing import money
 from billing.credit import recharge
 from billing.earnings import take_backs
 from billing.ledger import postings
 from billing.ledger.kinds import AccountKind
 from billing.money import NANOS_IN_CENT
-from billing.stripe import customers
+from billing.stripe import customers, earned, invoices
 from billing.stripe.client import client
 from billing.stripe.invoices import moment
-from billing.stripe.models import Invoice, TopUp
+from billing.stripe.models import TopUp
 from billing.stripe.returns import Dispute
 from portal.accounts import mails
 
@@ -65,15 +63,12 @@ def _withdraw(dispute: Dispute) -> None:
         return
     if top_up is not None:
         spent = postings.amount_of(source, debit=AccountKind.RECEIVABLE)
-        if spent:
-            start, now = top_up.created_at, timezone.now()
-            take_backs.take_back(owner, start, now, (spent, None), source, dispute.reason, AccountKind.CREDIT.value)
+        earned.of_top_up(top_up, spent, source, dispute.reason)
         return
     paid = client().v1.invoice_payments.list({"payment": {"type": "payment_intent", "payment_intent": dispute.payment}})
-    invoice = Invoice.objects.filter(pk=str(paid.data[0].invoice)).first() if paid.data else None
-    if invoice is not None and invoice.usage_micros and invoice.usage_start and invoice.usage_end:
-        share = (dispute.cents, max(invoice.total_cents, dispute.cents))
-        take_backs.take_back(owner, invoice.usage_start, invoice.usage_end, share, source, dispute.reason)
+    invoice = invoices.mirrored(str(paid.data[0].invoice)) if paid.data else None
+    if invoice is not None:
+        earned.of_invoice(invoice, dispute.cents, source, dispute.reason)
 
 
 def _source(dispute: Dispute) -> str:

@@ -19,7 +19,7 @@ from billing.ledger import postings
 from billing.ledger.kinds import AccountKind
 from billing.money import NANOS_IN_CENT, NANOS_IN_MICRO
 from billing.plans import dunning
-from billing.stripe import customers, invoiced
+from billing.stripe import customers, earned, invoiced
 from billing.stripe.client import client
 from billing.stripe.models import Invoice
 from billing.stripe.products import MICRO_DOLLAR_IN_CENTS
@@ -73,6 +73,11 @@ def settle(invoice_id: str) -> Invoice | None:
     return invoice
 
 
+def mirrored(invoice_id: str) -> Invoice | None:
+    """The invoice, which what happened to it may reach us before. None as `settle` says."""
+    return Invoice.objects.filter(pk=invoice_id).first() or settle(invoice_id)
+
+
 def _post(invoice: Invoice) -> None:
     owner, name = invoice.workspace_id, f"invoice:{invoice.pk}"
     usage = [line for line in invoice.lines if line["usage"]]
@@ -96,6 +101,8 @@ def _post(invoice: Invoice) -> None:
     elif invoice.status in ("void", "uncollectible"):
         rest = max(invoice.total_cents - invoice.paid_cents - invoice.noted_cents, 0)
         postings.write_off(owner, rest * NANOS_IN_CENT, forgiven, f"{invoice} · {invoice.status}")
+        if invoice.status == "void":  # what is only not paid is our risk, not the publishers'
+            earned.of_invoice(invoice, rest, f"{name}:void", str(invoice))
 
 
 def watch(workspace_id: str) -> None:

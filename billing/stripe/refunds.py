@@ -19,7 +19,7 @@ from billing.ledger import postings
 from billing.ledger.balances import balance
 from billing.ledger.kinds import AccountKind
 from billing.money import NANOS_IN_CENT
-from billing.stripe import customers
+from billing.stripe import customers, earned, invoices
 from billing.stripe.client import client
 from billing.stripe.models import Invoice, TopUp
 from billing.stripe.returns import Refund, RefundState
@@ -136,11 +136,12 @@ def _adopt(found: stripe.Refund) -> Refund | None:
             postings.refund_top_up(top_up.workspace_id, unspent, refund.source, about["reason"], of=top_up.source)
         lost = (refund.nanos - unspent) // NANOS_IN_CENT
         postings.refund_invoice(top_up.workspace_id, lost, f"{refund.source}:spent", about["reason"])
+        earned.of_top_up(top_up, refund.nanos - unspent, refund.source, about["reason"])
         _post_tax(refund)
         TopUp.objects.filter(pk=top_up.pk).update(refunded_cents=F("refunded_cents") + refund.cents)
         return refund
     paid = client().v1.invoice_payments.list({"payment": {"type": "payment_intent", "payment_intent": payment}}).data
-    invoice = Invoice.objects.filter(pk=str(paid[0].invoice)).first() if paid and payment else None
+    invoice = invoices.mirrored(str(paid[0].invoice)) if paid and payment else None
     if invoice is None:
         return None
     refund = Refund.objects.create(workspace_id=invoice.workspace_id, invoice=invoice, cents=found.amount, **about)
@@ -163,11 +164,7 @@ def _post_tax(refund: Refund) -> None:
 def _post_invoice(refund: Refund, invoice: Invoice) -> None:
     postings.refund_invoice(invoice.workspace_id, refund.cents, refund.source, refund.reason)
     Invoice.objects.filter(pk=invoice.pk).update(refunded_cents=F("refunded_cents") + refund.cents)
-    if invoice.usage_micros and invoice.usage_start and invoice.usage_end:
-        # Whose models were used earned nothing from what went back.
-        share = (refund.cents, invoice.total_cents)
-        owner, start, end = invoice.workspace_id, invoice.usage_start, invoice.usage_end
-        take_backs.take_back(owner, start, end, share, refund.source, refund.reason)
+    earned.of_invoice(invoice, refund.cents, refund.source, refund.reason)
 
 
 def _undo(refund: Refund) -> None:
@@ -181,7 +178,7 @@ def _undo(refund: Refund) -> None:
             TopUp.objects.filter(pk=refund.top_up_id).update(refunded_cents=F("refunded_cents") - refund.cents)
         else:
             Invoice.objects.filter(pk=refund.invoice_id).update(refunded_cents=F("refunded_cents") - refund.cents)
-            take_backs.give_back(refund.source)
+        take_backs.give_back(refund.source)
 
 
 def settle_note(note_id: str) -> None:
@@ -195,6 +192,10 @@ def settle_note(note_id: str) -> None:
     if note.customer_balance_transaction:
         cents += note.post_payment_amount - sum(one.amount_refunded for one in note.refunds or [])
     postings.credit_note(workspace_id, cents, source, note.number)
+    invoice = invoices.mirrored(str(note.invoice))
+    if invoice is not None:
+        earned.of_invoice(invoice, cents, source, note.memo or note.number)
     if note.status == "void":
+        take_backs.give_back(source)
         undone = f"{source}:void"
         postings.adjust(workspace_id, AccountKind.RECEIVABLE, -cents * NANOS_IN_CENT, undone, note.number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -149,6 +150,7 @@ def test_a_cheaper_plan_gives_back_the_rest_and_bills_included_usage_beyond_its_
 def test_ending_now_invoices_what_was_used_once(at_stripe: Stripe, workspace: Workspace) -> None:
     subscribe(at_stripe, workspace, PAY_AS_YOU_GO)
     use(workspace, 3 * NANOS)
+    time.sleep(1.1)  # a period of Stripe's that begins and ends in one second has none
     ending.end_now(workspace.pk, timezone.now())
     at_stripe.catch_up()
     assert subscribing.running(workspace.pk) is None
