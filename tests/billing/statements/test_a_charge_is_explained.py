@@ -182,11 +182,13 @@ def test_addresses_that_name_nothing_are_404(owner: User, address: str) -> None:
 
 
 def test_people_see_the_daily_comparison(workspace: Workspace, owner: User, stranger: User) -> None:
-    day = timezone.now().date() - timedelta(days=2)
+    day, now = timezone.now().date() - timedelta(days=2), timezone.now()
     Reconciliation.objects.create(
-        workspace=workspace, day=day, ours=1_000, theirs=990, outcome=Outcome.CORRECTED, corrections=1, corrected=-10
-    )
+        workspace=workspace, day=day, ours=1_000, theirs=990, outcome=Outcome.CORRECTED, corrections=1, corrected=-10,
+        checked_at=now,
+    )  # fmt: skip
+    Reconciliation.objects.create(workspace=workspace, day=now.date(), due_at=now)
     page = signed_in(owner).get("/billing/reconciliation").content.decode()
-    for shown in (day.isoformat(), "$0.001", "$0.00099", "−$0.00001"):
+    for shown in (day.isoformat(), "$0.001", "$0.00099", "−$0.00001", "not compared yet"):
         assert shown in page
     assert day.isoformat() not in signed_in(stranger).get("/billing/reconciliation").content.decode()
