@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field
 
@@ -70,3 +71,6 @@ def drop_empty(before: float) -> None:
 def forget() -> None:
     """Drops all purses without closing their leases, as a killed process does."""
     _purses.clear()
+
+
+os.register_at_fork(after_in_child=forget)  # what the parent was lent is the parent's

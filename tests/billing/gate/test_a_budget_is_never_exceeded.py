@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -179,6 +180,16 @@ def test_a_process_that_dies_after_it_was_asked_is_swept_to_the_nano(funded: Wor
     assert leases.sweep(timezone.now() + timedelta(minutes=5)) == 1
     assert balance(funded.pk).promo_nanos == DOLLAR - 3_000_000
     all_is_right()
+
+
+def test_a_forked_child_has_nothing_of_what_its_parent_was_lent(funded: Workspace) -> None:
+    held = holds.hold(funded.pk, "", 10_000_000)
+    child = os.fork()
+    if child == 0:
+        os._exit(len(purses.everyone()))
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(purses.everyone()) == 1
+    holds.release(held)
 
 
 def test_a_lease_that_is_held_outlives_its_time(funded: Workspace) -> None:
