@@ -35,8 +35,11 @@ def follow(before: Subscription | None, after: Subscription, now: datetime) -> i
 
 
 def source(subscription: Subscription) -> str:
-    """Of the grant for the running period, and of its lot."""
-    return f"included:{subscription.stripe_id}:{_since(subscription):%Y%m%dT%H%M%S}"
+    """Of the grant for the running period by the running deal, and of its lot."""
+    start, changed = subscription.period_start, subscription.changed_at
+    assert start is not None
+    deal = f":{changed:%Y%m%dT%H%M%S}" if changed and changed >= start else ""
+    return f"included:{subscription.stripe_id}:{start:%Y%m%dT%H%M%S}{deal}"
 
 
 def _since(subscription: Subscription) -> datetime:

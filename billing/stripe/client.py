@@ -51,7 +51,10 @@ def reachable() -> Iterator[None]:
     """Turns Stripe's failures into StripeUnavailable (503)."""
     try:
         yield
-    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.AuthenticationError, stripe.APIError) as error:
+    except (
+        stripe.APIConnectionError, stripe.RateLimitError, stripe.AuthenticationError, stripe.APIError,
+        stripe.IdempotencyError,  # the same was asked a moment ago and is not answered yet
+    ) as error:  # fmt: skip
         raise StripeUnavailable(
             "The payment service does not answer: nothing was changed. Try again shortly.", retry_after_s=5
         ) from error

@@ -126,6 +126,7 @@ def _page(request: HttpRequest, more: dict[str, Any] | None = None, status: int 
     workspace, now = workspace_of(request), timezone.now()
     open_workspace(workspace)
     has, wish = balance(workspace.pk), recharge.of(workspace.pk)
+    may_pay = has_role(request, workspace, Role.ADMIN)
     bought = TopUp.objects.filter(workspace=workspace, status__in=["succeeded", "processing"]).order_by("-created_at")
     more = more or {}
     entered = more.get("entered", {})
@@ -134,7 +135,7 @@ def _page(request: HttpRequest, more: dict[str, Any] | None = None, status: int 
         "balance": has,
         "spendable_nanos": has.promo_nanos + has.credit_nanos,
         "lots": lots.live(workspace.pk).exclude(expires_at__lte=now)[:50],
-        "bought": bought[:50],
+        "bought": bought[:50] if may_pay else [],
         "presets": PRESETS,
         "least_nanos": settings.TOP_UP_LEAST_NANOS,
         "most_nanos": settings.TOP_UP_MOST_NANOS,
@@ -148,7 +149,7 @@ def _page(request: HttpRequest, more: dict[str, Any] | None = None, status: int 
         "to_confirm": recharge.to_confirm(workspace.pk),
         "month_nanos": recharge.bought_cents(workspace.pk, now) * money.NANOS_IN_CENT,
         "taxed": settings.STRIPE_TAX,
-        "may_pay": has_role(request, workspace, Role.ADMIN),
+        "may_pay": may_pay,
         "paid": "paid" in request.GET,
     }
     if more.get("param") == "recharge-amount":

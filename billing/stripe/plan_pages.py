@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from billing.plans import subscribing
+from billing.plans import dunning, subscribing
 from billing.plans.models import Plan
 from billing.stripe import checkout, ending, subscriptions
 from billing.stripe.credit_pages import once_of
@@ -97,11 +97,14 @@ def plan_context(request: HttpRequest) -> dict[str, Any]:
     """What the part with the plans shows."""
     workspace = workspace_of(request)
     running = subscribing.running(workspace.pk)
+    may_pay = has_role(request, workspace, Role.ADMIN)
     return {
+        "pay": dunning.current(workspace.pk) if may_pay else None,
         "subscription": running,
+        "offers_more": running is not None and not subscriptions.is_of(running, running.plan),
         "plans": subscribing.offers(),
         "current": subscribing.plan_of(workspace.pk).pk,
         "waiting": running is None and "paid" in request.GET,
-        "may_pay": has_role(request, workspace, Role.ADMIN),
+        "may_pay": may_pay,
         "once": uuid.uuid4().hex,
     }

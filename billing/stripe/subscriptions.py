@@ -11,11 +11,12 @@ import stripe
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from stripe.params import SubscriptionUpdateParams, SubscriptionUpdateParamsItem
 
 from billing.errors import PlanProblem
 from billing.money import NANOS_IN_CENT
 from billing.plans import included, subscribing
-from billing.plans.models import Plan, Subscription
+from billing.plans.models import Plan, Subscription, SubscriptionState
 from billing.stripe import corrections, customers, products
 from billing.stripe.checkout import deal
 from billing.stripe.client import client, reachable
@@ -61,37 +62,57 @@ def _fees(found: stripe.Subscription) -> list[stripe.SubscriptionItem]:
 
 
 def change(workspace: Workspace, plan: Plan) -> None:
-    """Moves the running subscription to another metered plan, now. Raises PlanProblem (409), StripeUnavailable (503)."""
+    """Moves the running subscription to another metered plan, or to what its own costs today, now.
+
+    Raises PlanProblem (409), also where the card was declined: then nothing has changed; StripeUnavailable (503).
+    """
     running = subscribing.running(workspace.pk)
     if running is None or not running.stripe_id:
         raise PlanProblem(_("There is no subscription to change: subscribe first."))
-    if not plan.metered or not plan.active or plan.pk == running.plan_id:
+    if not plan.metered or not plan.active or is_of(running, plan):
         raise PlanProblem(_("Choose another plan that is offered."))
-    if running.state != "active":
+    if running.state != SubscriptionState.ACTIVE:
         raise PlanProblem(_("Pay the overdue invoice first: then the plan can be changed."))
-    with reachable():
-        found = client().v1.subscriptions.retrieve(running.stripe_id)
-        fee = next(iter(_fees(found)), None)
-        wanted = products.fee_price(plan) if plan.base_fee_nanos else None
-        now = int(timezone.now().timestamp())
-        items: list[dict[str, object]] = []
-        if fee is not None:
-            items.append({"id": fee.id, "price": wanted} if wanted else {"id": fee.id, "deleted": True})
-        elif wanted:
-            items.append({"price": wanted, "quantity": 1})
+    try:
+        with reachable():
+            _change(running.stripe_id, running, plan)
+            settle(running.stripe_id)
+    except stripe.CardError as error:
+        reason = {"reason": error.user_message}
+        raise PlanProblem(_("The card was declined, and nothing was changed: %(reason)s") % reason) from error
+
+
+def is_of(running: Subscription, plan: Plan) -> bool:
+    """Whether the subscription is to the plan as it is offered today."""
+    deal = (running.plan_id, running.base_fee_nanos, running.included_nanos)
+    return deal == (plan.pk, plan.base_fee_nanos, plan.included_nanos)
+
+
+def _change(stripe_id: str, running: Subscription, plan: Plan) -> None:
+    found = client().v1.subscriptions.retrieve(stripe_id)
+    # To the minute: whoever asks twice within one asks for the same, under the same key.
+    minute = int(timezone.now().timestamp()) // 60 * 60
+    last = int(running.changed_at.timestamp()) if running.changed_at else 0
+    at = max(minute, found["items"].data[0].current_period_start, last + 1)  # each change has a moment of its own
+    fee = next(iter(_fees(found)), None)
+    items: list[SubscriptionUpdateParamsItem] = []
+    if plan.base_fee_nanos:
+        wanted = products.fee_price(plan)
+        items.append({"id": fee.id, "price": wanted} if fee else {"price": wanted, "quantity": 1})
+    elif fee:
+        items.append({"id": fee.id, "deleted": True})
+    given: SubscriptionUpdateParams = {"metadata": {**deal(running.workspace_id, plan), "changed_at": str(at)}}
+    if items:
         dearer = plan.base_fee_nanos > running.base_fee_nanos
-        client().v1.subscriptions.update(
-            running.stripe_id,
-            {
-                "metadata": {**deal(workspace.pk, plan), "changed_at": str(now)},
-                **({"items": items} if items else {}),
-                # More is paid at once or not had; less is credited on the next invoice.
-                "proration_behavior": "always_invoice" if dearer else "create_prorations",
-                "payment_behavior": "error_if_incomplete" if dearer else "allow_incomplete",
-            },  # type: ignore[arg-type] # the items are built above
-            {"idempotency_key": f"change-{running.stripe_id}-{running.plan_id}-{plan.pk}-{now // 60}"},
-        )
-        settle(running.stripe_id)
+        # More is paid at once or not had; less is credited on the next invoice.
+        given |= {
+            "items": items,
+            "proration_date": at,
+            "proration_behavior": "always_invoice" if dearer else "create_prorations",
+            "payment_behavior": "error_if_incomplete" if dearer else "allow_incomplete",
+        }
+    key = f"change-{stripe_id}-{plan.pk}-{plan.base_fee_nanos}-{at}"
+    client().v1.subscriptions.update(stripe_id, given, {"idempotency_key": key})
 
 
 def end_with_period(workspace: Workspace) -> None:

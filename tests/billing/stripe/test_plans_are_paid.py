@@ -114,6 +114,7 @@ def test_a_dearer_plan_is_prorated_and_its_included_usage_too(at_stripe: Stripe,
     assert subscription.plan_id == PRO
     # All of the period is left, but for the seconds of this test.
     assert 24.9 * NANOS < included(workspace) <= 25 * NANOS
+    assert subscription.changed_at is not None
     assert 1990 <= sum(Invoice.objects.values_list("paid_cents", flat=True)) <= 2000
     assert balance(workspace.pk).owed_nanos == NANOS
     with pytest.raises(Problem):
@@ -145,6 +146,43 @@ def test_a_cheaper_plan_gives_back_the_rest_and_bills_included_usage_beyond_its_
     assert 1990 <= credited <= 2000
     assert sum(line["cents"] for line in next_one.lines if line["cents"] > 0) == correction.cents
     assert audit.differences() == []
+
+
+def test_there_and_back_again_costs_and_gives_nothing(at_stripe: Stripe, workspace: Workspace) -> None:
+    subscribe(at_stripe, workspace, PAY_AS_YOU_GO)
+    pro, payg = Plan.objects.get(pk=PRO), Plan.objects.get(pk=PAY_AS_YOU_GO)
+    for plan in (pro, payg, pro, payg):
+        subscriptions.change(workspace, plan)
+        at_stripe.catch_up()
+        expected = plan.included_nanos
+        assert expected * 0.99 <= included(workspace) <= max(expected, NANOS // 1000)
+    assert not Correction.objects.exists()
+    assert balance(workspace.pk).promo_nanos <= NANOS + NANOS // 1000
+    assert audit.differences() == []
+
+
+def test_a_card_that_is_declined_changes_no_plan(at_stripe: Stripe, workspace: Workspace) -> None:
+    subscribe(at_stripe, workspace, PAY_AS_YOU_GO, "4000 0000 0000 0341")
+    before = book()
+    with pytest.raises(Problem) as caught:
+        subscriptions.change(workspace, Plan.objects.get(pk=PRO))
+    assert (caught.value.status, "declined" in caught.value.message) == (409, True)
+    at_stripe.catch_up()
+    assert running(workspace).plan_id == PAY_AS_YOU_GO
+    assert included(workspace) == 0
+    assert book() == before
+
+
+def test_the_own_plan_can_be_taken_as_it_is_offered_now(at_stripe: Stripe, workspace: Workspace) -> None:
+    subscribe(at_stripe, workspace, PRO)
+    Plan.objects.filter(pk=PRO).update(base_fee_nanos=30 * NANOS, included_nanos=40 * NANOS)
+    subscriptions.change(workspace, Plan.objects.get(pk=PRO))
+    at_stripe.catch_up()
+    found = running(workspace)
+    assert (found.base_fee_nanos, found.included_nanos) == (30 * NANOS, 40 * NANOS)
+    assert 2990 <= sum(Invoice.objects.values_list("paid_cents", flat=True)) <= 3000
+    assert 39.9 * NANOS < included(workspace) <= 40 * NANOS
+    assert balance(workspace.pk).owed_nanos == 0
 
 
 def test_ending_now_invoices_what_was_used_once(at_stripe: Stripe, workspace: Workspace) -> None:
