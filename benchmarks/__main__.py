@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import batching, gateway, growth, streams  # noqa: E402 – the root must be on the path first
+from benchmarks import batching, gateway, growth, streams, usage  # noqa: E402 – the root must be on the path first
 
 OUT = ROOT / "var" / "bench"
 
@@ -40,6 +40,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "generation": generation,
     "streams": streams.measure,
     "growth": growth.measure,
+    "usage": usage.measure,
 }
 
 
@@ -88,6 +89,14 @@ def table(figures: dict[str, Any]) -> str:
     if "growth" in figures:
         rows.append(
             f"| a full database beside an empty one | {figures['growth']['share']:.0%} of its requests a second |"
+        )
+    for name, found in figures.get("usage", {}).items():
+        rates = " / ".join(f"{rate['events_per_s']:,}" for rate in found["ingest"].values())
+        slowest = max(found["many"], key=found["many"].get)
+        rows.append(f"| {name}: usage events a second, each on disk, 1 / 64 threads | {rates} |")
+        rows.append(
+            f"| {name}: the slowest page of usage with {usage.FEW:,} events, with {found['events']:,} ({slowest}) | "
+            f"{max(found['few'].values()):.0f} ms, {found['many'][slowest]:.0f} ms |"
         )
     return "\n".join(rows) + "\n"
 

@@ -80,7 +80,8 @@ def archive_usage() -> None:
 @shared_task
 def mend_usage() -> None:
     """Usage that processes of the version before recorded: into the sums."""
-    rollups.mend(timezone.now() - timedelta(days=1))
+    hour = rollups.hour_of(timezone.now())
+    rollups.mend(hour - timedelta(days=1), hour)
 
 
 @shared_task

@@ -85,15 +85,14 @@ def rebuild() -> int:
     return Rollup.objects.count()
 
 
-def mend(since: datetime) -> int:
-    """Rewrites what is wrong since the hour of `since`; how many workspaces it was in.
+def mend(start: datetime, end: datetime) -> int:
+    """Rewrites what is wrong in these whole hours; how many workspaces it was in.
 
     Every commit brings its sums along. Only a process of a version that did not do so leaves any out.
     """
-    start = hour_of(since)
-    wrong = _wrong(start, LATER)
+    wrong = _wrong(start, end)
     for workspace_id in wrong:
-        _mend([workspace_id], start, LATER)
+        _mend([workspace_id], start, end)
     return len(wrong)
 
 

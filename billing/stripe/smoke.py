@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
@@ -12,7 +11,6 @@ from django.utils import timezone
 from billing.gate import holds, tending
 from billing.ledger import audit, postings
 from billing.ledger.balances import balance
-from billing.metering import rollups
 from billing.metering.models import UsageEvent
 from billing.money import NANOS_IN_CENT
 from billing.plans.allowances import open_workspace
@@ -100,7 +98,6 @@ def _use(workspace: Workspace, subscription: Subscription, say: Say, patience_s:
     holds.settle(held, USED_NANOS)
     tending.close_leases()
     now = timezone.now()
-    rollups.mend(now - timedelta(hours=1))
     reports.flush(workspace.pk, now)
     send_of(workspace.pk, now, Round(settings.STRIPE_CALLS_A_SECOND))
     say("usage reported to the meter")
