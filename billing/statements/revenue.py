@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db.models import Sum
-from django.db.models.functions import TruncDate
 
 from billing.metering.models import Rollup
 
@@ -16,12 +15,13 @@ def by_day(now: datetime, workspace_id: str = "", days: int = 30) -> list[tuple[
     rows = Rollup.objects.filter(hour__gte=first)
     if workspace_id:
         rows = rows.filter(workspace_id=workspace_id)
-    daily = rows.annotate(day=TruncDate("hour")).values("day")
-    sums = {
-        r["day"].isoformat(): (r["nanos"], r["n"]) for r in daily.annotate(nanos=Sum("cost_nanos"), n=Sum("requests"))
-    }
-    all_days = [(first + timedelta(days=at)).date().isoformat() for at in range(days)]
-    return [(day, *sums.get(day, (0, 0))) for day in all_days]
+    sums = {(first + timedelta(days=at)).date().isoformat(): (0, 0) for at in range(days)}
+    # By the hour: SQLite would call back into Python for the day of each row.
+    for hour, nanos, requests in rows.values_list("hour").order_by().annotate(Sum("cost_nanos"), Sum("requests")):
+        day = hour.date().isoformat()
+        if day in sums:
+            sums[day] = sums[day][0] + nanos, sums[day][1] + requests
+    return [(day, *sum_) for day, sum_ in sums.items()]
 
 
 def top_workspaces(now: datetime, days: int = 30, most: int = 8) -> list[tuple[str, int, int]]:
