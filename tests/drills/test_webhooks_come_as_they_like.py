@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
+from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from billing.ledger.balances import balance
 from billing.plans.models import Subscription
 from billing.stripe import ending, inbox
-from billing.stripe.models import Invoice, StripeEvent
+from billing.stripe.models import Invoice, Reconciliation, StripeEvent
 from tests.fixtures.payments import book
 from tests.fixtures.reporting import Metered
 from tests.fixtures.stripe import Sandbox
@@ -25,7 +26,7 @@ ROUNDS = 72
 @pytest.fixture
 def sandbox(tmp_path: Path, live_server: LiveServer, settings: LazySettings) -> Iterator[Sandbox]:
     """One whose webhooks come to us."""
-    running = Sandbox(tmp_path / "stripe", f"{live_server.url}/stripe/webhook")
+    running = Sandbox(tmp_path / "stripe", f"{live_server.url}/stripe/webhook", f"{live_server.url}/stripe/thin")
     settings.STRIPE_WEBHOOK_SECRET = running.webhook_secret
     yield running
     running.stop()
@@ -70,3 +71,19 @@ def test_a_thousand_deliveries_repeated_reordered_and_lost_change_nothing(metere
     assert events * ROUNDS >= 1_000
     assert state(metered) == first
     assert not StripeEvent.objects.filter(handled_at=None).exists()
+
+
+def test_a_thin_event_reaches_its_own_endpoint_and_has_the_day_compared_at_once(metered: Metered) -> None:
+    metered.use(5_000_000)
+    metered.fault("drop_usage")
+    metered.report_all()
+    row = Reconciliation.objects.get()
+    assert row.due_at is not None
+    assert row.due_at > timezone.now()
+    metered.sandbox.control("clock", advance_s=1)
+    assert all(d["status"] == 200 for d in metered.sandbox.delivered())
+    handled()
+    assert StripeEvent.objects.filter(type="v1.billing.meter.error_report_triggered").count() == 1
+    row.refresh_from_db()
+    assert row.due_at is not None
+    assert row.due_at <= timezone.now()
