@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from billing.sandbox.clock import Due
+from billing.sandbox.errors import StripeError
 from billing.sandbox.params import LIST, Act, Params, takes
 from billing.sandbox.resources import (
     accounts,
@@ -198,6 +199,8 @@ def _account_status(store: Store, given: dict[str, Any]) -> dict[str, Any]:
 
 def _setting(store: Store, given: dict[str, Any]) -> dict[str, Any]:
     """{"after_retries": "cancel" | "unpaid" | "past_due"}: of a subscription when all attempts to collect failed."""
+    if given.get("after_retries") not in ("cancel", "unpaid", "past_due"):
+        raise StripeError("after_retries is one of cancel, unpaid and past_due.", param="after_retries")
     store.set("after_retries", given["after_retries"])
     return {}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import urllib.request
 from typing import Any
 
@@ -228,3 +230,35 @@ def test_an_invoice_that_is_voided_holds_nobody_back(client: stripe.StripeClient
     assert client.v1.subscriptions.retrieve(subscription.id).status == "active"
     sandbox.control("clock", advance_s=8 * DAY_S)
     assert client.v1.invoices.retrieve(subscription.latest_invoice.id).attempt_count == 1
+
+
+@pytest.mark.slow
+def test_power_cuts_in_the_middle_of_a_year_bill_each_month_once(client: stripe.StripeClient, sandbox: Sandbox) -> None:
+    customer = with_card(client)
+    pro(client, customer)
+    end = time.time() + 0.4
+    turning = threading.Thread(target=_until_cut, args=(sandbox, 370 * DAY_S))
+    turning.start()
+    time.sleep(0.05)
+    while time.time() < end:
+        time.sleep(0.05)
+        sandbox.kill()
+        sandbox.start()
+    turning.join(10)
+    offset = client.v1.customers.create({}).created - int(time.time())
+    sandbox.control("clock", advance_s=370 * DAY_S - offset)
+    months = [
+        i
+        for i in client.v1.invoices.list({"customer": customer.id, "limit": 100}).data
+        if i.billing_reason == "subscription_cycle"
+    ]
+    assert len({i.period_start for i in months}) == len(months) == 12
+    assert {(i.status, i.amount_paid) for i in months} == {("paid", 2000)}
+    assert len(client.v1.charges.list({"customer": customer.id, "limit": 100}).data) == 13
+
+
+def _until_cut(sandbox: Sandbox, seconds: int) -> None:
+    try:
+        sandbox.control("clock", advance_s=seconds)
+    except OSError:
+        pass

@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import time
-from decimal import Decimal
 from typing import Any
 
 import pytest
 import stripe
 
+from tests.billing.sandbox.sdk import client_of, metered_price, use
 from tests.fixtures.stripe import Sandbox
 
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> stripe.StripeClient:
-    addresses: Any = dict.fromkeys(("api", "files", "connect", "meter_events"), sandbox.url)
-    return stripe.StripeClient("sk_test_x", base_addresses=addresses, max_network_retries=2)
-
-
-def metered_price(client: stripe.StripeClient) -> tuple[Any, Any]:
-    meter = client.v1.billing.meters.create(
-        {
-            "display_name": "Usage",
-            "event_name": "usage",
-            "default_aggregation": {"formula": "sum"},
-            "customer_mapping": {"type": "by_id", "event_payload_key": "stripe_customer_id"},
-            "value_settings": {"event_payload_key": "value"},
-        }
-    )
-    product = client.v1.products.create({"name": "Usage"})
-    price = client.v1.prices.create(
-        {
-            "currency": "usd",
-            "product": product.id,
-            "billing_scheme": "per_unit",
-            "unit_amount_decimal": Decimal("0.0001"),
-            "recurring": {"interval": "month", "usage_type": "metered", "meter": meter.id},
-            "lookup_key": "usage",
-        }
-    )
-    return meter, price
+    return client_of(sandbox)
 
 
 def subscribed(client: stripe.StripeClient, sandbox: Sandbox) -> tuple[Any, Any, Any]:
@@ -61,24 +36,12 @@ def subscribed(client: stripe.StripeClient, sandbox: Sandbox) -> tuple[Any, Any,
     return meter, customer, client.v1.subscriptions.retrieve(str(done.subscription))
 
 
-def use(client: stripe.StripeClient, customer: str, identifier: str, value: str, **more: Any) -> Any:
-    return client.v1.billing.meter_events.create(
-        {
-            "event_name": "usage",
-            "identifier": identifier,
-            "payload": {"stripe_customer_id": customer, "value": value},
-            **more,
-        },
-        {"idempotency_key": identifier},
-    )
-
-
 def test_usage_ends_on_the_preview_in_whole_cents_rounded_half_up(
     client: stripe.StripeClient, sandbox: Sandbox
 ) -> None:
     meter, customer, subscription = subscribed(client, sandbox)
-    use(client, customer.id, "one", "12345")
-    use(client, customer.id, "two", "2655")
+    use(client, customer.id, "one", 12345)
+    use(client, customer.id, "two", 2655)
     preview = client.v1.invoices.create_preview({"customer": customer.id, "subscription": subscription.id})
     assert preview.total == 2  # 15,000 micro-dollars are 1.5 cents
     minute = int(time.time()) // 60 * 60
@@ -102,7 +65,7 @@ def test_the_period_is_on_the_items_and_the_subscription_of_an_invoice_in_its_pa
 
 def test_a_repeated_identifier_is_refused_without_a_code(client: stripe.StripeClient, sandbox: Sandbox) -> None:
     _, customer, _ = subscribed(client, sandbox)
-    use(client, customer.id, "same", "1")
+    use(client, customer.id, "same", 1)
     with pytest.raises(stripe.InvalidRequestError) as caught:
         client.v1.billing.meter_events.create(
             {"event_name": "usage", "identifier": "same", "payload": {"stripe_customer_id": customer.id, "value": "1"}}
@@ -121,7 +84,7 @@ def test_a_meter_takes_whole_numbers_only(client: stripe.StripeClient, sandbox: 
 def test_a_timestamp_may_be_35_days_old_and_5_minutes_ahead(client: stripe.StripeClient, sandbox: Sandbox) -> None:
     _, customer, _ = subscribed(client, sandbox)
     now = int(time.time())
-    use(client, customer.id, "old", "1", timestamp=now - 34 * 86400)
+    use(client, customer.id, "old", 1, timestamp=now - 34 * 86400)
     for name, moment in (("older", now - 36 * 86400), ("later", now + 600)):
         with pytest.raises(stripe.InvalidRequestError):
             use(client, customer.id, name, "1", timestamp=moment)
@@ -154,7 +117,7 @@ def test_an_idempotency_key_gives_the_first_result_again_and_refuses_other_param
 def test_a_lost_reply_is_retried_and_done_once(client: stripe.StripeClient, sandbox: Sandbox) -> None:
     _, customer, subscription = subscribed(client, sandbox)
     sandbox.control("faults", kind="lose_reply", path="/v1/billing/meter_events", count=1)
-    use(client, customer.id, "lost", "20000")
+    use(client, customer.id, "lost", 20000)
     preview = client.v1.invoices.create_preview({"customer": customer.id, "subscription": subscription.id})
     assert preview.total == 2
 
@@ -179,7 +142,7 @@ def test_a_declined_card_pays_nothing_and_a_double_press_pays_once(
 
 def test_everything_survives_a_power_cut(client: stripe.StripeClient, sandbox: Sandbox) -> None:
     _, customer, subscription = subscribed(client, sandbox)
-    use(client, customer.id, "kept", "30000")
+    use(client, customer.id, "kept", 30000)
     sandbox.kill()
     sandbox.start()
     assert client.v1.invoices.create_preview({"customer": customer.id, "subscription": subscription.id}).total == 3
@@ -189,7 +152,7 @@ def test_a_period_that_ends_is_invoiced_once_and_the_next_one_begins(
     client: stripe.StripeClient, sandbox: Sandbox
 ) -> None:
     _, customer, subscription = subscribed(client, sandbox)
-    use(client, customer.id, "used", "40000")
+    use(client, customer.id, "used", 40000)
     before = subscription["items"].data[0].current_period_end
     sandbox.control("clock", advance_s=32 * 86400)
     after = client.v1.subscriptions.retrieve(subscription.id)["items"].data[0]
