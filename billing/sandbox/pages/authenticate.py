@@ -6,7 +6,7 @@ from billing.sandbox.errors import StripeError
 from billing.sandbox.pages.checkout import question
 from billing.sandbox.pages.frame import Page, back, page, to
 from billing.sandbox.params import Params
-from billing.sandbox.resources import collection, payment_intents, setup_intents
+from billing.sandbox.resources import payment_intents, setup_intents
 from billing.sandbox.store import Object, Store
 
 
@@ -23,9 +23,7 @@ def press(store: Store, id: str, form: Params) -> Page:
     agreed = form.get("authenticated") == "yes"
     if id.startswith("seti_"):
         return _ended(setup_intents.authenticate(store, id, agreed))
-    intent = payment_intents.authenticate(store, id, agreed)
-    collection.settle(store, intent)
-    return _ended(intent)
+    return _ended(payment_intents.authenticate(store, id, agreed))
 
 
 def refused(store: Store, id: str, error: StripeError) -> Page:

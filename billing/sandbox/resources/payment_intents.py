@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing.sandbox.errors import CardError, StripeError
 from billing.sandbox.params import LIST, Params, cents, dollars, merged, takes, truth
-from billing.sandbox.resources import methods, payments
+from billing.sandbox.resources import collection, methods, payments
 from billing.sandbox.store import Object, Store
 
 LEAST_CENTS = 50
@@ -58,7 +58,13 @@ def _confirm(store: Store, intent: Object, given: Params) -> Object:
         )
     method = _usable(store, intent, named)
     away = truth(given, "off_session") or truth(given, "error_on_requires_action")
-    return payments.attempt(store, intent, method, off_session=away)
+    return _told(store, payments.attempt(store, intent, method, off_session=away))
+
+
+def _told(store: Store, intent: Object) -> Object:
+    """The intent; what it pays for knows."""
+    collection.settle(store, intent)
+    return intent
 
 
 def _usable(store: Store, intent: Object, id: str) -> Object:
@@ -123,7 +129,7 @@ def authenticate(store: Store, id: str, agreed: bool) -> Object:
     method = store.get("payment_method", intent["payment_method"])
     if agreed:
         try:
-            return payments.attempt(store, intent, method, authenticated=True)
+            return _told(store, payments.attempt(store, intent, method, authenticated=True))
         except CardError:
             return store.get("payment_intent", id)
     message = "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod to attempt to fulfill this PaymentIntent again."

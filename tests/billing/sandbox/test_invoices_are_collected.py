@@ -104,6 +104,20 @@ def test_a_bank_that_wants_its_customer_says_so_and_the_invoice_page_takes_it(
     assert client.v1.subscriptions.retrieve(subscription.id).status == "active"
 
 
+def test_a_customer_who_confirms_the_payment_of_an_invoice_pays_it(
+    client: stripe.StripeClient, sandbox: Sandbox
+) -> None:
+    _, subscription = fails_at_the_turn(client, sandbox)
+    invoice = client.v1.invoices.retrieve(subscription.latest_invoice.id, {"expand": ["payments"]})
+    assert invoice.payments is not None
+    intent = str(invoice.payments.data[0].payment.payment_intent)
+    waiting: Any = client.v1.payment_intents.confirm(intent, {"payment_method": "pm_card_authenticationRequired"})
+    assert client.v1.invoices.retrieve(invoice.id).status == "open"
+    sandbox.press(waiting.next_action.redirect_to_url.url, authenticated="yes")
+    assert client.v1.invoices.retrieve(invoice.id).amount_paid == 2000
+    assert client.v1.subscriptions.retrieve(subscription.id).status == "active"
+
+
 def test_months_that_pass_at_once_are_invoiced_in_order_each_at_its_own_time(
     client: stripe.StripeClient, sandbox: Sandbox
 ) -> None:
