@@ -11,6 +11,7 @@ from django.db import connection, connections
 from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
+from billing import jobs
 from billing.plans.allowances import open_workspace
 from billing.stripe import reports, sending
 from billing.stripe.models import Report, ReportState, StripeLink
@@ -101,6 +102,32 @@ def test_two_senders_give_one_and_each_customer_has_one_call_at_a_time(metered: 
     assert len(by_customer) == 2
     for begun in by_customer.values():
         assert all(later - earlier >= 0.15 for earlier, later in zip(begun, begun[1:], strict=False))
+
+
+def test_reports_that_several_workers_make_at_once_are_made_once(metered: Metered) -> None:
+    for hours in (3, 2, 1):
+        metered.use(1_000_700 * hours, metered.now - timedelta(hours=hours))
+
+    def make() -> None:
+        try:
+            reports.make(metered.now)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (Report.objects.count(), reports.differences()) == (3, [])
+    assert sum(Report.objects.values_list("value", flat=True)) == metered.ours()
+
+
+def test_the_jobs_do_all_of_it(metered: Metered) -> None:
+    metered.use(5_000_000)
+    for job in (jobs.report_usage, jobs.report_late_usage, jobs.reconcile, jobs.invoice_late_usage):
+        job()
+    assert metered.agree()
 
 
 def test_who_fell_silent_is_taken_over_and_writes_nothing_any_more(metered: Metered) -> None:
