@@ -11,11 +11,16 @@ import pytest
 
 from tests.house.tree import ROOT
 
-API = "tests/inference/api"
+API, BILLING = "tests/inference/api", "tests/billing"
 # Of inference what asks the database or Redis: engines know neither, and how fields are read does not depend on them.
 ROOMS = {
     "portal": ["tests/portal"],
-    "billing": ["tests/billing"],
+    # The stand-in for Stripe has a file of its own, and pages that only show ask nothing that others do not.
+    "billing: usage and budgets": [
+        f"{BILLING}/gate", f"{BILLING}/ledger", f"{BILLING}/metering", f"{BILLING}/prices", f"{BILLING}/plans",
+        f"{BILLING}/statements", f"{BILLING}/receipts",
+    ],
+    "billing: payments": [f"{BILLING}/stripe", f"{BILLING}/earnings", f"{BILLING}/credit", f"{BILLING}/objectives"],
     "marketplace": ["tests/marketplace"],
     "inference": [
         "tests/inference/later", "tests/inference/routing", f"{API}/test_protocols_answer.py",
