@@ -51,8 +51,8 @@ stripe-smoke: $(VENV)/app ## walk through the journey of money at Stripe: STRIPE
 	  MERCATO_DATA_DIR="$$data" STRIPE_WEBHOOK_SECRET=$${STRIPE_WEBHOOK_SECRET:-whsec_unused} DATABASE_URL= $(PY) manage.py stripe_smoke
 
 messages: $(VENV)/dev ## collect the strings to translate, and compile the translations (needs gettext)
-	$(PY) manage.py makemessages -l zh_Hans --ignore .venv --ignore var
-	$(PY) manage.py makemessages -l zh_Hans -d djangojs --ignore .venv --ignore var --ignore static/vendor
+	$(PY) manage.py makemessages -l zh_Hans --no-obsolete --ignore .venv --ignore var
+	$(PY) manage.py makemessages -l zh_Hans --no-obsolete -d djangojs --ignore .venv --ignore var --ignore static/vendor
 	$(PY) manage.py compilemessages -l zh_Hans --ignore .venv --ignore var
 
 lock: $(VENV)/dev ## solve the requirements anew
