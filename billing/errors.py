@@ -19,6 +19,13 @@ class PriceUnusual(Problem):
     code = "price_unusual"
 
 
+class PriceConflict(Problem):
+    """Somebody else published a price of the product in this very moment."""
+
+    status = 409
+    code = "price_conflict"
+
+
 class NoticeTooShort(Problem):
     """A rise that would begin before its customers were told in time."""
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from billing.errors import MoneyInvalid, NoticeTooShort
+from billing.errors import MoneyInvalid, NoticeTooShort, PriceConflict
 from billing.prices import book, scrutiny
 from billing.prices.models import Price
 from billing.prices.quote import FREE, Scheme, Tiers, tiers_to
@@ -32,7 +32,7 @@ def publish(
     `rates`: unit → nano-dollars per million units. `starts_at`: None is as soon as may be: a rise of a product that is in
     use (`used`) is announced settings.PRICE_NOTICE_DAYS before, all else holds at once. Until `grandfather_until`, who
     used the product before keeps the version before. `peers`: products of the same kind, to compare with.
-    Raises MoneyInvalid, NoticeTooShort, and PriceUnusual unless `confirmed`.
+    Raises MoneyInvalid, NoticeTooShort, PriceConflict, and PriceUnusual unless `confirmed`.
     """
     scheme = Scheme(dict(rates), dict(tiers or {}), minimum_nanos)
     scrutiny.check(scheme)
@@ -77,7 +77,7 @@ def negotiate(
 ) -> Price:
     """A price that holds between us and one workspace, from `starts_at` (None: now) to `ends_at` (None: the next one's start).
 
-    It needs no notice, having been agreed upon. Raises MoneyInvalid, and PriceUnusual unless `confirmed`.
+    It needs no notice, having been agreed upon. Raises MoneyInvalid, PriceConflict, and PriceUnusual unless `confirmed`.
     """
     scheme = Scheme(dict(rates), dict(tiers or {}), minimum_nanos)
     scrutiny.check(scheme)
@@ -131,7 +131,7 @@ def _add(
     ends_at: datetime | None = None,
     grandfather_until: datetime | None = None,
 ) -> Price:
-    return Price.objects.create(
+    price = Price(
         product=product,
         workspace_id=workspace_id,
         version=known[-1].version + 1 if known else 1,
@@ -142,3 +142,9 @@ def _add(
         ends_at=ends_at,
         grandfather_until=grandfather_until,
     )
+    try:
+        with transaction.atomic():
+            price.save(force_insert=True)
+    except IntegrityError as error:
+        raise PriceConflict("Another price was published in this moment: look at it, then try again.") from error
+    return price

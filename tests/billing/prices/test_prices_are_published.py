@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connections
 from django.utils import timezone
 
-from billing.errors import MoneyInvalid, NoticeTooShort, PriceUnusual
+from billing.errors import MoneyInvalid, NoticeTooShort, PriceConflict, PriceUnusual
 from billing.prices import book, publishing
 from billing.prices.models import Price
 from billing.prices.quote import GRADUATED, VOLUME, Step, Tiers
@@ -162,3 +163,24 @@ def test_a_scheduled_price_can_be_withdrawn_and_one_that_started_cannot() -> Non
 def test_only_a_negotiated_price_may_end() -> None:
     with pytest.raises(IntegrityError):
         Price.objects.create(product="thing", version=1, rates={}, ends_at=timezone.now() + NOTICE)
+
+
+def test_of_those_who_publish_at_once_each_has_a_version_or_is_told_to_look_again() -> None:
+    ended: list[Price | PriceConflict] = []
+
+    def operator(number: int) -> None:
+        try:
+            ended.append(publishing.publish("thing", {"row": 1_000 - number}))
+        except PriceConflict as error:
+            ended.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=operator, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    published = {price.version for price in ended if isinstance(price, Price)}
+    assert len(ended) == 6
+    assert published == set(Price.objects.values_list("version", flat=True)) == set(range(1, len(published) + 1))
