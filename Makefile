@@ -48,7 +48,7 @@ screenshots: $(VENV)/dev ## walk a newcomer's way in a browser; pictures in var/
 
 stripe-smoke: $(VENV)/app ## walk through the journey of money at Stripe: STRIPE_API_KEY=sk_test_… (else at the sandbox)
 	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; \
-	  MERCATO_DATA_DIR="$$data" STRIPE_WEBHOOK_SECRET=$${STRIPE_WEBHOOK_SECRET:-whsec_unused} DATABASE_URL= $(PY) manage.py stripe_smoke
+	  MERCATO_DATA_DIR="$$data" STRIPE_WEBHOOK_SECRET=$${STRIPE_WEBHOOK_SECRET:-whsec_unused} env -u DATABASE_URL $(PY) manage.py stripe_smoke
 
 messages: $(VENV)/dev ## collect the strings to translate, and compile the translations (needs gettext)
 	$(PY) manage.py makemessages -l zh_Hans --no-obsolete --ignore .venv --ignore var
