@@ -77,8 +77,8 @@ class UsageEvent(models.Model):
         verbose_name_plural = _("usage events")
         indexes = [
             models.Index(fields=["workspace_id", "-recorded_at", "-id"], name="usage_of_a_workspace"),
-            models.Index(fields=["workspace_id", "model", "-recorded_at"], name="usage_of_a_model"),
-            models.Index(fields=["workspace_id", "key_id", "-recorded_at"], name="usage_of_a_key"),
+            models.Index(fields=["workspace_id", "model", "-recorded_at", "-id"], name="usage_of_a_model"),
+            models.Index(fields=["workspace_id", "key_id", "-recorded_at", "-id"], name="usage_of_a_key"),
             models.Index(fields=["lease_id"], name="usage_on_a_lease"),
             models.Index(fields=["recorded_at"], name="usage_by_time"),
             models.Index(fields=["operation_id"], condition=~models.Q(operation_id=""), name="usage_of_an_operation"),

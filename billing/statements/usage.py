@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import BigIntegerField, Q, Sum
+from django.db import connection
+from django.db.models import BigIntegerField, F, Func, Q, Sum, Value
+from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from django.utils import timezone
@@ -128,7 +130,7 @@ def breakdown(workspace_id: str, start: datetime, end: datetime, by: By | str) -
 
     whole, begun = _split(start, end)
     rows = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=whole[0], hour__lt=whole[1])
-    units = {f"of_{unit}": Sum(Cast(KT(f"units__{unit}"), BigIntegerField()), default=0) for unit in UNITS}
+    units = {f"of_{unit}": Sum(_count(unit), default=0) for unit in UNITS}
     invoiced = Sum("cost_nanos", filter=Q(funding=AccountKind.RECEIVABLE), default=0)
     sums = {"n": Sum("requests"), "bad": Sum("failed"), "nanos": Sum("cost_nanos"), "metered": invoiced}
     for row in rows.values(column).order_by().annotate(**sums, **units):
@@ -148,6 +150,13 @@ def breakdown(workspace_id: str, start: datetime, end: datetime, by: By | str) -
 
 
 _COLUMNS = {By.DAY: "hour", By.MODEL: "model", By.KEY: "key_id", By.MEMBER: "key_id", By.FUNDING: "funding"}
+
+
+def _count(unit: str) -> Combinable:
+    """A row's count of the unit. On SQLite Django's own way reads the JSON twice."""
+    if connection.vendor == "sqlite":
+        return Func(F("units"), Value(f"$.{unit}"), function="JSON_EXTRACT", output_field=BigIntegerField())
+    return Cast(KT(f"units__{unit}"), BigIntegerField())
 
 
 def _split(start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], list[tuple[datetime, datetime]]]:
