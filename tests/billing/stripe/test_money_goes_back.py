@@ -156,6 +156,17 @@ def test_a_dispute_takes_what_is_left_and_the_rest_is_owed_until_it_is_won(
     assert audit.differences() == []
 
 
+def test_a_disputed_invoice_is_owed_again(at_stripe: Stripe, workspace: Workspace) -> None:
+    subscribe(at_stripe, workspace, PRO, "4000 0000 0000 0259")
+    at_stripe.catch_up()
+    assert balance(workspace.pk).owed_nanos == 20 * NANOS
+    assert audit.totals()["clearing"] == 0
+    at_stripe.sandbox.control("disputes", dispute=Dispute.objects.get().pk, won=True)
+    at_stripe.catch_up()
+    assert balance(workspace.pk).owed_nanos == 0
+    assert audit.totals()["clearing"] == -20 * NANOS
+
+
 @pytest.mark.slow
 def test_a_thousand_deliveries_in_any_order_lead_to_the_same_book(at_stripe: Stripe, workspace: Workspace) -> None:
     """T7: a subscription, credit that is bought, refunded and disputed, an invoice that is refunded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from datetime import timedelta
 
@@ -21,7 +22,7 @@ from billing.plans.seeds import PAY_AS_YOU_GO, PRO
 from billing.stripe import checkout, corrections, ending, reports, sending, subscriptions
 from billing.stripe import client as stripe_client
 from billing.stripe.models import Correction, Invoice, StripeEvent
-from portal.accounts.models import Workspace
+from portal.accounts.models import Mail, Workspace
 from portal.kit import ids
 from portal.kit.errors import Problem
 from tests.fixtures.payments import Stripe, book
@@ -49,7 +50,7 @@ def use(workspace: Workspace, nanos: int) -> None:
         units={"request": 1}, price_id="p", cost_nanos=nanos, lease_id=lease, funding="receivable", latency_ms=1,
         recorded_at=timezone.now(),
     )  # fmt: skip
-    rollups.mend(timezone.now() - timedelta(hours=2))
+    rollups.roll_up(timezone.now())
     postings.lend(workspace.pk, "receivable", nanos, f"{lease}:0")
     postings.close_lease(workspace.pk, "receivable", nanos, nanos, f"{lease}:close")
 
@@ -228,6 +229,15 @@ def test_an_invoice_that_fails_begins_dunning_and_its_payment_ends_it(at_stripe:
     assert balance(workspace.pk).owed_nanos == 0
     assert running(workspace).pk == subscription.pk
     assert running(workspace).state == SubscriptionState.ACTIVE
+    before, mails, dice = book(), Mail.objects.count(), random.Random(3)
+    for _ in range(3):
+        StripeEvent.objects.all().delete()
+        told = at_stripe.events()
+        dice.shuffle(told)
+        for event in told:
+            at_stripe.deliver(event)
+    assert (book(), Mail.objects.count()) == (before, mails)
+    assert not Overdue.objects.filter(ended_at=None).exists()
 
 
 @pytest.mark.parametrize("way", ["void", "uncollectible", "uncollectible, then paid"])
