@@ -75,9 +75,8 @@ def ingest() -> dict[str, Any]:
     return found
 
 
-def events(first: int, last: int) -> Iterator[tuple[Any, ...]]:
+def events(own: str, first: int, last: int) -> Iterator[tuple[Any, ...]]:
     """A tenth are one workspace's, with twenty keys that use two models each; the others use the market in bursts."""
-    own = User.objects.get(email=EMAIL).personal_workspace.pk
     start = timezone.now() - timedelta(days=DAYS)
     step = timedelta(days=DAYS) / (last - first)
     units = json.dumps(UNITS)
@@ -101,9 +100,10 @@ def fill(first: int, last: int) -> dict[str, float]:
     table, names = UsageEvent._meta.db_table, ", ".join(COLUMNS)
     place = [COLUMNS.index(name) for name in FIELDS[:-1]]
     sums: dict[Group, Sum] = {}
+    own = User.objects.get(email=EMAIL).personal_workspace.pk  # now: a COPY has the connection to itself
 
     def summing() -> Iterator[tuple[Any, ...]]:
-        for row in events(first, last):
+        for row in events(own, first, last):
             workspace_id, at, model, key_id, funding, seller_id, status, cost_nanos = (row[number] for number in place)
             group = Group(workspace_id, hour_of(at), model, key_id, funding, seller_id)
             if group not in sums:
