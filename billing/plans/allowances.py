@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from billing.ledger import balances, lots, postings
 from billing.plans import dunning, subscribing
@@ -20,7 +21,10 @@ def open_workspace(workspace: Workspace) -> None:
         postings.open_accounts(workspace.pk)
         if workspace.personal_of_id is not None:
             postings.grant_promo(
-                workspace.pk, settings.TRIAL_CREDIT_NANOS, f"trial:{workspace.pk}", "Trial credit for a new workspace"
+                workspace.pk,
+                settings.TRIAL_CREDIT_NANOS,
+                f"trial:{workspace.pk}",
+                gettext_noop("Trial credit for a new workspace"),
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from billing.metering import customers
 from billing.prices import book, scrutiny
@@ -32,7 +33,9 @@ def announce(product: str, model: str, now: datetime) -> int:
         scheme = before.scheme if before else FREE
         if not scrutiny.rises(scheme, price.scheme):
             continue
-        said = {"model": model, "price": price, "before": book.label(scheme), "after": book.label(price.scheme)}
+        # Called by the letter, in its reader's language.
+        prices = {"before": partial(book.label, scheme), "after": partial(book.label, price.scheme)}
+        said = {"model": model, "price": price, **prices}
         told += sum(
             mails.post(f"price:{price.pk}", workspace, "billing/price_rises.txt", said) for workspace in workspaces
         )

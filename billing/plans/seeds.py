@@ -1,8 +1,10 @@
-"""The plans of a new installation."""
+"""The plans of a new installation. Their words are stored in English and translated where they are shown."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from django.utils.translation import gettext_noop
 
 from billing.money import NANOS
 from billing.plans.models import Plan
@@ -12,26 +14,26 @@ __all__ = ["FREE", "PAY_AS_YOU_GO", "PREPAID", "PRO", "seed_plans"]
 
 PLANS: dict[str, dict[str, Any]] = {
     FREE: {
-        "name": "Free",
-        "summary": "Try every model with a small credit. No card needed.",
+        "name": gettext_noop("Free"),
+        "summary": gettext_noop("Try every model with a small credit. No card needed."),
         "included_nanos": NANOS // 4,
         "position": 0,
     },
     PREPAID: {
-        "name": "Prepaid",
-        "summary": "Buy credit and spend it. No subscription, no invoice afterwards.",
+        "name": gettext_noop("Prepaid"),
+        "summary": gettext_noop("Buy credit and spend it. No subscription, no invoice afterwards."),
         "position": 1,
     },
     PAY_AS_YOU_GO: {
-        "name": "Pay as you go",
-        "summary": "No base fee. Usage is metered and invoiced each month.",
+        "name": gettext_noop("Pay as you go"),
+        "summary": gettext_noop("No base fee. Usage is metered and invoiced each month."),
         "metered": True,
         "spending_limit_nanos": 100 * NANOS,
         "position": 2,
     },
     PRO: {
-        "name": "Pro",
-        "summary": "A monthly fee with usage included, higher limits, and metered usage beyond.",
+        "name": gettext_noop("Pro"),
+        "summary": gettext_noop("A monthly fee with usage included, higher limits, and metered usage beyond."),
         "metered": True,
         "spending_limit_nanos": 1_000 * NANOS,
         "base_fee_nanos": 20 * NANOS,

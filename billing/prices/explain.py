@@ -150,7 +150,7 @@ def _sentence(line: Line) -> str:
     per = UNITS[line.billed_as].per
     said = {
         "count": f"{line.count:,}",
-        "unit": line.unit,
+        "unit": UNITS[line.unit].word(),
         "rate": show(line.rate * per // PER),
         "per": UNITS[line.billed_as].label,
         "amount": _exact(line.femtos),

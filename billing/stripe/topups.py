@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing import money
 from billing.credit import recharge
@@ -132,7 +133,7 @@ def settle(intent_id: str) -> TopUp | None:
 def _credit(top_up: TopUp) -> bool:
     """Posts what was bought, and its tax as one that was charged and paid at once."""
     owner, source, tax = top_up.workspace_id, top_up.source, top_up.tax_cents
-    new = postings.top_up(owner, top_up.nanos, source, _("Credit bought"), top_up.expires_at)
-    postings.charge(owner, f"{source}:tax", tax_nanos=tax * NANOS_IN_CENT, memo=_("Tax on bought credit"))
+    new = postings.top_up(owner, top_up.nanos, source, gettext_noop("Credit bought"), top_up.expires_at)
+    postings.charge(owner, f"{source}:tax", tax_nanos=tax * NANOS_IN_CENT, memo=gettext_noop("Tax on bought credit"))
     postings.pay_invoice(owner, tax, f"{source}:tax:paid")
     return new

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from billing import money
 from billing.plans import dunning
 from billing.plans.models import Overdue
+from billing.prices.units import UNITS
 from portal.accounts.models import Workspace
 
 register = template.Library()
@@ -50,13 +51,13 @@ def as_json(value: Any) -> str:
 @register.filter
 def units(counted: dict[str, int]) -> str:
     """Units of a usage event: "1 request · 30 tokens"."""
-    return " · ".join(f"{n} {name.replace('_', ' ')}{'s' if n != 1 else ''}" for name, n in counted.items())
+    return " · ".join(f"{n} {UNITS[name].word(n) if name in UNITS else name}" for name, n in counted.items())
 
 
 @register.filter
 def unit_word(name: str) -> str:
     """A unit's name for people."""
-    return name.replace("_", " ")
+    return UNITS[name].word()
 
 
 @register.simple_tag
