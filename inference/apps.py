@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class InferenceConfig(AppConfig):
     name = "inference"
+    verbose_name = _("Inference")

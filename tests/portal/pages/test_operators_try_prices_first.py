@@ -122,7 +122,7 @@ def test_a_price_is_drafted_simulated_and_scheduled_with_notice(
 def test_a_typing_error_in_the_unit_is_asked_about_before_it_is_scheduled(reader: Model, operator: Client) -> None:
     operator.post("/admin/price-book/models/acme/reader/", {"unit_row": "1000"})
     page = operator.post("/admin/price-book/draft/schedule/", follow=True).content.decode()
-    assert "before it is $0.01" in page
+    assert "before it was $0.01" in page
     assert Price.objects.count() == 1
     operator.post("/admin/price-book/draft/schedule/", {"confirmed": reader.pk})
     latest = book.current(reader.pk)

@@ -8,8 +8,9 @@ from html import unescape
 
 import pytest
 from django.conf import LazySettings
+from django.template.loader import render_to_string
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from billing.credit.models import Coupon
 from billing.earnings import accrual, take_backs
@@ -21,11 +22,13 @@ from billing.objectives.models import Day, Objective
 from billing.plans import announcing, dunning, limits
 from billing.plans.models import Overdue, Plan, Subscription
 from billing.plans.seeds import PRO
+from billing.prices.models import Price
 from billing.prices.publishing import publish
 from billing.prices.quote import Step, Tiers
 from billing.statements.statement import BY
 from billing.stripe import checkout, topups
 from billing.stripe.models import Invoice, Outcome, Reconciliation, Report
+from billing.stripe.returns import Dispute
 from inference.later import deliveries
 from marketplace.catalog.models import Model, Version
 from portal.accounts.keys.issuing import Limits, issue
@@ -35,6 +38,9 @@ from tests.billing.earnings.using import used as sold
 from tests.billing.statements.test_a_charge_is_explained import used
 from tests.fixtures.payments import Stripe
 from tests.fixtures.people import signed_in
+from tests.house.tree import ROOT
+
+LETTERS = ROOT / "templates" / "mail" / "billing"
 
 # Words that stay: names of protocols, libraries, units and examples.
 STAYS = re.compile(
@@ -238,7 +244,7 @@ def test_what_models_cost_and_promise(reader: Client, workspace: Workspace, stra
         assert shown(reader, path) == [], path
 
 
-def test_mails(owner: User, workspace: Workspace, at_stripe: Stripe) -> None:
+def test_the_mail_of_a_price(owner: User, workspace: Workspace, at_stripe: Stripe) -> None:
     User.objects.update(language="zh-hans")
     now = timezone.now()
     publish("product", {"request": 10**9})
@@ -250,3 +256,19 @@ def test_mails(owner: User, workspace: Workspace, at_stripe: Stripe) -> None:
     mail = Mail.objects.get()
     assert "请求" in mail.body, "the prices too are told in the reader's language"
     assert english(f'<main id="main">{mail.subject} {mail.body}</main>') == []
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in LETTERS.iterdir()))
+@pytest.mark.django_db
+def test_each_mail(name: str) -> None:
+    now, amount = timezone.now(), "$1.00"
+    context = {
+        "amount": amount, "limit": amount, "balance": amount, "spent": amount, "before": amount, "after": amount, "site": "",
+        "budget": Budget(name="某项", limit_nanos=1, period="month"), "percent": 50, "until": now, "again_at": now,
+        "payout": Payout(pk="1"), "dispute": Dispute(answer_until=now, workspace=Workspace(name="某人")), "reason": "某故",
+        "price": Price(starts_at=now, grandfather_until=now), "model": "某模型", "rpm": 10, "reduced_on": now.date(),
+        "suspended_on": now.date(), "pay_url": "http://x/1",
+    }  # fmt: skip
+    with translation.override("zh-hans"):
+        mail = re.sub(r"/[a-z][\w/]*", " ", render_to_string(f"mail/billing/{name}", context))
+    assert english(f'<main id="main">{mail}</main>') == []
