@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing.errors import MoneyInvalid, NoticeTooShort, PriceConflict
 from billing.prices import book, scrutiny
@@ -48,8 +49,10 @@ def publish(
         if used and before is not None and scrutiny.rises(before.scheme, scheme) and start < earliest:
             if starts_at is not None:
                 raise NoticeTooShort(
-                    f"A price may rise {settings.PRICE_NOTICE_DAYS} days after it was announced: let it start at"
-                    f" {earliest:%Y-%m-%d %H:%M} UTC or later.",
+                    _(
+                        "A price may rise %(days)s days after it was announced: let it start at %(earliest)s UTC or later."
+                    )
+                    % {"days": settings.PRICE_NOTICE_DAYS, "earliest": f"{earliest:%Y-%m-%d %H:%M}"},
                     param="starts_at",
                     details={"earliest": earliest.isoformat(timespec="seconds")},
                 )
@@ -60,7 +63,9 @@ def publish(
         if not confirmed:
             scrutiny.unusual(scheme, before.scheme if before else None, peers)
         if grandfather_until is not None and grandfather_until <= start:
-            raise MoneyInvalid("Earlier customers keep their price until after the start.", param="grandfather_until")
+            raise MoneyInvalid(
+                _("Earlier customers keep their price until after the start."), param="grandfather_until"
+            )
         return _add(product, "", known, scheme, start, grandfather_until=grandfather_until)
 
 
@@ -85,7 +90,7 @@ def negotiate(
         now = timezone.now()
         start = max(starts_at or now, now)
         if ends_at is not None and ends_at <= start:
-            raise MoneyInvalid("A negotiated price ends after it starts.", param="ends_at")
+            raise MoneyInvalid(_("A negotiated price ends after it starts."), param="ends_at")
         known = _negotiated(product, workspace_id)
         before = book.negotiated(product, workspace_id, start) or book.current(product, start)
         if not confirmed:
@@ -146,5 +151,5 @@ def _add(
         with transaction.atomic():
             price.save(force_insert=True)
     except IntegrityError as error:
-        raise PriceConflict("Another price was published in this moment: look at it, then try again.") from error
+        raise PriceConflict(_("Another price was published in this moment: look at it, then try again.")) from error
     return price

@@ -5,6 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping
 
+from django.utils.translation import gettext as _
+
 from billing.errors import MoneyInvalid, PriceUnusual
 from billing.money import NANOS, show
 from billing.prices import book
@@ -33,7 +35,9 @@ def check(scheme: Scheme) -> None:
         for up_to, rate in tiers.steps[:-1]:
             _check_rate(unit, rate)
             if type(up_to) is not int or up_to <= begin:
-                raise MoneyInvalid(f"The tiers of {unit} must end one after another, in whole units.", param=unit)
+                raise MoneyInvalid(
+                    _("The tiers of %(unit)s must end one after another, in whole units.") % {"unit": unit}, param=unit
+                )
             begin = up_to
         _check_rate(unit, tiers.steps[-1].rate)
         if tiers.steps[-1].up_to is not None:
@@ -42,7 +46,8 @@ def check(scheme: Scheme) -> None:
         if tiers.mode == VOLUME and rates != sorted(rates, reverse=True):
             # Else the unit that enters a dearer tier would cost as much as all those before it.
             raise MoneyInvalid(
-                f"Volume rates of {unit} must fall from tier to tier; for a free allowance use graduated tiers.",
+                _("Volume rates of %(unit)s must fall from tier to tier; for a free allowance use graduated tiers.")
+                % {"unit": unit},
                 param=unit,
             )
 
@@ -58,7 +63,9 @@ def _check_amount(what: str, nanos: object, most: int) -> None:
         raise MoneyInvalid(f"The price of {what} must be a whole number of nano-dollars.", param=what)
     if not 0 <= nanos <= most:
         raise MoneyInvalid(
-            f"The price of {what} is out of range: {show(0)} to {show(MOST_A_UNIT_NANOS)} for one.", param=what
+            _("The price of %(what)s is out of range: %(least)s to %(most)s for one.")
+            % {"what": what, "least": show(0), "most": show(MOST_A_UNIT_NANOS)},
+            param=what,
         )
 
 
@@ -95,25 +102,30 @@ def unusual(new: Scheme, old: Scheme | None, peers: Iterable[str]) -> None:
     `peers`: products of the same kind. From free to priced nothing can be compared but the peers.
     """
     if old is not None:
-        _compare("minimum", new.minimum_nanos, old.minimum_nanos, "before it was")
+        _compare("minimum", new.minimum_nanos, old.minimum_nanos)
         for unit in filter(new.asks, UNITS):
             for end in sorted({0, *_ends(new, unit), *_ends(old, unit)}):
                 rate = _rate_at(new, unit, end + 1)
                 if rate or unit in new.rates:  # a free allowance is meant
-                    _compare(unit, rate, _rate_at(old, unit, end + 1), "before it was")
+                    _compare(unit, rate, _rate_at(old, unit, end + 1))
     for unit, usual in _medians(peers).items():
         for rate in book.rates_of(new, unit):
             if rate:  # what is given away is meant to be
-                _compare(unit, rate, usual, "the median of its kind is")
+                _compare(unit, rate, usual, of_kind=True)
 
 
-def _compare(what: str, new: int, usual: int, than: str) -> None:
+def _compare(what: str, new: int, usual: int, *, of_kind: bool = False) -> None:
     if usual and (new >= usual * UNUSUAL or new * UNUSUAL <= usual):
         per = UNITS[what].per if what in UNITS else PER
         amounts = [show(nanos * per // PER) for nanos in (new, usual)]
+        than = (
+            _("The price of %(what)s would be %(price)s; the median of its kind is %(usual)s.")
+            if of_kind
+            else _("The price of %(what)s would be %(price)s; before it was %(usual)s.")
+        ) % {"what": what, "price": amounts[0], "usual": amounts[1]}
+        check_it = _("Check the unit; if it is meant, confirm it.")
         raise PriceUnusual(
-            f"The price of {what} would be {amounts[0]}; {than} {amounts[1]}. Check the unit; if it is meant,"
-            " confirm it.",
+            f"{than} {check_it}",
             param=what,
             details={"price": amounts[0], "usual": amounts[1]},
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import stripe
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from billing.errors import StripeUnavailable
 from billing.stripe.models import StripeLink
@@ -56,7 +57,7 @@ def reachable() -> Iterator[None]:
         stripe.IdempotencyError,  # the same was asked a moment ago and is not answered yet
     ) as error:  # fmt: skip
         raise StripeUnavailable(
-            "The payment service does not answer: nothing was changed. Try again shortly.", retry_after_s=5
+            _("The payment service does not answer: nothing was changed. Try again shortly."), retry_after_s=5
         ) from error
 
 
