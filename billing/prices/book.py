@@ -105,7 +105,7 @@ def lines(scheme: Scheme) -> list[tuple[str, str]]:
         begin = 0
         for up_to, nanos in tiers.steps if tiers else ():
             span = f"{begin + 1:,}–{up_to:,}" if up_to else _("from %(count)s") % {"count": f"{begin + 1:,}"}
-            amounts.append((f"{unit.label}, {span} {_('a month')}", nanos))
+            amounts.append((_("%(unit)s, %(span)s a month") % {"unit": unit.label, "span": span}, nanos))
             begin = up_to or begin
         rows += [(what, show(nanos * unit.per // PER)) for what, nanos in amounts]
     if scheme.minimum_nanos:
