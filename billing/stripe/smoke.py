@@ -29,7 +29,7 @@ from billing.stripe import (
     topups,
 )
 from billing.stripe.client import client
-from billing.stripe.models import TopUp
+from billing.stripe.models import Invoice, TopUp
 from billing.stripe.sending import Round, send_of
 from portal.accounts.models import User, Workspace
 from portal.accounts.workspaces import open_personal
@@ -143,7 +143,8 @@ def _end(workspace: Workspace, owner: str, say: Say) -> None:
     ending.end_now(workspace.pk, timezone.now())
     _settle_invoices(owner)
     owed = balance(workspace.pk).owed_nanos
-    assert owed == USED_NANOS % 1000, f"{owed} nano-dollars are still owed"
+    mirrored = list(Invoice.objects.filter(workspace=workspace).values_list("number", "status", "total_cents"))
+    assert owed == USED_NANOS % 1000, f"{owed} nano-dollars are still owed; invoices: {mirrored}"
     say("subscription ended now; its last invoice billed what was used, once")
 
 
