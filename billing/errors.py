@@ -62,6 +62,13 @@ class StoreDown(Problem):
     retry_after_s = 1.0
 
 
+class ArchiveUnreadable(Problem):
+    """A file of archived usage is missing, or does not hold what was archived."""
+
+    status = 503
+    code = "archive_unreadable"
+
+
 class StripeUnavailable(Problem):
     """Stripe, or its stand-in, does not answer."""
 

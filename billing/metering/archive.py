@@ -17,8 +17,9 @@ from django.core.files.storage import FileSystemStorage
 from django.db import IntegrityError, transaction
 from django.db.models import Min
 
+from billing.errors import ArchiveUnreadable
 from billing.metering import parquet, partitions
-from billing.metering.files import FileChanged, opened, storage
+from billing.metering.files import storage, whole
 from billing.metering.models import Archive, UsageEvent
 
 MOST_A_FILE = 20_000  # events; SQLite's other writers wait while so many are deleted
@@ -26,7 +27,7 @@ _AT_ONCE = 500
 
 
 def archive(now: datetime) -> int:
-    """Moves the events of months that ended more than settings.USAGE_KEPT_DAYS ago; how many. Raises FileChanged."""
+    """Moves the events of months that ended more than settings.USAGE_KEPT_DAYS ago; how many. Raises ArchiveUnreadable."""
     if not settings.USAGE_KEPT_DAYS:
         return 0
     first_kept = _month(now - timedelta(days=settings.USAGE_KEPT_DAYS))
@@ -86,7 +87,7 @@ class _Taken(Exception):
 def _keep(path: str, data: bytes) -> None:
     files = storage()
     if files.exists(path):
-        with opened(path) as file:
+        with files.open(path) as file:
             if file.read() == data:
                 return
         files.delete(path)  # half a file, of an attempt that died: one that is noted is whole
@@ -105,12 +106,9 @@ def _keep(path: str, data: bytes) -> None:
 
 
 def _verify(path: str, digest: str, names: list[str], nanos: int) -> None:
-    with opened(path) as file:
-        found = hashlib.sha256(file.read()).hexdigest()
-        file.seek(0)
-        rows = list(parquet.everything(file, ["id", "cost_nanos"]))
-    if found != digest or [row["id"] for row in rows] != names or sum(row["cost_nanos"] for row in rows) != nanos:
-        raise FileChanged(f"{path} does not hold what was written; its events stay in the database")
+    rows = list(parquet.everything(whole(path, digest), ["id", "cost_nanos"]))
+    if [row["id"] for row in rows] != names or sum(row["cost_nanos"] for row in rows) != nanos:
+        raise ArchiveUnreadable(f"{path} does not hold what was written; its events stay in the database.")
 
 
 def _month(moment: datetime) -> datetime:

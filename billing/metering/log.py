@@ -77,10 +77,10 @@ class Log:
         """The file's, the newest first."""
         from billing.metering import parquet  # loads pyarrow: only where there is an archive
 
-        with files.opened(part.path) as file:
-            for event in parquet.events(file, self.workspace_id, self.since, self.until, self.model, self.key_id):
-                if self.funding in ("", event.funding):
-                    yield event
+        file = files.whole(part.path, part.sha256)
+        for event in parquet.events(file, self.workspace_id, self.since, self.until, self.model, self.key_id):
+            if self.funding in ("", event.funding):
+                yield event
 
     def archived(self, newest_first: bool) -> Iterator[UsageEvent]:
         """What files have of it, merged. Each is opened when its turn may have come: most of a workspace's follow one another."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 
 import stripe
 from django.conf import settings
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from billing.errors import PlanProblem, StripeUnavailable
@@ -14,6 +16,9 @@ from billing.stripe import reports, subscriptions
 from billing.stripe.client import client, reachable
 from billing.stripe.models import Report
 from billing.stripe.sending import Round, send_of
+
+_ROOM = timedelta(seconds=2)  # the second of the last usage ends, and our clock may be a second before Stripe's
+_MOST_ROOM_S = 5.0
 
 
 def end_now(workspace_id: str, now: datetime) -> None:
@@ -25,6 +30,7 @@ def end_now(workspace_id: str, now: datetime) -> None:
     running = subscribing.running(workspace_id)
     if running is None or running.stripe_id is None:
         raise PlanProblem(_("There is no subscription to end."))
+    began = time.monotonic()
     reports.flush(workspace_id, now)
     send_of(workspace_id, now, Round(settings.STRIPE_CALLS_A_SECOND))
     if Report.objects.filter(workspace_id=workspace_id, state__in=reports.UNSENT).exists():
@@ -32,6 +38,11 @@ def end_now(workspace_id: str, now: datetime) -> None:
             _("Your last usage is still on its way to the payment service: nothing was ended. Try again in a minute."),
             retry_after_s=60,
         )
+    newest = Report.objects.filter(workspace_id=workspace_id).aggregate(at=Max("timestamp"))["at"]
+    if newest is not None:
+        # A period takes usage of the seconds before the one in which it ends.
+        room_s = (newest + _ROOM - now).total_seconds() - (time.monotonic() - began)
+        time.sleep(min(max(room_s, 0.0), _MOST_ROOM_S))
     with reachable():
         try:
             # Stripe's default would leave usage unbilled.

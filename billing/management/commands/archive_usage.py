@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from billing.errors import ArchiveUnreadable
 from billing.metering import archive
-from billing.metering.files import FileChanged
 
 
 class Command(BaseCommand):
@@ -18,6 +18,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             moved = archive.archive(timezone.now())
-        except FileChanged as error:
+        except ArchiveUnreadable as error:
             raise CommandError(str(error), returncode=1) from error
         self.stdout.write(json.dumps({"events": moved}))

@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from billing.earnings import audit as earnings_audit
+from billing.errors import ArchiveUnreadable
 from billing.gate import caps, leases
 from billing.ledger import audit
 from billing.metering import rollups
-from billing.metering.files import FileChanged
 from billing.stripe import reports
 
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
                 lent = leases.open_nanos()
                 wrong += audit.differences_of_lots(leases.open_grants()) + earnings_audit.differences()
                 wrong += reports.differences()
-        except FileChanged as error:
+        except ArchiveUnreadable as error:
             raise CommandError(str(error), returncode=1) from error
         if lent != totals["holds"]:
             wrong.append(f"open leases {lent}, holds {totals['holds']}")
