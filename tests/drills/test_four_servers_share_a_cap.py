@@ -122,8 +122,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
                 admin.execute(f"CREATE DATABASE {name}")
             environment.setenv("DATABASE_URL", server.rpartition("/")[0] + f"/{name}")
         first = Installation(tmp_path_factory.mktemp("fleet"), upstream)
-        first.manage("migrate", "-v0")
-        first.manage("create_account", EMAIL, "--password", "bench-Passw0rd!", "--credit", "100")
+        first.install()
         first.manage(
             "add_model", "bench/vectors", "--task", "embeddings", "--engine", "openai", "--source", upstream.url,
             "--price-request", "0.001",

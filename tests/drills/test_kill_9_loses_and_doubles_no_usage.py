@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from tests.fixtures.serving import EMAIL, Installation
+from tests.fixtures.serving import Installation
 from tests.fixtures.upstream import Upstream
 
 pytestmark = pytest.mark.slow
@@ -22,9 +22,7 @@ CHAT = {"model": "bench/m", "messages": [{"role": "user", "content": "hello"}]}
 def victim(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     upstream = Upstream()
     made = Installation(tmp_path_factory.mktemp("victim"), upstream)
-    made.manage("migrate", "-v0")
-    made.manage("create_account", EMAIL, "--password", "bench-Passw0rd!", "--credit", "100")
-    made.key = made.manage("create_key", EMAIL, "--rpm", "0")
+    made.install()
     made.manage(
         "add_model", "bench/m", "--task", "chat", "--engine", "openai", "--source", upstream.url,
         "--price-input", "1.0", "--price-output", "2.0",

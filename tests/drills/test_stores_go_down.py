@@ -39,9 +39,7 @@ class Elsewhere(Installation):
 def installed(folder: Path, **stores: str) -> Iterator[Elsewhere]:
     upstream = Upstream()
     made = Elsewhere(folder, upstream, apart=True, stores=stores)
-    made.manage("migrate", "-v0")
-    made.manage("create_account", EMAIL, "--password", "bench-Passw0rd!", "--credit", "100")
-    made.key = made.manage("create_key", EMAIL, "--rpm", "0")
+    made.install()
     made.manage(
         "add_model", "bench/m", "--task", "chat", "--engine", "openai", "--source", upstream.url,
         "--upstream-model", "m", "--price-input", "1.0", "--price-output", "2.0",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.servers import free_port
-from tests.fixtures.serving import EMAIL, Installation
+from tests.fixtures.serving import Installation
 from tests.fixtures.upstream import Upstream
 
 INFER = {"inputs": [{"name": "x", "shape": [2, 3], "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6]}]}
@@ -20,9 +20,7 @@ def reseller(installation: Installation, tmp_path_factory: pytest.TempPathFactor
     """An installation whose `resell/doubler` runs on the other one."""
     os.environ["THE_OTHERS_KEY"] = installation.key
     made = Installation(tmp_path_factory.mktemp("reseller"), Upstream(), apart=True)
-    made.manage("migrate", "-v0")
-    made.manage("create_account", EMAIL, "--password", "bench-Passw0rd!", "--credit", "10")
-    made.key = made.manage("create_key", EMAIL, "--rpm", "0")
+    made.install(credit="10")
     made.manage(
         "add_model", "resell/doubler", "--task", "tensor", "--engine", "oip", "--source", installation.url,
         "--upstream-model", "bench/doubler", "--upstream-key-env", "THE_OTHERS_KEY", "--price-request", "0.0002",
