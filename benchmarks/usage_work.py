@@ -127,7 +127,7 @@ def fill(first: int, last: int) -> dict[str, float]:
             for row in summing():
                 copy.write_row(row)
     Rollup.objects.bulk_create(
-        (Rollup.of(group, total, f"fill_{first}") for group, total in sums.items()), batch_size=5000
+        (Rollup.of(group, total, part=f"fill_{first}") for group, total in sums.items()), batch_size=5000
     )
     rollups.roll_up(LATER)
     with connection.schema_editor() as editor:

@@ -7,7 +7,7 @@ from billing.earnings.models import Agreement, Destination, Earning, Payout, Pub
 from billing.earnings.reversals import Reversal, TakeBack
 from billing.gate.models import Budget, Lease
 from billing.ledger.models import Account, Entry, Lot, Transaction
-from billing.metering.models import Archive, Checkpoint, MonthInTiers, Rollup, UsageEvent
+from billing.metering.models import Archive, Checkpoint, DayRollup, MonthInTiers, Rollup, UsageEvent
 from billing.notices.models import Notice
 from billing.objectives.models import Day, Objective
 from billing.plans.models import Overdue, Plan, Subscription
@@ -50,6 +50,7 @@ __all__ = [
     "Refund",
     "Report",
     "Reversal",
+    "DayRollup",
     "Rollup",
     "StripeEvent",
     "StripeLink",

@@ -110,24 +110,40 @@ class Checkpoint(models.Model):
         return self.request_id
 
 
-class Rollup(models.Model):
+class SumOfUsage(models.Model):
+    """The usage of a time that is alike."""
+
+    workspace_id = models.CharField(max_length=40)
+    hour = models.DateTimeField()  # the first of the time
+    model = models.CharField(max_length=100)
+    key_id = models.CharField(max_length=40, blank=True)
+    funding = models.CharField(max_length=12, blank=True)
+    seller_id = models.CharField(max_length=40, blank=True, default="")  # the publisher's workspace
+    requests = models.BigIntegerField()
+    failed = models.BigIntegerField(default=0)  # of the requests
+    cost_nanos = models.BigIntegerField()
+    units = models.JSONField(default=dict)  # unit name → count
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def of(cls, group: Group, total: Sum, **more: str) -> Self:
+        """A row, not saved."""
+        return cls(
+            **group._asdict(), requests=total.requests, failed=total.failed, cost_nanos=total.cost_nanos,
+            units=dict(sorted(total.units.items())), **more,
+        )  # fmt: skip
+
+
+class Rollup(SumOfUsage):
     """A summand of an hour's usage: what was used is the sum of all rows, those not folded yet included.
 
     The transaction that writes events adds a row for each of their groups, named by its first event (`part`); no two
     transactions touch the same row. rollups.roll_up() folds such rows into the one of the group with the blank part.
     """
 
-    workspace_id = models.CharField(max_length=40)
-    hour = models.DateTimeField()
-    model = models.CharField(max_length=100)
-    key_id = models.CharField(max_length=40, blank=True)
-    funding = models.CharField(max_length=12, blank=True)
-    seller_id = models.CharField(max_length=40, blank=True, default="")  # the publisher's workspace
     part = models.CharField(max_length=40, blank=True, default="")
-    requests = models.BigIntegerField()
-    failed = models.BigIntegerField(default=0)  # of the requests
-    cost_nanos = models.BigIntegerField()
-    units = models.JSONField(default=dict)  # unit name → count
 
     class Meta:
         verbose_name = _("hourly usage")
@@ -140,7 +156,7 @@ class Rollup(models.Model):
         ]
         indexes = [
             models.Index(fields=["hour"], name="rollups_by_hour"),
-            models.Index(fields=["part"], condition=~models.Q(part=""), name="rollups_to_fold"),
+            models.Index(fields=["workspace_id", "part"], condition=~models.Q(part=""), name="rollups_to_fold"),
             models.Index(fields=["seller_id", "hour"], condition=~models.Q(seller_id=""), name="rollups_of_a_seller"),
         ]
 
@@ -148,18 +164,27 @@ class Rollup(models.Model):
         return f"{self.workspace_id} {self.hour:%Y-%m-%d %H}h {self.model}"
 
     @classmethod
-    def of(cls, group: Group, total: Sum, part: str = "") -> Self:
-        """A row, not saved."""
-        return cls(
-            **group._asdict(), part=part, requests=total.requests, failed=total.failed, cost_nanos=total.cost_nanos,
-            units=dict(sorted(total.units.items())),
-        )  # fmt: skip
-
-    @classmethod
     def add(cls, events: list[UsageEvent]) -> None:
         """The sums of events that this very transaction writes."""
         sums = summed(tuple(getattr(event, name) for name in FIELDS) for event in events)
-        Rollup.objects.bulk_create([Rollup.of(group, total, events[0].pk) for group, total in sums.items()])
+        Rollup.objects.bulk_create([Rollup.of(group, total, part=events[0].pk) for group, total in sums.items()])
+
+
+class DayRollup(SumOfUsage):
+    """The sum of a day's folded rollups (UTC), so that a month is thirty rows instead of seven hundred; see days.py."""
+
+    class Meta:
+        verbose_name = _("daily usage")
+        verbose_name_plural = _("daily usage")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace_id", "hour", "model", "key_id", "funding", "seller_id"], name="one_rollup_a_day"
+            )
+        ]
+        indexes = [models.Index(fields=["hour"], name="rollups_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.hour:%Y-%m-%d} {self.model}"
 
 
 class MonthInTiers(models.Model):

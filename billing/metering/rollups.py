@@ -1,4 +1,4 @@
-"""Hourly sums of usage: folded as they come, and made again from the events as often as one likes."""
+"""Sums of usage by the hour and by the day: folded as they come, and made again from the events as often as one likes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from itertools import chain, groupby
 from typing import TypeVar
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, Min, Model, QuerySet, Sum
+from django.db.models import Count, Manager, Max, Min, Model, QuerySet, Sum
 
 from billing.metering import sums
 from billing.metering.files import archived, used_in_files
 from billing.metering.log import ALWAYS, LATER
-from billing.metering.models import Archive, Rollup, UsageEvent
-from billing.metering.sums import FIELDS, Group, hour_of, summed
+from billing.metering.models import Archive, DayRollup, Rollup, SumOfUsage, UsageEvent
+from billing.metering.sums import FIELDS, Group, day_of, hour_of, summed
 
 __all__ = ["differences", "hour_of", "mend", "rebuild", "roll_up"]
 
@@ -22,6 +22,8 @@ MOST_A_FOLD = 2_000  # rows; SQLite's other writers wait for one fold
 MOST_A_REWRITE = 20_000  # events, as above
 K = TypeVar("K")
 M = TypeVar("M", bound=Model)
+S = TypeVar("S", bound=SumOfUsage)
+_NONE = (0, 0)
 _LOCK = 7_274_001  # PostgreSQL advisory lock: two folds at once would write older sums over newer ones
 
 
@@ -39,39 +41,49 @@ def _fold(now: datetime) -> int:
     with transaction.atomic():
         _one_at_a_time()
         # SQLite uses the partial index only if the query says what the index says.
-        waiting = Rollup.objects.exclude(part="").filter(hour__lte=now).order_by("part")
+        waiting = Rollup.objects.exclude(part="").filter(hour__lte=now).order_by("workspace_id", "part")
         parts = list(waiting.select_for_update()[:MOST_A_FOLD])
-        total: dict[Group, sums.Sum] = {}
-        for row in parts:
-            total.setdefault(_group(row), sums.Sum()).add(row.requests, row.failed, row.cost_nanos, row.units)
-        known = {_group(row): row for row in _folded(total)}
-        for group, row in known.items():
-            total[group].add(row.requests, row.failed, row.cost_nanos, row.units)
-        _write(total, [row.pk for row in parts] + [row.pk for row in known.values()])
+        hours, days = _added(parts), _added(parts, by_day=True)
+        instead_of = [row.pk for row in parts] + _add_known(Rollup.objects.filter(part=""), hours)
+        _write(Rollup, hours, instead_of)
+        _write(DayRollup, days, _add_known(DayRollup.objects.all(), days))
     return len(parts)
 
 
-def _folded(groups: Iterable[Group]) -> Iterator[Rollup]:
-    """The folded rows of these groups, and no others."""
-    wanted = set(groups)
-    for workspace_id, of_it in groupby(sorted(wanted), key=lambda group: group.workspace_id):
-        hours = {group.hour for group in of_it}
-        rows = Rollup.objects.filter(workspace_id=workspace_id, hour__in=hours, part="")
-        yield from (row for row in rows if _group(row) in wanted)
+def _added(rows: Iterable[SumOfUsage], by_day: bool = False) -> dict[Group, sums.Sum]:
+    found: dict[Group, sums.Sum] = {}
+    for row in rows:
+        group = _group(row)
+        if by_day:
+            group = group._replace(hour=day_of(row.hour))
+        found.setdefault(group, sums.Sum()).add(row.requests, row.failed, row.cost_nanos, row.units)
+    return found
 
 
-def _group(row: Rollup) -> Group:
+def _add_known(rows: QuerySet[S], total: dict[Group, sums.Sum]) -> list[int]:
+    """Adds what the groups have among the rows to them; the ids of those rows."""
+    found = []
+    for workspace_id, of_it in groupby(sorted(total), key=lambda group: group.workspace_id):
+        for row in rows.filter(workspace_id=workspace_id, hour__in={group.hour for group in of_it}):
+            if (sum_ := total.get(_group(row))) is not None:
+                sum_.add(row.requests, row.failed, row.cost_nanos, row.units)
+                found.append(row.pk)
+    return found
+
+
+def _group(row: SumOfUsage) -> Group:
     return Group(row.workspace_id, row.hour, row.model, row.key_id, row.funding, row.seller_id)
 
 
-def _write(total: dict[Group, sums.Sum], instead_of: list[int]) -> None:
+def _write(kind: type[SumOfUsage], total: dict[Group, sums.Sum], instead_of: list[int]) -> None:
+    rows: Manager[SumOfUsage] = kind._default_manager
     for at in range(0, len(instead_of), 500):
-        Rollup.objects.filter(pk__in=instead_of[at : at + 500]).delete()
-    Rollup.objects.bulk_create([Rollup.of(group, total[group]) for group in sorted(total)], batch_size=500)
+        rows.filter(pk__in=instead_of[at : at + 500]).delete()
+    rows.bulk_create([kind.of(group, total[group]) for group in sorted(total)], batch_size=500)
 
 
 def rebuild() -> int:
-    """Sums every event anew, and rewrites the hours that are wrong; how many rollups there are.
+    """Sums every event anew, and rewrites the hours and days that are wrong; how many hourly rollups there are.
 
     Month by month, some workspaces at a time; only hours that differ are locked, and only while they are written.
     """
@@ -79,9 +91,10 @@ def rebuild() -> int:
     for start, end in _months():
         used = _used(start, end)
         known = _within(Rollup.objects.all(), "hour", start, end).values_list("workspace_id", flat=True)
-        weights = {name: used.get(name, (0, 0))[0] for name in sorted({*used, *known.distinct().order_by()})}
+        weights = {name: used.get(name, _NONE)[0] for name in sorted({*used, *known.distinct().order_by()})}
         for names in _slices(weights):
             _mend(names, start, end)
+            _mend_days(names, start, end)
     return Rollup.objects.count()
 
 
@@ -99,22 +112,30 @@ def mend(start: datetime, end: datetime) -> int:
 def differences() -> list[str]:
     """Workspaces whose rollups are not the sum of their events; empty when all is right."""
     wrong = _wrong(ALWAYS, LATER)
+    hours, days = _totals(Rollup.objects.filter(part="")), _totals(DayRollup.objects.all())
     return [
         f"{name}: events {events[0]} and {events[1]} nanos, rollups {known[0]} and {known[1]}"
         for name, (events, known) in wrong.items()
+    ] + [
+        f"{name}: hourly rollups {hours.get(name, _NONE)}, daily ones {days.get(name, _NONE)}"
+        for name in sorted(hours.keys() | days.keys())
+        if hours.get(name) != days.get(name)
     ]
 
 
 def _wrong(start: datetime, end: datetime) -> dict[str, tuple[tuple[int, int], tuple[int, int]]]:
-    used = _used(start, end)
-    rows = _within(Rollup.objects.all(), "hour", start, end).values_list("workspace_id").order_by()
-    known = {name: (n, nanos) for name, n, nanos in rows.annotate(n=Sum("requests"), nanos=Sum("cost_nanos"))}
-    none = (0, 0)
+    used, known = _used(start, end), _totals(_within(Rollup.objects.all(), "hour", start, end))
     return {
-        name: (used.get(name, none), known.get(name, none))
+        name: (used.get(name, _NONE), known.get(name, _NONE))
         for name in sorted(used.keys() | known.keys())
-        if used.get(name, none) != known.get(name, none)
+        if used.get(name, _NONE) != known.get(name, _NONE)
     }
+
+
+def _totals(rows: QuerySet[S]) -> dict[str, tuple[int, int]]:
+    """Workspace → requests and cost."""
+    sums = rows.values_list("workspace_id").order_by().annotate(n=Sum("requests"), nanos=Sum("cost_nanos"))
+    return {name: (n, nanos) for name, n, nanos in sums}
 
 
 def _used(start: datetime, end: datetime) -> dict[str, tuple[int, int]]:
@@ -122,7 +143,7 @@ def _used(start: datetime, end: datetime) -> dict[str, tuple[int, int]]:
     events = _within(UsageEvent.objects.all(), "recorded_at", start, end).values_list("workspace_id").order_by()
     used = {name: (n, nanos) for name, n, nanos in events.annotate(n=Count("id"), nanos=Sum("cost_nanos"))}
     for name, (n, nanos) in archived("workspace_id", start, end).items():
-        stored = used.get(name, (0, 0))
+        stored = used.get(name, _NONE)
         used[name] = stored[0] + n, stored[1] + nanos
     return used
 
@@ -189,7 +210,30 @@ def _rewrite(places: list[tuple[str, datetime]]) -> None:
         rows = _of(Rollup.objects.all(), "hour", names, start, end).values_list("pk", "workspace_id", "hour")
         sums = _sums(names, start, end).items()
         right = {group: total for group, total in sums if (group.workspace_id, group.hour) in wanted}
-        _write(right, [pk for pk, *place in rows if tuple(place) in wanted])
+        _write(Rollup, right, [pk for pk, *place in rows if tuple(place) in wanted])
+        _write_days({(name, day_of(hour)) for name, hour in places})
+
+
+def _mend_days(names: list[str], start: datetime, end: datetime) -> None:
+    """Rewrites the days of a month whose rollups are not the sum of its hours'. Reads without a lock."""
+    hours = _added(_of(Rollup.objects.filter(part=""), "hour", names, start, end).iterator(), by_day=True)
+    days = _added(_of(DayRollup.objects.all(), "hour", names, start, end).iterator())
+    wrong = sorted({(g.workspace_id, g.hour) for g in hours.keys() | days.keys() if hours.get(g) != days.get(g)})
+    for at in range(0, len(wrong), MOST_A_FOLD):
+        with transaction.atomic():
+            _one_at_a_time()
+            _write_days(set(wrong[at : at + MOST_A_FOLD]))
+
+
+def _write_days(places: set[tuple[str, datetime]]) -> None:
+    """Sums the folded hours of these workspaces' days. Nobody folds meanwhile."""
+    total: dict[Group, sums.Sum] = {}
+    old: list[int] = []
+    for name, day in places:
+        hours = _of(Rollup.objects.filter(part=""), "hour", [name], day, day + timedelta(days=1))
+        total |= _added(hours.iterator(), by_day=True)
+        old += DayRollup.objects.filter(workspace_id=name, hour=day).values_list("pk", flat=True)
+    _write(DayRollup, total, old)
 
 
 def _sums(names: list[str], start: datetime, end: datetime) -> dict[Group, sums.Sum]:
@@ -198,10 +242,7 @@ def _sums(names: list[str], start: datetime, end: datetime) -> dict[Group, sums.
 
 
 def _known(names: list[str], start: datetime, end: datetime) -> dict[Group, sums.Sum]:
-    found: dict[Group, sums.Sum] = {}
-    for row in _of(Rollup.objects.all(), "hour", names, start, end).iterator():
-        found.setdefault(_group(row), sums.Sum()).add(row.requests, row.failed, row.cost_nanos, row.units)
-    return found
+    return _added(_of(Rollup.objects.all(), "hour", names, start, end).iterator())
 
 
 def _of(rows: QuerySet[M], field: str, names: list[str], start: datetime, end: datetime) -> QuerySet[M]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 FAILED = "failed"
@@ -50,6 +50,11 @@ FIELDS = (
 def hour_of(moment: datetime) -> datetime:
     """The start of the hour."""
     return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def day_of(moment: datetime) -> datetime:
+    """The start of the day, in UTC."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def summed(events: Iterable[Used]) -> dict[Group, Sum]:

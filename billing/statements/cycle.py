@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
+from billing.metering import days as rollup_days
 from billing.metering.models import Rollup
-from billing.metering.sums import hour_of
+from billing.metering.sums import day_of, hour_of
 from billing.plans.models import Subscription
 
 LOOKS_BACK = 7  # days
@@ -40,18 +41,14 @@ class Cycle:
 
 def cycle(workspace_id: str, subscription: Subscription | None, now: datetime) -> Cycle:
     """The cycle around `now`, summed from rollups."""
-    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = day_of(now)
     start = today.replace(day=1)
     end = (start + timedelta(days=32)).replace(day=1)
     if subscription and subscription.period_start and subscription.period_end and subscription.period_end > now:
         start, end = subscription.period_start, subscription.period_end
-    since = min(start.replace(hour=0, minute=0, second=0, microsecond=0), today - LOOKS_BACK * _DAY)
-    rollups = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=since).values_list("hour")
-    hours = list(rollups.annotate(nanos=Sum("cost_nanos"), n=Sum("requests")).order_by())
-    days = _by_day([row for row in hours if row[0] >= hour_of(start)], start, today)
+    days = _by_day(workspace_id, hour_of(start), today + _DAY)
     nanos = sum(day[1] for day in days)
-    complete = _by_day(hours, _known_since(workspace_id, today), today - _DAY)
-    known = [day[1] for day in complete]
+    known = [day[1] for day in _by_day(workspace_id, _known_since(workspace_id, today), today)]
     return Cycle(start, end, days, nanos, sum(day[2] for day in days), forecast(known, nanos, end - now))
 
 
@@ -73,11 +70,13 @@ def _known_since(workspace_id: str, today: datetime) -> datetime:
     return max(first, today - LOOKS_BACK * _DAY)
 
 
-def _by_day(hours: list[tuple[datetime, int, int]], first: datetime, last: datetime) -> list[tuple[date, int, int]]:
-    day, until = first.astimezone(UTC).date(), last.astimezone(UTC).date()
-    found = {day + timedelta(days=n): [0, 0] for n in range((until - day).days + 1)}
-    for hour, nanos, n in hours:
-        if (of := found.get(hour.astimezone(UTC).date())) is not None:
-            of[0] += nanos
-            of[1] += n
+def _by_day(workspace_id: str, start: datetime, end: datetime) -> list[tuple[date, int, int]]:
+    """`end`: a midnight."""
+    first = day_of(start)
+    found = {(first + n * _DAY).date(): [0, 0] for n in range((end - first).days)}
+    aggregates = {"nanos": Sum("cost_nanos"), "n": Sum("requests")}
+    for row in rollup_days.sums(start, end, Q(workspace_id=workspace_id), ["hour"], aggregates):
+        of = found[row["hour"].date()]
+        of[0] += row["nanos"]
+        of[1] += row["n"]
     return [(day, nanos, n) for day, (nanos, n) in found.items()]

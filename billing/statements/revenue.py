@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import heapq
 from datetime import datetime, timedelta
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
-from billing.metering.models import Rollup
+from billing.metering.days import sums
+from billing.metering.log import LATER
+from billing.metering.sums import hour_of
+
+_SUMS = {"nanos": Sum("cost_nanos"), "n": Sum("requests")}
 
 
 def by_day(now: datetime, workspace_id: str = "", days: int = 30) -> list[tuple[str, int, int]]:
     """(day, nano-dollars, requests) of the last days, the oldest first; days without usage are zeros."""
     first = (now - timedelta(days=days - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = Rollup.objects.filter(hour__gte=first)
-    if workspace_id:
-        rows = rows.filter(workspace_id=workspace_id)
-    sums = {(first + timedelta(days=at)).date().isoformat(): (0, 0) for at in range(days)}
-    # By the hour: SQLite would call back into Python for the day of each row.
-    for hour, nanos, requests in rows.values_list("hour").order_by().annotate(Sum("cost_nanos"), Sum("requests")):
-        day = hour.date().isoformat()
-        if day in sums:
-            sums[day] = sums[day][0] + nanos, sums[day][1] + requests
-    return [(day, *sum_) for day, sum_ in sums.items()]
+    found = {(first + timedelta(days=at)).date().isoformat(): (0, 0) for at in range(days)}
+    of_it = Q(workspace_id=workspace_id) if workspace_id else Q()
+    for row in sums(first, first + timedelta(days=days), of_it, ["hour"], _SUMS):
+        day = row["hour"].date().isoformat()
+        found[day] = found[day][0] + row["nanos"], found[day][1] + row["n"]
+    return [(day, *sum_) for day, sum_ in found.items()]
 
 
 def top_workspaces(now: datetime, days: int = 30, most: int = 8) -> list[tuple[str, int, int]]:
     """(workspace id, nano-dollars, requests) of those that used the most."""
-    rows = Rollup.objects.filter(hour__gte=now - timedelta(days=days)).values("workspace_id")
-    sums = rows.annotate(nanos=Sum("cost_nanos"), n=Sum("requests")).order_by("-nanos", "-n")[:most]
-    return [(row["workspace_id"], row["nanos"], row["n"]) for row in sums]
+    found: dict[str, tuple[int, int]] = {}
+    for row in sums(hour_of(now - timedelta(days=days)), LATER, Q(), ["workspace_id"], _SUMS):
+        nanos, n = found.get(row["workspace_id"], (0, 0))
+        found[row["workspace_id"]] = nanos + row["nanos"], n + row["n"]
+    largest = heapq.nlargest(most, found.items(), key=lambda item: item[1])
+    return [(name, *sum_) for name, sum_ in largest]

@@ -16,8 +16,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from billing.ledger.kinds import AccountKind
+from billing.metering import days
 from billing.metering.log import ALWAYS, LATER, Log
-from billing.metering.models import Rollup, UsageEvent
+from billing.metering.models import UsageEvent
 from billing.metering.sums import Sum as Adding
 from billing.metering.sums import hour_of, summed
 from billing.prices.units import UNITS
@@ -74,13 +75,11 @@ def totals(
 ) -> Totals:
     """All since then and before `until`, of one key or model or of all, to the very request."""
     whole, begun = _split(since, until)
-    hours = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=whole[0], hour__lt=whole[1])
-    if key_id:
-        hours = hours.filter(key_id=key_id)
-    if model:
-        hours = hours.filter(model=model)
-    sums = hours.aggregate(n=Sum("requests", default=0), nanos=Sum("cost_nanos", default=0))
-    total = Adding(sums["n"], 0, sums["nanos"])
+    wanted = {"workspace_id": workspace_id, "key_id": key_id, "model": model}
+    of_it = Q(**{name: value for name, value in wanted.items() if value})
+    total = Adding()
+    for row in days.sums(*whole, of_it, ["workspace_id"], {"n": Sum("requests"), "nanos": Sum("cost_nanos")}):
+        total.add(row["n"], 0, row["nanos"], {})
     for start, end in begun:
         for part in summed(Log(workspace_id, start, end, model, key_id).used()).values():
             total.add(part.requests, 0, part.cost_nanos, {})
@@ -129,11 +128,10 @@ def breakdown(workspace_id: str, start: datetime, end: datetime, by: By | str) -
         return str(members.get(value) or "") if by == By.MEMBER else value
 
     whole, begun = _split(start, end)
-    rows = Rollup.objects.filter(workspace_id=workspace_id, hour__gte=whole[0], hour__lt=whole[1])
     units = {f"of_{unit}": Sum(_count(unit), default=0) for unit in UNITS}
     invoiced = Sum("cost_nanos", filter=Q(funding=AccountKind.RECEIVABLE), default=0)
     sums = {"n": Sum("requests"), "bad": Sum("failed"), "nanos": Sum("cost_nanos"), "metered": invoiced}
-    for row in rows.values(column).order_by().annotate(**sums, **units):
+    for row in days.sums(*whole, Q(workspace_id=workspace_id), [column], sums | units):
         share = found.setdefault(name(row[column]), Adding())
         metered[name(row[column])] = metered.get(name(row[column]), 0) + row["metered"]
         share.add(row["n"], row["bad"], row["nanos"], {unit: n for unit in UNITS if (n := row[f"of_{unit}"])})

@@ -47,8 +47,8 @@ STAYS = re.compile(
     r"^(API|UTC|Stripe|CSV|PDF|XLSX|Excel|Visa|visa|curl|JavaScript|OpenAI|SDK|openai|sam|TensorFlow|Webhook|Webhooks|Standard|Python|MB|ms|p50|p95|p99|Mercato|inference|usage|keys|webhook|"
     r"publisher|name|test|prediction|batch|completed|started|olga|example|com|http|https|hook|db8|xx)$"
 )
-# Addresses, identifiers of things, names of models.
-NAMES = re.compile(r"\S+@\S+|\S+://\S+|\b(in|mk)_[\w…]+|\b[A-Z0-9]+-\d+|\b(a|olga|sam)/\w+", re.ASCII)
+# Addresses, identifiers of things (a key's has any of base64url), names of models.
+NAMES = re.compile(r"\S+@\S+|\S+://\S+|\b(in|mk)_[\w…-]+|\b[A-Z0-9]+-\d+|\b(a|olga|sam)/\w+", re.ASCII)
 
 
 @pytest.fixture
