@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,20 @@ def echo(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -
     return oip.describe(installation.url, "bench/echo", KEY, TENSOR)
 
 
+made: list[OipEngine] = []
+
+
+@pytest.fixture(autouse=True)
+def _connections_are_closed() -> Iterator[None]:
+    yield
+    while made:
+        made.pop().unload()
+
+
 def engine_for(url: str, model: str, spec: ModelSpec, **options: Any) -> OipEngine:
-    return OipEngine(
-        ReplicaSpec(
-            "rep_1", "oip", url, model, TENSOR, spec, {"upstream_model": model, "upstream_key_env": KEY, **options}
-        )
-    )
+    options = {"upstream_model": model, "upstream_key_env": KEY, **options}
+    made.append(OipEngine(ReplicaSpec("rep_1", "oip", url, model, TENSOR, spec, options)))
+    return made[-1]
 
 
 def doubler(url: str, **options: Any) -> OipEngine:
