@@ -18,9 +18,12 @@ def parse(text: str | Decimal | int) -> int:
 
     Raises MoneyInvalid for anything else, for negative amounts, and for fractions of a nano-dollar.
     """
+    written = str(text).strip()
+    if not written.isascii() or "_" in written:  # digits of other scripts, which Decimal would take
+        raise MoneyInvalid(f"{text!r} is not an amount in dollars: write it like 0.25.")
     try:
         with localcontext(Context(prec=MOST_DIGITS, traps=[InvalidOperation, Overflow, Inexact])):
-            nanos = Decimal(str(text).strip()) * NANOS
+            nanos = Decimal(written) * NANOS
     except Inexact as error:  # Overflow is one
         raise MoneyInvalid(f"{text} has more digits than an amount in dollars can have.") from error
     except InvalidOperation as error:

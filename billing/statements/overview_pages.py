@@ -8,13 +8,15 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing import money
 from billing.ledger import lots
 from billing.ledger.balances import balance
 from billing.plans import subscribing
 from billing.plans.allowances import open_workspace
-from billing.statements.cycle import Cycle, cycle
+from billing.statements import charts
+from billing.statements.cycle import cycle
 from billing.statements.statement import statement
 from billing.stripe import cards, previews
 from billing.stripe.models import Invoice, Report, ReportState
@@ -41,7 +43,7 @@ def billing_page(request: HttpRequest) -> HttpResponse:
         "spendable_nanos": has.promo_nanos + has.credit_nanos,
         "lots": lots.live(workspace.pk)[:MOST_LOTS],
         "cycle": this,
-        "chart": _chart(this) if this.nanos else None,
+        "chart": charts.by_day(_("Cost"), [(f"{day}", nanos) for day, nanos, _n in this.days]) if this.nanos else None,
         "pays": pays,
         "invoices": invoices if pays else [],
         "subscribed_before": running is not None or invoices.exists(),
@@ -74,10 +76,3 @@ def at_stripe(request: HttpRequest) -> HttpResponse:
     except Problem as problem:
         context["stripe_problem"] = problem.message
     return render(request, "billing/statements/_stripe.html", context)
-
-
-def _chart(this: Cycle) -> dict[str, Any]:
-    return {
-        "x": [day.isoformat() for day, _nanos, _n in this.days],
-        "series": [{"label": "USD", "values": [nanos / money.NANOS for _day, nanos, _n in this.days]}],
-    }

@@ -10,12 +10,13 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing import money
 from billing.ledger.balances import balance
 from billing.metering.log import Log
 from billing.plans.allowances import open_workspace
-from billing.statements import revenue, usage
+from billing.statements import charts, revenue, usage
 from portal.accounts.access import workspace_of
 from portal.accounts.models import Key, Workspace
 
@@ -30,10 +31,7 @@ def usage_page(request: HttpRequest) -> HttpResponse:
         **_latest(request, workspace),
         **_figures(workspace, now),
         "days": [{"day": day, "cost": money.show(nanos), "requests": n} for day, nanos, n in reversed(days) if n],
-        "chart": {
-            "x": [day for day, _, _ in days],
-            "series": [{"label": "USD", "values": [nanos / money.NANOS for _, nanos, _ in days]}],
-        },
+        "chart": charts.by_day(_("Cost"), [(day, nanos) for day, nanos, _n in days]),
         "site_url": settings.SITE_URL,
     }
     return render(request, "billing/statements/usage.html", context)

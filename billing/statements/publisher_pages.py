@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST
@@ -25,7 +26,7 @@ from billing.earnings.figures import Sums
 from billing.earnings.models import OPEN, DestinationState, Payout, Schedule
 from billing.errors import AgreementInvalid
 from billing.money import NANOS_IN_CENT
-from billing.statements import periods
+from billing.statements import charts, periods
 from billing.statements.periods import Period
 from billing.stripe import connect
 from portal.accounts.access import has_role, require_role, workspace_of
@@ -73,10 +74,7 @@ def publisher_page(request: HttpRequest) -> HttpResponse:
         "example": _example(agreements.terms(workspace.pk, now)),
     }
     if earned:
-        context["chart"] = {
-            "x": [day.label for day in days],
-            "series": [{"label": "USD", "values": [day.net_nanos / money.NANOS for day in days]}],
-        }
+        context["chart"] = charts.by_day(_("Earned"), [(day.label, day.net_nanos) for day in days])
         context["chart_words"] = _in_words(days)
     return render(request, "billing/earnings/publisher.html", context)
 
@@ -246,7 +244,8 @@ def _in_words(days: list[Sums]) -> str:
     if not total.net_nanos:
         return _("Nothing was earned in these %(days)s days.") % {"days": len(days)}
     return _("%(total)s was earned in %(days)s days, the most on %(day)s: %(best)s.") % {
-        "total": money.show(total.net_nanos), "days": len(days), "day": best.label, "best": money.show(best.net_nanos),
+        "total": money.show(total.net_nanos), "days": len(days),
+        "day": date_format(date.fromisoformat(best.label)), "best": money.show(best.net_nanos),
     }  # fmt: skip
 
 

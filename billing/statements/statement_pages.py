@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from django.contrib.auth.decorators import login_required
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import money
 from billing.plans import subscribing
-from billing.statements import export, periods
+from billing.statements import charts, export, periods
 from billing.statements.movements import Movements, movements
 from billing.statements.periods import Period
 from billing.statements.statement import BY, Statement, statement
@@ -76,7 +77,8 @@ def statement_page(request: HttpRequest) -> HttpResponse:
         "ways": WORDS.items(),
         "total": money.show(said.total_cents * money.NANOS_IN_CENT),
         "accounts": [ACCOUNTS[kind] for kind in moved.kinds],
-        "balances": _table(moved),
+        "moved": bool(moved.rows or moved.kinds),
+        "balances": _balances(moved, period),
         "adds_up": moved.adds_up,
         "refunds": _refunds(workspace.pk, period),
         "subscription": running,
@@ -84,10 +86,7 @@ def statement_page(request: HttpRequest) -> HttpResponse:
         "query": f"from={period.start:%Y-%m-%dT%H:%M:%SZ}&to={period.end:%Y-%m-%dT%H:%M:%SZ}&by={by}",
     }
     if by == "day" and said.lines:
-        context["chart"] = {
-            "x": [line.label for line in said.lines],
-            "series": [{"label": "USD", "values": [line.cost_nanos / money.NANOS for line in said.lines]}],
-        }
+        context["chart"] = charts.by_day(str(_("Cost")), [(line.label, line.cost_nanos) for line in said.lines])
     return render(request, "billing/statements/statement.html", context)
 
 
@@ -133,15 +132,18 @@ def _refunds(workspace_id: str, period: Period) -> list[Refund]:
     return list(inside.select_related("invoice").order_by("-created_at")[:MOST_REFUNDS])
 
 
-def _table(moved: Movements) -> dict[str, Any]:
-    """Opening, movements and closing, an amount a column."""
-    return {
-        "opening": [moved.opening.get(kind, 0) for kind in moved.kinds],
-        "closing": [moved.closing.get(kind, 0) for kind in moved.kinds],
-        "opening_sum": sum(moved.opening.values()),
-        "closing_sum": sum(moved.closing.values()),
-        "rows": [
-            (row, KINDS.get(row.kind, row.kind), [row.changes.get(kind, 0) for kind in moved.kinds])
-            for row in moved.rows
-        ],
-    }
+def _balances(moved: Movements, period: Period) -> list[dict[str, Any]]:
+    """Closing balance, movements, the newest first, and opening balance; of each the accounts' amounts by their names."""
+
+    def row(word: object, changes: Mapping[str, int], **more: Any) -> dict[str, Any]:
+        amounts = [(ACCOUNTS[kind], changes.get(kind, 0)) for kind in moved.kinds]
+        return {"word": word, "amounts": amounts, "nanos": sum(changes.values()), **more}
+
+    return [
+        row(_("Closing balance"), moved.closing, day=period.last_day, balance=True),
+        *(
+            row(KINDS.get(one.kind, one.kind), one.changes, at=one.at, count=one.count, memo=one.memo)
+            for one in moved.rows
+        ),
+        row(_("Opening balance"), moved.opening, day=period.start, balance=True),
+    ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import orjson
 from django import template
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -31,6 +33,12 @@ def dollars(nanos: int) -> str:
 
 
 @register.filter
+def day(text: str) -> str:
+    """A day that stands as 2026-01-31, as the reader's language writes it."""
+    return date_format(date.fromisoformat(text))
+
+
+@register.filter
 def micros(micros: int) -> str:
     """Micro-dollars for people."""
     return money.show(micros * money.NANOS_IN_MICRO)
@@ -51,7 +59,13 @@ def as_json(value: Any) -> str:
 @register.filter
 def units(counted: dict[str, int]) -> str:
     """Units of a usage event: "1 request · 30 tokens"."""
-    return " · ".join(f"{n} {UNITS[name].word(n) if name in UNITS else name}" for name, n in counted.items())
+    return " · ".join(f"{n:,} {UNITS[name].word(n) if name in UNITS else name}" for name, n in counted.items())
+
+
+@register.filter
+def count(number: int) -> str:
+    """A number of things: "12,345"."""
+    return f"{number:,}"
 
 
 @register.filter

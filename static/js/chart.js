@@ -1,7 +1,23 @@
-// Draws each .chart from the JSON beside it; the table that belongs to it is in the page.
+// Draws each .chart from the JSON beside it; the table that belongs to it is in the page. Days are UTC's, as in the tables.
 import uPlot from "/static/vendor/uplot/uPlot.esm.js";
 
+const DAY_S = 86_400;
+const STEPS_S = [1, 2, 7, 14, 30, 90, 365].map((days) => days * DAY_S); // between the days that an axis names
 const drawn = new WeakMap();
+const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang; // 28 Nov, as the pages write it
+const inUTC = (options) => {
+  const format = new Intl.DateTimeFormat(language, { timeZone: "UTC", ...options });
+  return (seconds) => format.format(seconds * 1000);
+};
+const shortDay = inUTC({ month: "short", day: "numeric" });
+const wholeDay = inUTC({ year: "numeric", month: "short", day: "numeric" });
+const moment = inUTC({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const dollars = (options) => {
+  const format = new Intl.NumberFormat(language, { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol", ...options });
+  return (value) => format.format(value);
+};
+const roundDollars = dollars({ maximumSignificantDigits: 4 });
+const exactDollars = dollars({ maximumFractionDigits: 9 });
 
 function colour(name) {
   const probe = document.createElement("i");
@@ -15,26 +31,39 @@ function colour(name) {
 function draw(box) {
   const data = JSON.parse(document.getElementById(box.dataset.source).textContent);
   const dates = typeof data.x[0] === "string";
+  const bars = dates && !data.steps;
   const x = dates ? data.x.map((day) => Date.parse(day) / 1000) : data.x;
   const inks = [colour("--accent"), colour("--warn"), colour("--muted")];
-  const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line") }, ticks: { stroke: colour("--line") } };
+  const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
+  const times = (_, splits, __, ___, step) => splits.map(step < DAY_S ? moment : shortDay);
+  const last = (shown) => shown.setLegend({ idx: x.length - 1 }, false);
+  const amounts = (_, splits) => splits.map(roundDollars);
   drawn.get(box)?.destroy();
   const plot = new uPlot(
     {
       width: box.clientWidth,
       height: 220,
-      // Bars begin at nothing, or their heights would lie.
-      scales: { x: { time: dates }, y: dates && !data.steps ? { range: (_, low, high) => [Math.min(0, low), (high || 1) * 1.05] } : {} },
-      axes: [axis, { ...axis, size: 64 }],
+      cursor: { drag: { x: false } },
+      // Below the chart stands what the pointer is at, else the last of it.
+      hooks: { ready: [last], setCursor: [(shown) => shown.cursor.idx ?? last(shown)] },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
+      scales: {
+        // A bar stands in the middle of its day; one alone has its day to itself.
+        x: { time: dates, ...(bars && { range: [x[0] - DAY_S / 2, x.at(-1) + DAY_S / 2] }) },
+        // Bars begin at nothing, or their heights would lie.
+        y: bars ? { range: (_, low, high) => [Math.min(0, low), (high || 1) * 1.05] } : {},
+      },
+      axes: [dates ? { ...axis, values: times, space: 64, ...(bars && { incrs: STEPS_S, grid: { show: false } }) } : axis, { ...axis, size: 72, ...(data.dollars && { values: amounts }) }],
       series: [
-        { label: dates ? "UTC" : box.dataset.x },
+        { label: box.dataset.x, ...(dates && { value: (_, at) => (at == null ? "–" : (bars ? wholeDay : moment)(at)) }) },
         ...data.series.map((one, at) => ({
           label: one.label,
           stroke: inks[at % inks.length],
-          width: 2,
-          fill: at === 0 && dates && !data.steps ? inks[0].replace("rgb(", "rgba(").replace(")", ", 0.12)") : undefined,
-          paths: data.steps ? uPlot.paths.stepped({ align: 1 }) : dates ? uPlot.paths.bars({ size: [0.7, 40] }) : undefined,
-          value: (_, value) => (value == null ? "–" : value.toPrecision(4)),
+          width: bars ? 0 : 2,
+          fill: bars ? inks[at % inks.length] : undefined,
+          points: { show: bars ? false : undefined },
+          paths: data.steps ? uPlot.paths.stepped({ align: 1 }) : bars ? uPlot.paths.bars({ size: [0.7, 40] }) : undefined,
+          value: (_, value) => (value == null ? "–" : data.dollars ? exactDollars(value) : value.toPrecision(4)),
         })),
       ],
     },
@@ -44,13 +73,15 @@ function draw(box) {
   drawn.set(box, plot);
 }
 
-function all() {
-  for (const box of document.querySelectorAll(".chart[data-source]")) draw(box);
+function drawAll(within) {
+  for (const box of within.querySelectorAll(".chart[data-source]")) draw(box);
 }
-all();
-document.addEventListener("themechange", all);
-matchMedia("print").addEventListener("change", all); // paper is light
-document.addEventListener("htmx:afterSettle", all);
+const again = () => drawAll(document);
+again();
+document.addEventListener("themechange", again);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+matchMedia("print").addEventListener("change", again); // paper is light
+document.addEventListener("htmx:afterSettle", (event) => drawAll(event.target));
 addEventListener("resize", () => {
   for (const box of document.querySelectorAll(".chart[data-source]")) drawn.get(box)?.setSize({ width: box.clientWidth, height: 220 });
 });

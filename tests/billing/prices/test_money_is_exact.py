@@ -34,7 +34,9 @@ def test_an_amount_is_never_shown_as_less_than_it_is(nanos: int, shown: str) -> 
     assert money.show(nanos) == shown
 
 
-@pytest.mark.parametrize("text", ["", "abc", "-1", "1.0000000001", "nan", "inf", "1e30", "1,5"])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "-1", "1.0000000001", "nan", "inf", "1e30", "1,5", "10 €", "٣", "２５", "1_000"]
+)
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(MoneyInvalid):
         money.parse(text)

@@ -12,6 +12,7 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from billing.metering.models import UsageEvent
 from billing.plans.seeds import seed_plans
@@ -189,6 +190,6 @@ def test_people_see_the_daily_comparison(workspace: Workspace, owner: User, stra
     )  # fmt: skip
     Reconciliation.objects.create(workspace=workspace, day=now.date(), due_at=now)
     page = signed_in(owner).get("/billing/reconciliation").content.decode()
-    for shown in (day.isoformat(), "$0.001", "$0.00099", "−$0.00001", "not compared yet"):
+    for shown in (date_format(day), "$0.001", "$0.00099", "−$0.00001", "not compared yet"):
         assert shown in page
-    assert day.isoformat() not in signed_in(stranger).get("/billing/reconciliation").content.decode()
+    assert date_format(day) not in signed_in(stranger).get("/billing/reconciliation").content.decode()

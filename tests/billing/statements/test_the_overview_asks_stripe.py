@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.conf import LazySettings
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from billing.ledger import postings
 from billing.money import NANOS
@@ -60,5 +61,11 @@ def test_lots_are_shown_with_their_end_and_a_forecast_waits_for_two_days(funded:
     until = timezone.now() + timedelta(days=20)
     postings.top_up(funded.pk, 7 * NANOS, "topup:1", "by card", until)
     page = signed_in(owner).get("/billing").content.decode()
-    for shown in ("$8.00", "$7.00", f"expires {until:%Y-%m-%d %H:%M} UTC", "does not expire", "needs two whole days"):
+    for shown in (
+        "$8.00",
+        "$7.00",
+        f"expires {date_format(until, 'DATETIME_FORMAT')} UTC",
+        "does not expire",
+        "needs two whole days",
+    ):
         assert shown in page

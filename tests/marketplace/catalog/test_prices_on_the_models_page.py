@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from billing.metering import recorder
 from billing.metering.recorder import Usage
@@ -55,7 +56,7 @@ def test_a_coming_price_is_announced_with_its_day(writer: Model, workspace: Work
     coming = pricing.set_price(writer, {"output_token": 3 * 10**9})
     assert coming.starts_at > timezone.now() + timedelta(days=13)
     said = page(Client())
-    assert f"From {coming.starts_at:%Y-%m-%d %H:%M} UTC: $3.00 / 1M output tokens" in said
+    assert f"From {date_format(coming.starts_at, 'DATETIME_FORMAT')} UTC: $3.00 / 1M output tokens" in said
     assert pricing.announce(timezone.now()) == 1
     assert pricing.announce(timezone.now()) == 0
 
