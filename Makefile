@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps
+# Files stay whole, for what they share; they are given out in the order of tests/fixtures/order.py.
+PYTEST := $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 # pip draws its own progress bars on a terminal and stays quiet elsewhere.
 QUIET := $(shell test -t 1 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-ray bench lint format lock screenshots stripe-smoke messages
+.PHONY: help run test quick test-ray bench lint format lock screenshots stripe-smoke messages
 
 help: ## print this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -17,7 +19,10 @@ run: $(VENV)/app ## set everything up and start the marketplace
 
 test: $(VENV)/dev ## set everything up and run all tests
 	@$(PY) -m tests.chromium
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PYTEST)
+
+quick: $(VENV)/dev ## the same without what trains models, kills processes or drives a browser
+	@$(PYTEST) -m "not slow"
 
 bench: $(VENV)/dev ## measure our speed; a table and plots in var/bench/ (15 minutes)
 	@command -v wrk >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq wrk >/dev/null; } || \

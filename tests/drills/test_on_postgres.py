@@ -44,6 +44,7 @@ def test_a_room_behaves_the_same_on_postgresql_and_redis(room: str, postgres_url
             "-m",
             "not slow",
             "--durations=0",
+            "--reuse-db",
             "-p",
             "no:cacheprovider",
         ],

@@ -121,6 +121,7 @@ def test_who_comes_in_the_moment_of_unloading_is_answered(
     assert answers == [[2.0, 4.0, 6.0]]
 
 
+@pytest.mark.slow
 def test_no_request_fails_while_models_come_and_go(models: list[ReplicaSpec], settings: Any) -> None:
     settings.MODEL_MEMORY_BYTES = 1
     interval = sys.getswitchinterval()
