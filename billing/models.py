@@ -14,7 +14,7 @@ from billing.plans.models import Overdue, Plan, Subscription
 from billing.prices.models import Price
 from billing.receipts.models import ReceiptKey
 from billing.stripe.models import Correction, Invoice, LateUsage, Reconciliation, Report, StripeEvent, StripeLink, TopUp
-from billing.stripe.returns import Dispute, Refund
+from billing.stripe.returns import CreditNote, Dispute, Refund
 
 __all__ = [
     "Account",
@@ -26,6 +26,7 @@ __all__ = [
     "CodeTry",
     "Correction",
     "Coupon",
+    "CreditNote",
     "Day",
     "Destination",
     "Dispute",

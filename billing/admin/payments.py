@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing.admin.amounts import DollarsField
 from billing.admin.records import RecordAdmin
-from billing.models import Correction, Dispute, Invoice, Refund, TopUp
+from billing.models import Correction, CreditNote, Dispute, Invoice, Refund, TopUp
 from billing.money import NANOS_IN_CENT
 from billing.stripe import refunds
 from portal.kit.errors import Problem
@@ -56,10 +56,21 @@ class DisputeAdmin(RecordAdmin):
     search_fields = ("stripe_id", "payment", "workspace__slug")
 
 
+@admin.register(CreditNote)
+class CreditNoteAdmin(RecordAdmin):
+    list_display = ("created_at", "workspace", "number", "invoice", "status", "cents", "tax_cents")
+    list_filter = ("status",)
+    search_fields = ("stripe_id", "number", "workspace__slug")
+    ordering = ("-created_at",)
+
+
 class RefundForm(forms.ModelForm):  # type: ignore[type-arg] # stubs want the model twice
     """Which payment, how much of it, and why. Saving it sends the money back."""
 
-    amount = DollarsField(label=_("Amount, in dollars"), help_text=_("Without tax; a top-up's tax goes back with it."))
+    amount = DollarsField(
+        label=_("Amount, in dollars"),
+        help_text=_("Of a top-up without tax, which goes back with it; of an invoice with its tax."),
+    )
     reason = forms.CharField(label=_("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget)
 
     class Meta:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from billing.ledger.kinds import IN_LOTS, AccountKind
 from billing.ledger.models import Account, Entry, Lot, Transaction
@@ -43,6 +43,32 @@ def differences_of_lots(lent: Mapping[tuple[str, str], int]) -> list[str]:
         if has != left.get(of, 0):
             wrong.append(f"{account.kind} of {account.workspace_id}: balance and lent {has}, lots {left.get(of, 0)}")
     return wrong
+
+
+def effects(prefix: str) -> dict[str, dict[str, int]]:
+    """What the postings with a source `prefix:id…` did, by that id: account → change of its balance, nano-dollars.
+
+    An account is named as `account_name` does; changes that cancel out are 0.
+    """
+    found: dict[str, dict[str, int]] = {}
+    moved = Entry.objects.filter(transaction__source__startswith=f"{prefix}:").order_by()
+    fields = ("debit__kind", "debit__workspace_id", "credit__kind", "credit__workspace_id", "amount_nanos")
+    for source, debit, debtor, credit, creditor, nanos in moved.values_list("transaction__source", *fields).iterator():
+        changes = found.setdefault(source.split(":")[1], {})
+        for name, change in ((account_name(debit, debtor), -nanos), (account_name(credit, creditor), nanos)):
+            changes[name] = changes.get(name, 0) + change
+    return found
+
+
+def account_name(kind: str, workspace_id: str | None) -> str:
+    """`clearing` of the platform, `credit of ws_…` of a workspace."""
+    return f"{kind} of {workspace_id}" if workspace_id else str(kind)
+
+
+def sources_that_move(kind: str) -> set[str]:
+    """The prefixes of the sources of all postings on accounts of a kind."""
+    moved = Entry.objects.filter(Q(debit__kind=kind) | Q(credit__kind=kind)).order_by()
+    return {source.partition(":")[0] for source in moved.values_list("transaction__source", flat=True).iterator()}
 
 
 def totals() -> dict[str, int]:

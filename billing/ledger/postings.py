@@ -7,7 +7,6 @@ accounts by id, the platform's by id, lots.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -19,13 +18,13 @@ from billing.errors import MoneyInvalid, NotEnoughCredit
 from billing.ledger import lots
 from billing.ledger.kinds import IN_LOTS, OF_WORKSPACE, AccountKind
 from billing.ledger.models import Account, Entry, Lot, Transaction
+from billing.ledger.writing import Move, lock, post
 from billing.money import NANOS_IN_CENT
-
-Move = tuple[str, str, int]  # account kind to debit, to credit, nano-dollars
 
 PROMO, CREDIT, RECEIVABLE = AccountKind.PROMO, AccountKind.CREDIT, AccountKind.RECEIVABLE
 HOLDS, PAYABLE, REVENUE = AccountKind.HOLDS, AccountKind.PAYABLE, AccountKind.REVENUE
 CLEARING, REFUNDS, ADJUSTMENTS = AccountKind.CLEARING, AccountKind.REFUNDS, AccountKind.ADJUSTMENTS
+TAXES = AccountKind.TAXES
 
 
 def open_accounts(workspace_id: str) -> None:
@@ -52,16 +51,19 @@ def top_up(workspace_id: str, nanos: int, source: str, memo: str = "", expires_a
     return _fill(workspace_id, source, "top_up", CLEARING, CREDIT, nanos, memo, expires_at)
 
 
-def refund_top_up(workspace_id: str, nanos: int, source: str, memo: str = "", of: str = "") -> bool:
+def refund_top_up(workspace_id: str, nanos: int, source: str, memo: str = "", of: str = "", done: bool = False) -> bool:
     """Credit that was not spent goes back to the card; out of the lot of the top-up `of` (its source) before others.
 
-    Raises NotEnoughCredit (409) beyond what is neither spent nor held; then nothing changed.
+    `done`: the money is gone already, so that what was spent of it is our loss. Else raises NotEnoughCredit (409) beyond
+    what is neither spent nor held; then nothing changed.
     """
     with transaction.atomic():
-        _need(workspace_id, CREDIT, nanos, source)
-        if not _post(workspace_id, source, "refund", [(CREDIT, CLEARING, nanos)], memo):
+        unspent = min(lock(workspace_id, CREDIT).balance_nanos, nanos) if done else nanos
+        _need(workspace_id, CREDIT, unspent, source)
+        moves: list[Move] = [(CREDIT, CLEARING, unspent), (REFUNDS, CLEARING, nanos - unspent)]
+        if not post(workspace_id, source, "refund", moves, memo):
             return False
-        lots.take(workspace_id, CREDIT, nanos, first=of)
+        lots.take(workspace_id, CREDIT, unspent, first=of)
     return True
 
 
@@ -72,12 +74,12 @@ def expire(lot_id: int) -> bool:
     """
     with transaction.atomic():
         lot = Lot.objects.get(pk=lot_id)
-        available = _lock(lot.workspace_id, lot.kind).balance_nanos
+        available = lock(lot.workspace_id, lot.kind).balance_nanos
         lot.refresh_from_db(from_queryset=Lot.objects.select_for_update())
         nanos = min(lot.left_nanos, available)
         source = f"lot:{lot.pk}:expired:{lot.left_nanos}"
         target = AccountKind.MARKETING if lot.kind == PROMO else REVENUE
-        if not _post(lot.workspace_id, source, "expiry", [(lot.kind, target, nanos)], lot.memo):
+        if not post(lot.workspace_id, source, "expiry", [(lot.kind, target, nanos)], lot.memo):
             return False
         Lot.objects.filter(pk=lot.pk).update(left_nanos=F("left_nanos") - nanos)
     return True
@@ -87,7 +89,7 @@ def cut_short(lot_id: int, now: datetime) -> int:
     """Ends a lot before its time; nano-dollars that were left of it, with what is held and comes back later."""
     with transaction.atomic():
         lot = Lot.objects.get(pk=lot_id)
-        _lock(lot.workspace_id, lot.kind)
+        lock(lot.workspace_id, lot.kind)
         left = Lot.objects.select_for_update().get(pk=lot_id).left_nanos
         Lot.objects.filter(pk=lot_id).update(expires_at=now)
         if left:
@@ -100,19 +102,19 @@ def cut_short(lot_id: int, now: datetime) -> int:
 
 def lend(workspace_id: str, funding: str, nanos: int, source: str) -> bool:
     """Moves budget from where it is funded to the workspace's holds."""
-    return _post(workspace_id, source, "lend", [(funding, HOLDS, nanos)])
+    return post(workspace_id, source, "lend", [(funding, HOLDS, nanos)])
 
 
 def hand_back(workspace_id: str, funding: str, nanos: int, source: str) -> bool:
     """Gives budget that was lent, and is not needed, back to where it is funded."""
-    return _post(workspace_id, source, "hand_back", [(HOLDS, funding, nanos)])
+    return post(workspace_id, source, "hand_back", [(HOLDS, funding, nanos)])
 
 
 def close_lease(workspace_id: str, funding: str, granted_nanos: int, spent_nanos: int, source: str) -> bool:
     """Turns what a lease spent into revenue and gives the rest back to its funding."""
     moves = [(HOLDS, REVENUE, spent_nanos), (HOLDS, funding, granted_nanos - spent_nanos)]
     with transaction.atomic():
-        if not _post(workspace_id, source, "usage", moves):
+        if not post(workspace_id, source, "usage", moves):
             return False
         if funding in IN_LOTS:
             lots.take(workspace_id, funding, spent_nanos)
@@ -128,30 +130,32 @@ def charge(
     """What an invoice adds to the usage on it: base fees, taxes, and the rounding to cents; each of either sign."""
     moves: list[Move] = [
         _either(RECEIVABLE, REVENUE, fee_nanos),
-        _either(RECEIVABLE, AccountKind.TAXES, tax_nanos),
+        _either(RECEIVABLE, TAXES, tax_nanos),
         _either(ADJUSTMENTS, RECEIVABLE, -rounding_nanos),
     ]
-    return _post(workspace_id, source, "charge", moves, memo)
+    return post(workspace_id, source, "charge", moves, memo)
 
 
 def pay_invoice(workspace_id: str, cents: int, source: str) -> bool:
     """Money that Stripe collected for an invoice settles what the workspace owed."""
-    return _post(workspace_id, source, "payment", [(CLEARING, RECEIVABLE, cents * NANOS_IN_CENT)])
+    return post(workspace_id, source, "payment", [(CLEARING, RECEIVABLE, cents * NANOS_IN_CENT)])
 
 
-def refund_invoice(workspace_id: str, cents: int, source: str, memo: str = "") -> bool:
-    """Money of a paid invoice went back to the card."""
-    return _post(workspace_id, source, "refund", [(REFUNDS, CLEARING, cents * NANOS_IN_CENT)], memo)
+def refund_invoice(workspace_id: str, cents: int, tax_cents: int, source: str, memo: str = "") -> bool:
+    """Money of a paid invoice went back to the card, and the tax on it."""
+    moves = [(REFUNDS, CLEARING, cents * NANOS_IN_CENT), (TAXES, CLEARING, tax_cents * NANOS_IN_CENT)]
+    return post(workspace_id, source, "refund", moves, memo)
 
 
-def credit_note(workspace_id: str, cents: int, source: str, memo: str = "") -> bool:
-    """An invoice that is not paid yet became smaller."""
-    return _post(workspace_id, source, "credit_note", [(REFUNDS, RECEIVABLE, cents * NANOS_IN_CENT)], memo)
+def credit_note(workspace_id: str, cents: int, tax_cents: int, source: str, memo: str = "") -> bool:
+    """An invoice, and the tax on it, became smaller."""
+    moves = [(REFUNDS, RECEIVABLE, cents * NANOS_IN_CENT), (TAXES, RECEIVABLE, tax_cents * NANOS_IN_CENT)]
+    return post(workspace_id, source, "credit_note", moves, memo)
 
 
 def write_off(workspace_id: str, nanos: int, source: str, memo: str) -> bool:
     """What will never be paid is owed no more."""
-    return _post(workspace_id, source, "write_off", [(ADJUSTMENTS, RECEIVABLE, nanos)], memo)
+    return post(workspace_id, source, "write_off", [(ADJUSTMENTS, RECEIVABLE, nanos)], memo)
 
 
 def reverse_payment(workspace_id: str, cents: int, source: str, memo: str = "", from_credit: bool = False) -> bool:
@@ -162,9 +166,9 @@ def reverse_payment(workspace_id: str, cents: int, source: str, memo: str = "", 
     nanos = cents * NANOS_IN_CENT
     with transaction.atomic():
         open_accounts(workspace_id)
-        credit = min(_lock(workspace_id, CREDIT).balance_nanos, nanos) if from_credit else 0
+        credit = min(lock(workspace_id, CREDIT).balance_nanos, nanos) if from_credit else 0
         moves: list[Move] = [(CREDIT, CLEARING, credit), (RECEIVABLE, CLEARING, nanos - credit)]
-        if not _post(workspace_id, source, "dispute", moves, memo):
+        if not post(workspace_id, source, "dispute", moves, memo):
             return False
         lots.take(workspace_id, CREDIT, credit)
     return True
@@ -175,7 +179,7 @@ def restore_payment(workspace_id: str, reversal: str, source: str, memo: str = "
     with transaction.atomic():
         taken = Entry.objects.filter(transaction__source=reversal).select_related("debit", "credit").order_by("pk")
         moves = [(entry.credit.kind, entry.debit.kind, entry.amount_nanos) for entry in taken]
-        if not _post(workspace_id, source, "dispute_won", moves, memo):
+        if not post(workspace_id, source, "dispute_won", moves, memo):
             return False
         for _from, kind, nanos in moves:
             if kind in IN_LOTS:
@@ -188,24 +192,24 @@ def restore_payment(workspace_id: str, reversal: str, source: str, memo: str = "
 
 def earn(workspace_id: str, nanos: int, source: str, memo: str = "") -> bool:
     """A publisher's share of what was used."""
-    return _post(workspace_id, source, "earning", [(REVENUE, PAYABLE, nanos)], memo)
+    return post(workspace_id, source, "earning", [(REVENUE, PAYABLE, nanos)], memo)
 
 
 def take_back(workspace_id: str, nanos: int, source: str, memo: str = "") -> bool:
     """A share of what was refunded or disputed; the publisher may owe it until the next earnings."""
-    return _post(workspace_id, source, "take_back", [(PAYABLE, REVENUE, nanos)], memo)
+    return post(workspace_id, source, "take_back", [(PAYABLE, REVENUE, nanos)], memo)
 
 
 def pay_out(workspace_id: str, nanos: int, source: str, memo: str = "") -> bool:
     """Money sent to a publisher. Raises NotEnoughCredit (409) beyond what is owed to them."""
     with transaction.atomic():
         _need(workspace_id, PAYABLE, nanos, source)
-        return _post(workspace_id, source, "payout", [(PAYABLE, CLEARING, nanos)], memo)
+        return post(workspace_id, source, "payout", [(PAYABLE, CLEARING, nanos)], memo)
 
 
 def return_payout(workspace_id: str, nanos: int, source: str, memo: str = "") -> bool:
     """Money that could not be sent, or was sent back."""
-    return _post(workspace_id, source, "payout_returned", [(CLEARING, PAYABLE, nanos)], memo)
+    return post(workspace_id, source, "payout_returned", [(CLEARING, PAYABLE, nanos)], memo)
 
 
 # Corrections
@@ -222,7 +226,7 @@ def adjust(workspace_id: str, kind: str, nanos: int, source: str, memo: str) -> 
         open_accounts(workspace_id)
         if kind in IN_LOTS and nanos < 0:
             _need(workspace_id, kind, -nanos, source)
-        if not _post(workspace_id, source, "adjustment", [_either(ADJUSTMENTS, kind, nanos)], memo):
+        if not post(workspace_id, source, "adjustment", [_either(ADJUSTMENTS, kind, nanos)], memo):
             return False
         if kind in IN_LOTS and nanos > 0:
             lots.add(workspace_id, kind, nanos, source, memo, None)
@@ -247,7 +251,7 @@ def _fill(
     workspace_id: str, source: str, kind: str, debit: str, credit: str, nanos: int, memo: str, until: datetime | None
 ) -> bool:
     with transaction.atomic():
-        if not _post(workspace_id, source, kind, [(debit, credit, nanos)], memo):
+        if not post(workspace_id, source, kind, [(debit, credit, nanos)], memo):
             return False
         lots.add(workspace_id, credit, nanos, source, memo, until)
     return True
@@ -255,41 +259,10 @@ def _fill(
 
 def _need(workspace_id: str, kind: str, nanos: int, source: str) -> None:
     """Raises NotEnoughCredit where a posting that is not done yet would take more than there is. Locks the account."""
-    available = _lock(workspace_id, kind).balance_nanos
+    available = lock(workspace_id, kind).balance_nanos
     if nanos > available and not Transaction.objects.filter(source=source).exists():
         raise NotEnoughCredit(
             _("%(available)s is available, which is less than %(nanos)s.")
             % {"available": money.show(available), "nanos": money.show(nanos)},
             details={"available": money.decimal(available)},
         )
-
-
-def _lock(workspace_id: str, kind: str) -> Account:
-    return Account.objects.select_for_update().get_or_create(workspace_id=workspace_id, kind=kind)[0]
-
-
-def _post(workspace_id: str, source: str, kind: str, moves: Iterable[Move], memo: str = "") -> bool:
-    moves = [move for move in moves if move[2]]
-    if not moves:
-        return False
-    if any(nanos < 0 for *_kinds, nanos in moves):
-        raise MoneyInvalid(_("An amount of money must be positive."))
-    with transaction.atomic():
-        posted, new = Transaction.objects.get_or_create(source=source, defaults={"kind": kind, "memo": memo[:200]})
-        if not new:
-            return False
-        ids = {name: _account_id(workspace_id, name) for name in {name for move in moves for name in move[:2]}}
-        rows = Account.objects.select_for_update().filter(pk__in=ids.values())
-        change = {account.pk: 0 for account in rows.order_by(F("workspace").asc(nulls_last=True), "pk")}
-        for debit, credit, nanos in moves:
-            change[ids[debit]] -= nanos
-            change[ids[credit]] += nanos
-            Entry.objects.create(transaction=posted, debit_id=ids[debit], credit_id=ids[credit], amount_nanos=nanos)
-        for pk, nanos in change.items():
-            Account.objects.filter(pk=pk).update(balance_nanos=F("balance_nanos") + nanos)
-    return True
-
-
-def _account_id(workspace_id: str, kind: str) -> int:
-    owner = workspace_id if kind in OF_WORKSPACE else None
-    return Account.objects.get_or_create(workspace_id=owner, kind=kind)[0].pk

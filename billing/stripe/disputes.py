@@ -65,8 +65,7 @@ def _withdraw(dispute: Dispute) -> None:
         spent = postings.amount_of(source, debit=AccountKind.RECEIVABLE)
         earned.of_top_up(top_up, spent, source, dispute.reason)
         return
-    paid = client().v1.invoice_payments.list({"payment": {"type": "payment_intent", "payment_intent": dispute.payment}})
-    invoice = invoices.mirrored(str(paid.data[0].invoice)) if paid.data else None
+    invoice = invoices.paid_by(dispute.payment)
     if invoice is not None:
         earned.of_invoice(invoice, dispute.cents, source, dispute.reason)
 

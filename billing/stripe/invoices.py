@@ -19,7 +19,7 @@ from billing.ledger import postings
 from billing.ledger.kinds import AccountKind
 from billing.money import NANOS_IN_CENT, NANOS_IN_MICRO
 from billing.plans import dunning
-from billing.stripe import customers, earned, invoiced
+from billing.stripe import customers, earned, invoiced, taxes
 from billing.stripe.client import client
 from billing.stripe.models import Invoice
 from billing.stripe.products import MICRO_DOLLAR_IN_CENTS
@@ -78,6 +78,19 @@ def mirrored(invoice_id: str) -> Invoice | None:
     return Invoice.objects.filter(pk=invoice_id).first() or settle(invoice_id)
 
 
+def paid_by(intent_id: str) -> Invoice | None:
+    """The invoice that a payment intent paid. None where it paid something else."""
+    if not intent_id:
+        return None
+    paid = client().v1.invoice_payments.list({"payment": {"type": "payment_intent", "payment_intent": intent_id}}).data
+    return mirrored(str(paid[0].invoice)) if paid else None
+
+
+def untaxed_cents(invoice: Invoice) -> int:
+    """The tax of a void invoice that credit notes on it did not take out."""
+    return invoice.tax_cents - taxes.share(invoice.tax_cents, invoice.total_cents, 0, 0, invoice.noted_cents)
+
+
 def _post(invoice: Invoice) -> None:
     owner, name = invoice.workspace_id, f"invoice:{invoice.pk}"
     usage = [line for line in invoice.lines if line["usage"]]
@@ -101,7 +114,9 @@ def _post(invoice: Invoice) -> None:
     elif invoice.status in ("void", "uncollectible"):
         rest = max(invoice.total_cents - invoice.paid_cents - invoice.noted_cents, 0)
         postings.write_off(owner, rest * NANOS_IN_CENT, forgiven, f"{invoice} · {invoice.status}")
-        if invoice.status == "void":  # what is only not paid is our risk, not the publishers'
+        if invoice.status == "void":  # what is only not paid is our risk, not the publishers', and its tax stays due
+            tax = untaxed_cents(invoice) * NANOS_IN_CENT
+            postings.charge(owner, f"{name}:untaxed", tax_nanos=-tax, rounding_nanos=tax, memo=invoice.number)
             earned.of_invoice(invoice, rest, f"{name}:void", str(invoice))
 
 

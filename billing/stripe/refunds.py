@@ -7,22 +7,22 @@ own key; when Stripe says no it comes back. What was refunded at Stripe beyond t
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import stripe
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, Sum
 from django.utils.translation import gettext as _
 
 from billing.earnings import take_backs
 from billing.errors import MoneyInvalid
 from billing.ledger import postings
-from billing.ledger.balances import balance
 from billing.ledger.kinds import AccountKind
 from billing.money import NANOS_IN_CENT
-from billing.stripe import customers, earned, invoices
+from billing.stripe import customers, earned, invoices, taxes
 from billing.stripe.client import client
 from billing.stripe.models import Invoice, TopUp
-from billing.stripe.returns import Refund, RefundState
+from billing.stripe.returns import CreditNote, Refund, RefundState
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def of_top_up(top_up: TopUp, cents: int, reason: str, operator: str) -> Refund:
             workspace_id=top_up.workspace_id,
             top_up=top_up,
             cents=cents,
-            tax_cents=_tax(top_up, cents),
+            tax_cents=taxes.share(top_up.tax_cents, top_up.cents, *_went_back(Refund, top_up=top_up), cents),
             reason=reason,
             made_by=operator,
         )
@@ -57,10 +57,7 @@ def of_invoice(invoice: Invoice, cents: int, reason: str, operator: str) -> Refu
     with transaction.atomic():
         invoice = Invoice.objects.select_for_update().get(pk=invoice.pk)
         _check(cents, invoice.paid_cents - invoice.refunded_cents, reason, paid=invoice.status == "paid")
-        refund = Refund.objects.create(
-            workspace_id=invoice.workspace_id, invoice=invoice, cents=cents, reason=reason, made_by=operator
-        )
-        _post_invoice(refund, invoice)
+        refund = _refund_invoice(invoice, cents, reason=reason, made_by=operator)
         transaction.on_commit(send_due)
     refund.refresh_from_db()
     return refund
@@ -82,7 +79,7 @@ def send_due() -> int:
             made = client().v1.refunds.create(
                 {
                     "payment_intent": _payment_of(refund),
-                    "amount": refund.cents + refund.tax_cents,
+                    "amount": refund.gross_cents,
                     "reason": "requested_by_customer",
                     "metadata": {"refund": refund.pk},
                 },
@@ -124,47 +121,63 @@ def settle(refund_id: str) -> None:
 def _adopt(found: stripe.Refund) -> Refund | None:
     """A refund that was made at Stripe, of one of our payments."""
     payment = str(found.payment_intent or "")
-    top_up = TopUp.objects.select_for_update().filter(pk=payment).first()
     about = {"reason": found.reason or "made at Stripe", "state": RefundState.SENT, "stripe_id": found.id}
+    top_up = TopUp.objects.filter(pk=payment).first()
     if top_up is not None:
-        tax = _tax(top_up, found.amount)
-        refund = Refund.objects.create(
-            workspace_id=top_up.workspace_id, top_up=top_up, cents=found.amount - tax, tax_cents=tax, **about
-        )
-        unspent = min(balance(top_up.workspace_id).credit_nanos, refund.nanos)
-        if unspent:
-            postings.refund_top_up(top_up.workspace_id, unspent, refund.source, about["reason"], of=top_up.source)
-        lost = (refund.nanos - unspent) // NANOS_IN_CENT
-        postings.refund_invoice(top_up.workspace_id, lost, f"{refund.source}:spent", about["reason"])
-        earned.of_top_up(top_up, refund.nanos - unspent, refund.source, about["reason"])
-        _post_tax(refund)
-        TopUp.objects.filter(pk=top_up.pk).update(refunded_cents=F("refunded_cents") + refund.cents)
-        return refund
-    paid = client().v1.invoice_payments.list({"payment": {"type": "payment_intent", "payment_intent": payment}}).data
-    invoice = invoices.mirrored(str(paid[0].invoice)) if paid and payment else None
-    if invoice is None:
-        return None
-    refund = Refund.objects.create(workspace_id=invoice.workspace_id, invoice=invoice, cents=found.amount, **about)
-    _post_invoice(refund, invoice)
+        return _refund_top_up(top_up, found.amount, **about)
+    invoice = invoices.paid_by(payment)
+    return _refund_invoice(invoice, found.amount, **about) if invoice is not None else None
+
+
+@transaction.atomic
+def _refund_top_up(top_up: TopUp, gross: int, **about: Any) -> Refund:
+    """So much of it went back, tax included, whether it was spent or not."""
+    top_up = TopUp.objects.select_for_update().get(pk=top_up.pk)
+    net, tax = _went_back(Refund, top_up=top_up)
+    tax = taxes.share(top_up.tax_cents, top_up.cents + top_up.tax_cents, net + tax, tax, gross)
+    owner = top_up.workspace_id
+    refund = Refund.objects.create(workspace_id=owner, top_up=top_up, cents=gross - tax, tax_cents=tax, **about)
+    postings.refund_top_up(owner, refund.nanos, refund.source, refund.reason, of=top_up.source, done=True)
+    lost = postings.amount_of(refund.source, debit=AccountKind.REFUNDS)
+    earned.of_top_up(top_up, lost, refund.source, refund.reason)
+    _post_tax(refund)
+    TopUp.objects.filter(pk=top_up.pk).update(refunded_cents=F("refunded_cents") + refund.cents)
     return refund
 
 
-def _tax(top_up: TopUp, cents: int) -> int:
-    """The tax that goes back with `cents` of credit: its share, rounded down, and all of the rest with the last cent."""
-    before = top_up.tax_cents * top_up.refunded_cents // max(top_up.cents, 1)
-    return top_up.tax_cents * min(top_up.refunded_cents + cents, top_up.cents) // max(top_up.cents, 1) - before
+@transaction.atomic
+def _refund_invoice(invoice: Invoice, gross: int, **about: Any) -> Refund:
+    """So much of it goes back, tax included."""
+    tax = _tax_of(invoice, gross)
+    owner = invoice.workspace_id
+    refund = Refund.objects.create(workspace_id=owner, invoice=invoice, cents=gross - tax, tax_cents=tax, **about)
+    postings.refund_invoice(owner, refund.cents, tax, refund.source, refund.reason)
+    Invoice.objects.filter(pk=invoice.pk).update(refunded_cents=F("refunded_cents") + gross)
+    earned.of_invoice(invoice, gross, refund.source, refund.reason)
+    return refund
+
+
+def _tax_of(invoice: Invoice, gross: int) -> int:
+    """The tax in so many cents of an invoice that go back, or are not owed. Locks the invoice."""
+    Invoice.objects.select_for_update().get(pk=invoice.pk)
+    back = [_went_back(rows, invoice=invoice) for rows in (Refund, CreditNote)]
+    tax = sum(one for _net, one in back)
+    return taxes.share(invoice.tax_cents, invoice.total_cents, sum(net for net, _tax in back) + tax, tax, gross)
+
+
+def _went_back(rows: type[Refund] | type[CreditNote], **of: TopUp | Invoice) -> tuple[int, int]:
+    """What went back of a payment, and stayed there: cents without tax, cents of tax."""
+    stays = ~Q(state=RefundState.FAILED) if rows is Refund else ~Q(status="void")
+    sums = rows._default_manager.filter(stays, **of).aggregate(
+        n=Sum("cents", default=0), tax=Sum("tax_cents", default=0)
+    )
+    return sums["n"], sums["tax"]
 
 
 def _post_tax(refund: Refund) -> None:
     tax, owner = refund.tax_cents, refund.workspace_id
     postings.charge(owner, f"{refund.source}:tax", tax_nanos=-tax * NANOS_IN_CENT, memo=refund.reason)
     postings.reverse_payment(owner, tax, f"{refund.source}:tax:paid", refund.reason)
-
-
-def _post_invoice(refund: Refund, invoice: Invoice) -> None:
-    postings.refund_invoice(invoice.workspace_id, refund.cents, refund.source, refund.reason)
-    Invoice.objects.filter(pk=invoice.pk).update(refunded_cents=F("refunded_cents") + refund.cents)
-    earned.of_invoice(invoice, refund.cents, refund.source, refund.reason)
 
 
 def _undo(refund: Refund) -> None:
@@ -177,7 +190,7 @@ def _undo(refund: Refund) -> None:
         if refund.top_up_id:
             TopUp.objects.filter(pk=refund.top_up_id).update(refunded_cents=F("refunded_cents") - refund.cents)
         else:
-            Invoice.objects.filter(pk=refund.invoice_id).update(refunded_cents=F("refunded_cents") - refund.cents)
+            Invoice.objects.filter(pk=refund.invoice_id).update(refunded_cents=F("refunded_cents") - refund.gross_cents)
         take_backs.give_back(refund.source)
 
 
@@ -188,14 +201,26 @@ def settle_note(note_id: str) -> None:
     workspace_id = customers.workspace_of(note)
     if workspace_id is None:
         return
-    cents, source = note.pre_payment_amount, f"note:{note.id}"
+    cents = note.pre_payment_amount
     if note.customer_balance_transaction:
-        cents += note.post_payment_amount - sum(one.amount_refunded for one in note.refunds or [])
-    postings.credit_note(workspace_id, cents, source, note.number)
+        refunded = sum(one.amount_refunded for one in note.refunds or [])
+        cents += note.post_payment_amount - refunded - (note.out_of_band_amount or 0)
     invoice = invoices.mirrored(str(note.invoice))
     if invoice is not None:
-        earned.of_invoice(invoice, cents, source, note.memo or note.number)
+        _note(note, workspace_id, invoice, cents)
+
+
+@transaction.atomic
+def _note(note: stripe.CreditNote, workspace_id: str, invoice: Invoice, gross: int) -> None:
+    tax = _tax_of(invoice, gross)
+    about = {"workspace_id": workspace_id, "invoice": invoice, "number": note.number, "status": note.status}
+    row, _new = CreditNote.objects.update_or_create(
+        stripe_id=note.id,
+        defaults={"status": note.status},
+        create_defaults={**about, "cents": gross - tax, "tax_cents": tax, "created_at": invoices.moment(note.created)},
+    )
+    postings.credit_note(workspace_id, row.cents, row.tax_cents, row.source, note.number)
+    earned.of_invoice(invoice, row.gross_cents, row.source, note.memo or note.number)
     if note.status == "void":
-        take_backs.give_back(source)
-        undone = f"{source}:void"
-        postings.adjust(workspace_id, AccountKind.RECEIVABLE, -cents * NANOS_IN_CENT, undone, note.number)
+        take_backs.give_back(row.source)
+        postings.restore_payment(workspace_id, row.source, f"{row.source}:void", note.number)

@@ -30,8 +30,8 @@ class Refund(models.Model):
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
     top_up = models.ForeignKey("billing.TopUp", null=True, on_delete=models.PROTECT, related_name="refunds")
     invoice = models.ForeignKey("billing.Invoice", null=True, on_delete=models.PROTECT, related_name="refunds")
-    cents = models.BigIntegerField(_("amount"))
-    tax_cents = models.BigIntegerField(_("tax"), default=0)  # of a top-up, on top
+    cents = models.BigIntegerField(_("amount"))  # without tax
+    tax_cents = models.BigIntegerField(_("tax"), default=0)  # on top
     reason = models.CharField(_("reason"), max_length=200)
     made_by = models.CharField(_("by"), max_length=254, blank=True)  # blank: at Stripe
     state = models.CharField(_("state"), max_length=10, choices=RefundState.choices, default=RefundState.WANTED)
@@ -42,7 +42,10 @@ class Refund(models.Model):
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
         constraints = [
-            models.CheckConstraint(condition=Q(cents__gt=0), name="a_refund_gives_something"),
+            models.CheckConstraint(
+                condition=Q(cents__gt=0, tax_cents__gte=0) | Q(cents=0, tax_cents__gt=0),
+                name="a_refund_gives_something",
+            ),
             models.CheckConstraint(
                 condition=Q(top_up=None, invoice__isnull=False) | Q(top_up__isnull=False, invoice=None),
                 name="a_refund_is_of_one_payment",
@@ -61,6 +64,49 @@ class Refund(models.Model):
     def nanos(self) -> int:
         """What goes back without tax, in nano-dollars."""
         return self.cents * NANOS_IN_CENT
+
+    @property
+    def gross_cents(self) -> int:
+        """What goes back to the card."""
+        return self.cents + self.tax_cents
+
+    @property
+    def gross_nanos(self) -> int:
+        """The same in nano-dollars."""
+        return self.gross_cents * NANOS_IN_CENT
+
+
+class CreditNote(models.Model):
+    """An invoice that was made smaller, or credit for the customer's next one: Stripe's credit note, mirrored.
+
+    What of a note goes back to the card is a refund, and not in its amounts.
+    """
+
+    stripe_id = models.CharField(primary_key=True, max_length=64)
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    invoice = models.ForeignKey("billing.Invoice", null=True, on_delete=models.PROTECT, related_name="notes")
+    number = models.CharField(_("number"), max_length=80, blank=True)
+    status = models.CharField(_("state"), max_length=20)  # issued, void
+    cents = models.BigIntegerField(_("amount"))  # without tax
+    tax_cents = models.BigIntegerField(_("tax"), default=0)  # on top
+    created_at = models.DateTimeField(_("created"))
+
+    class Meta:
+        verbose_name = _("credit note")
+        verbose_name_plural = _("credit notes")
+
+    def __str__(self) -> str:
+        return self.number or self.stripe_id
+
+    @property
+    def source(self) -> str:
+        """Of its posting."""
+        return f"note:{self.pk}"
+
+    @property
+    def gross_cents(self) -> int:
+        """What is owed less."""
+        return self.cents + self.tax_cents
 
 
 class Dispute(models.Model):

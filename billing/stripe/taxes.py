@@ -16,3 +16,13 @@ def at_checkout() -> SessionCreateParams:
         "tax_id_collection": {"enabled": True},
         "customer_update": {"address": "auto", "name": "auto"},
     }
+
+
+def share(tax: int, whole: int, back: int, back_tax: int, more: int) -> int:
+    """The tax, in cents, in `more` cents that go back of a payment of `whole`.
+
+    Of it `back` cents with `back_tax` went before. Rounded down over all that went back, so that the last cent takes the
+    rest.
+    """
+    gone = tax * min(back + more, whole) // whole if whole > 0 else 0
+    return min(max(gone - back_tax, 0), more)

@@ -13,11 +13,12 @@ from billing.errors import ArchiveUnreadable
 from billing.gate import caps, leases
 from billing.ledger import audit
 from billing.metering import rollups
+from billing.stripe import audit as stripe_audit
 from billing.stripe import reports
 
 
 class Command(BaseCommand):
-    help = "Compare balances with entries, leases with events, holds with leases, rollups with events, publishers' balances with earnings, reports with rollups."
+    help = "Compare balances with entries, leases with events, holds with leases, rollups with events, publishers' balances with earnings, reports with rollups, what Stripe did with money with postings."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -26,7 +27,7 @@ class Command(BaseCommand):
                 wrong = audit.differences() + leases.differences() + caps.differences() + rollups.differences()
                 lent = leases.open_nanos()
                 wrong += audit.differences_of_lots(leases.open_grants()) + earnings_audit.differences()
-                wrong += reports.differences()
+                wrong += reports.differences() + stripe_audit.differences()
         except ArchiveUnreadable as error:
             raise CommandError(str(error), returncode=1) from error
         if lent != totals["holds"]:
