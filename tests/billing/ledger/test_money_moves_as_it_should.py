@@ -41,8 +41,14 @@ POSTINGS: dict[str, tuple[Callable[[str], bool], dict[str, int]]] = {
         {"receivable": -2, "adjustments": 2},
     ),
     "a payment": (lambda w: postings.pay_invoice(w, 1, "s"), {"receivable": CENT, "clearing": -CENT}),
-    "a refund of an invoice": (lambda w: postings.refund_invoice(w, 1, "s"), {"refunds": -CENT, "clearing": CENT}),
-    "a credit note": (lambda w: postings.credit_note(w, 1, "s"), {"refunds": -CENT, "receivable": CENT}),
+    "a refund of an invoice": (
+        lambda w: postings.refund_invoice(w, 3, 1, "s"),
+        {"refunds": -3 * CENT, "taxes": -CENT, "clearing": 4 * CENT},
+    ),
+    "a credit note": (
+        lambda w: postings.credit_note(w, 3, 1, "s"),
+        {"refunds": -3 * CENT, "taxes": -CENT, "receivable": 4 * CENT},
+    ),
     "a write-off": (lambda w: postings.write_off(w, 5, "s", "gone"), {"adjustments": -5, "receivable": 5}),
     "a dispute": (
         lambda w: postings.reverse_payment(w, 1, "s"),
