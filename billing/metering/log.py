@@ -33,16 +33,13 @@ class Log:
 
     def newest(self, most: int, before: Place | None = None) -> list[UsageEvent]:
         """So many at most, the newest first, after the event at `before`: the millionth page is as quick as the first."""
-        rows = self._rows()
-        if before is not None:
-            # The first condition is what an index can begin at; the second leaves out what the page before had.
-            rows = rows.filter(Q(recorded_at__lt=before[0]) | Q(id__lt=before[1]), recorded_at__lte=before[0])
-        found = list(rows.order_by("-recorded_at", "-id")[:most])
-        if len(found) == most:
-            since = max(self.since, found[-1].recorded_at)
-        else:
-            since = self.since
+        # One bound for the time: an index begins at it. SQLite takes the first of several, whatever they are.
         until = self.until if before is None else min(self.until, before[0] + timedelta(microseconds=1))
+        rows = replace(self, until=until)._rows()
+        if before is not None:
+            rows = rows.filter(Q(recorded_at__lt=before[0]) | Q(id__lt=before[1]))
+        found = list(rows.order_by("-recorded_at", "-id")[:most])
+        since = max(self.since, found[-1].recorded_at) if len(found) == most else self.since
         old = replace(self, since=since, until=until).archived(newest_first=True)
         merged = heapq.merge(found, old, key=_place, reverse=True)
         return list(islice((event for event in merged if before is None or _place(event) < before), most))
@@ -67,11 +64,11 @@ class Log:
         return rows.filter(model=self.model) if self.model else rows
 
     def _stored(self) -> Iterator[UsageEvent]:
-        after = Q()
-        while page := list(self._rows().filter(after).order_by("recorded_at", "id")[:_AT_ONCE]):
+        rows = self._rows()
+        while page := list(rows.order_by("recorded_at", "id")[:_AT_ONCE]):
             yield from page
             at, last = _place(page[-1])
-            after = Q(recorded_at__gte=at) & (Q(recorded_at__gt=at) | Q(id__gt=last))
+            rows = replace(self, since=at)._rows().filter(Q(recorded_at__gt=at) | Q(id__gt=last))
 
     def _of(self, part: Archive) -> Iterator[UsageEvent]:
         """The file's, the newest first."""

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing import money
 from billing.ledger.kinds import AccountKind
-from billing.metering.models import Rollup
+from billing.metering import days
+from billing.metering.log import ALWAYS, LATER
 from billing.money import NANOS_IN_MICRO
 from billing.statements import usage
 from billing.stripe.models import Report
@@ -119,8 +120,9 @@ def statement(workspace_id: str, start: datetime, end: datetime, by: str = "mode
     inside = reports.filter(timestamp__gte=start, timestamp__lt=end).aggregate(nanos=Sum("nanos", default=0))["nanos"]
     uncovered = 0
     if start <= timezone.now() < end:
-        used = Rollup.objects.filter(workspace_id=workspace_id, funding=AccountKind.RECEIVABLE)
-        uncovered = used.aggregate(nanos=Sum("cost_nanos", default=0))["nanos"]
+        metered = Q(workspace_id=workspace_id, funding=AccountKind.RECEIVABLE)
+        ever = days.sums(ALWAYS, LATER, metered, ["funding"], {"nanos": Sum("cost_nanos")})
+        uncovered = sum(row["nanos"] for row in ever)
         uncovered -= reports.aggregate(nanos=Sum("nanos", default=0))["nanos"]
     return Statement(
         start=start,
