@@ -1,7 +1,8 @@
-"""Amounts in the console's forms: people write dollars, rows hold nano-dollars."""
+"""Numbers in the console's forms: people write dollars and percent, rows hold whole nano-dollars, cents, hundredths."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -13,24 +14,35 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing import money
-from billing.errors import MoneyInvalid
+from portal.kit.errors import Problem
 
 
-class DollarsField(forms.Field):
-    """Dollars with up to nine decimals; its value is nano-dollars. Negative, endless and other texts are refused."""
+class WrittenField(forms.Field):
+    """What people write, kept as a whole number: `read` raises a Problem for what it cannot read, `write` is its other way."""
 
     widget = UnfoldAdminTextInputWidget
 
+    def __init__(self, read: Callable[[str], int], write: Callable[[int], str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._read, self._write = read, write
+
     def prepare_value(self, value: Any) -> Any:
-        return money.decimal(value) if isinstance(value, int) else value
+        return self._write(value) if isinstance(value, int) else value
 
     def to_python(self, value: Any) -> int | None:
         if value in self.empty_values:
             return None
         try:
-            return money.parse(value)
-        except MoneyInvalid as error:
-            raise ValidationError(error.message) from error
+            return self._read(value)
+        except Problem as problem:
+            raise ValidationError(problem.message) from problem
+
+
+class DollarsField(WrittenField):
+    """Dollars with up to nine decimals; its value is nano-dollars. Negative, endless and other texts are refused."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(money.parse, money.decimal, **kwargs)
 
 
 class InDollars(ModelAdmin):  # type: ignore[misc] # unfold publishes no types

@@ -16,14 +16,28 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from billing import money
+from billing.admin.amounts import WrittenField
 from billing.admin.records import RecordAdmin
 from billing.earnings import agreements, payouts
 from billing.models import Agreement, Destination, Earning, Payout, Publisher, Reversal, TakeBack
 from portal.kit.errors import Problem
 
 
+def _percent(bp: int) -> str:
+    return f"{bp / 100:g}"
+
+
+def _dollars(cents: int) -> str:
+    return f"{cents / 100:.2f}"
+
+
 class AgreementForm(forms.ModelForm):  # type: ignore[type-arg] # stubs want the model twice
-    """Refuses what cannot be agreed."""
+    """Refuses what cannot be agreed. The fee is written in percent, the smallest payout in dollars."""
+
+    fee_bp = WrittenField(
+        agreements.fee_of, _percent, label=_("platform fee, in percent"), help_text=_("Of what was used.")
+    )
+    minimum_cents = WrittenField(agreements.cents_of, _dollars, label=_("smallest payout, in dollars"))
 
     class Meta:
         model = Agreement
@@ -43,7 +57,7 @@ class AgreementForm(forms.ModelForm):  # type: ignore[type-arg] # stubs want the
 @admin.register(Agreement)
 class AgreementAdmin(ModelAdmin):  # type: ignore[misc] # unfold publishes no types
     form = AgreementForm
-    list_display = ("seller", "fee", "minimum_cents", "hold_days", "starts_at", "note")
+    list_display = ("seller", "fee", "minimum", "hold_days", "starts_at", "note")
     list_select_related = ("seller",)
     search_fields = ("seller__slug",)
     ordering = ("-starts_at",)
@@ -64,12 +78,16 @@ class AgreementAdmin(ModelAdmin):  # type: ignore[misc] # unfold publishes no ty
 
     @admin.display(description=_("platform fee"), ordering="fee_bp")
     def fee(self, row: Agreement) -> str:
-        return f"{row.fee_bp / 100:g} %"
+        return f"{_percent(row.fee_bp)} %"
+
+    @admin.display(description=_("smallest payout"), ordering="minimum_cents")
+    def minimum(self, row: Agreement) -> str:
+        return f"${_dollars(row.minimum_cents)}"
 
 
 @admin.register(Publisher)
 class PublisherAdmin(RecordAdmin):
-    list_display = ("seller", "balance", "schedule", "minimum_cents", "decided_on")
+    list_display = ("seller", "balance", "schedule", "minimum", "decided_on")
     list_filter = ("schedule",)
     list_select_related = ("seller",)
     search_fields = ("seller__slug",)
@@ -77,6 +95,10 @@ class PublisherAdmin(RecordAdmin):
     @admin.display(description=_("balance"))
     def balance(self, row: Publisher) -> str:
         return money.show(payouts.funds(row.pk, timezone.now()).owed_nanos)
+
+    @admin.display(description=_("smallest payout"), ordering="minimum_cents")
+    def minimum(self, row: Publisher) -> str:
+        return f"${_dollars(row.minimum_cents)}"
 
 
 @admin.register(Destination)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -58,7 +59,7 @@ def agree(
 def check(fee_bp: int, minimum_cents: int, hold_days: int, starts_at: datetime) -> None:
     """Raises AgreementInvalid (422) for terms that cannot be, or that would change what has been earned."""
     if not 0 <= fee_bp <= WHOLE_BP:
-        raise AgreementInvalid(_("The fee is between 0 and 10000 hundredths of a percent."), param="fee_bp")
+        raise AgreementInvalid(_("The fee is between 0 and 100 percent."), param="fee_bp")
     if not 0 < minimum_cents <= HIGHEST_MINIMUM_CENTS:
         raise AgreementInvalid(_("The smallest payout is between $0.01 and $10,000."), param="minimum_cents")
     if not 0 <= hold_days <= 180:
@@ -67,6 +68,36 @@ def check(fee_bp: int, minimum_cents: int, hold_days: int, starts_at: datetime) 
         raise AgreementInvalid(
             _("An agreement holds from now on or later: what was earned keeps its fee."), param="starts_at"
         )
+
+
+def fee_of(text: str) -> int:
+    """Hundredths of a percent of a fee as people write it: 12.5, or 12.5 %. Raises AgreementInvalid (422)."""
+    fee = _hundredths(text.strip().rstrip("%％"))
+    if fee is None:
+        raise AgreementInvalid(
+            _("Write the fee in percent, with at most two decimals, like %(example)s.") % {"example": "12.5"},
+            param="fee_bp",
+        )
+    return fee
+
+
+def cents_of(text: str) -> int:
+    """Cents of a smallest payout as people write it: 25, 25.00 or $25.00. Raises AgreementInvalid (422)."""
+    cents = _hundredths(text.strip().removeprefix("$"))
+    if cents is None:
+        raise AgreementInvalid(_("Write the smallest payout in dollars and cents, like 25.00."), param="minimum_cents")
+    return cents
+
+
+def _hundredths(text: str) -> int | None:
+    """None where the text is no number, or has more than two decimals."""
+    try:
+        number = Decimal(text.strip()) * 100
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or abs(number) >= 10**12 or number != number.to_integral_value():
+        return None
+    return int(number)
 
 
 def choose(seller_id: str, schedule: str, minimum_cents: int) -> Publisher:

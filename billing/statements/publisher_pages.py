@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib import messages
@@ -24,7 +23,6 @@ from billing.earnings.agreements import Terms
 from billing.earnings.countries import COUNTRIES
 from billing.earnings.figures import Sums
 from billing.earnings.models import OPEN, DestinationState, Payout, Schedule
-from billing.errors import AgreementInvalid
 from billing.money import NANOS_IN_CENT
 from billing.statements import charts, periods
 from billing.statements.periods import Period
@@ -118,7 +116,9 @@ def choose(request: HttpRequest) -> HttpResponse:
     """When to be paid, and from which amount on."""
     workspace = _governed(request)
     try:
-        agreements.choose(workspace.pk, request.POST.get("schedule", ""), _cents(request.POST.get("minimum", "")))
+        agreements.choose(
+            workspace.pk, request.POST.get("schedule", ""), agreements.cents_of(request.POST.get("minimum", ""))
+        )
     except Problem as problem:
         messages.error(request, problem.message)
     else:
@@ -254,14 +254,3 @@ def _example(terms: Terms) -> dict[str, Any]:
     net = terms.net(EXAMPLE_NANOS)
     fee = f"{terms.fee_bp / 100:g}"
     return {"used": EXAMPLE_NANOS, "fee": EXAMPLE_NANOS - net, "net": net, "percent": fee, "days": terms.hold.days}
-
-
-def _cents(text: str) -> int:
-    """Whole cents of dollars as people write them. Raises AgreementInvalid (422)."""
-    try:
-        cents = Decimal(text.strip().removeprefix("$")) * 100
-    except InvalidOperation:
-        cents = Decimal("NaN")
-    if not cents.is_finite() or cents != cents.to_integral_value() or not 0 < cents < 10**12:
-        raise AgreementInvalid(_("Write the smallest payout in dollars and cents, like 25.00."), param="minimum")
-    return int(cents)

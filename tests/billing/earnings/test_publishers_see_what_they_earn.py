@@ -191,15 +191,27 @@ def test_operators_agree_with_publishers_and_move_payouts(owner: User, earned: W
     client = signed_in(owner)
     now = timezone.now()
     form = {
-        "seller": earned.pk, "fee_bp": 1_000, "minimum_cents": 100, "hold_days": 3, "note": "",
+        "seller": earned.pk, "fee_bp": "12.5 %", "minimum_cents": "$30.00", "hold_days": 3, "note": "",
         "starts_at_0": f"{now:%Y-%m-%d}", "starts_at_1": f"{now:%H:%M:%S}",
     }  # fmt: skip
-    assert b"between 0 and 10000" in client.post("/admin/billing/agreement/add/", {**form, "fee_bp": 10_001}).content
+    asked = client.get("/admin/billing/agreement/add/").content
+    assert b'value="20"' in asked, "the standard fee, in percent"
+    assert b'value="25.00"' in asked
+    for field, value, told in (
+        ("fee_bp", "100.01", b"between 0 and 100 percent"), ("fee_bp", "-1", b"between 0 and 100 percent"),
+        ("fee_bp", "12.345", b"in percent, with at most two decimals, like 12.5"), ("fee_bp", "a tenth", b"in percent"),
+        ("fee_bp", "NaN", b"in percent"), ("fee_bp", "", b"required"), ("minimum_cents", "0", b"between $0.01 and $10,000"),
+        ("minimum_cents", "30.001", b"in dollars and cents, like 25.00"), ("minimum_cents", "1e99", b"in dollars and cents"),
+    ):  # fmt: skip
+        assert told in client.post("/admin/billing/agreement/add/", {**form, field: value}).content, (field, value)
     past = client.post("/admin/billing/agreement/add/", {**form, "starts_at_0": "2020-01-01"})
     assert b"from now on or later" in past.content
     assert not Agreement.objects.exists()
     assert client.post("/admin/billing/agreement/add/", form).status_code == 302
-    assert Agreement.objects.get().fee_bp == 1_000
+    assert (Agreement.objects.get().fee_bp, Agreement.objects.get().minimum_cents) == (1_250, 3_000)
+    listed = client.get("/admin/billing/agreement/").content
+    assert b"12.5 %" in listed
+    assert b"$30.00" in listed
     made = Payout.objects.create(seller=earned, cents=2_500)
     for page in ("agreement", "publisher", "destination", "earning", "reversal", "takeback", "payout"):
         assert client.get(f"/admin/billing/{page}/").status_code == 200
