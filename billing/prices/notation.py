@@ -7,6 +7,8 @@ volume 1000: 0.30; 0.20                 all units of the month at $0.30, from th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.utils.translation import gettext as _
 
 from billing import money
@@ -40,6 +42,28 @@ def read(text: str, unit: str) -> int | Tiers | None:
     if not steps:
         raise MoneyInvalid(_("Write the tiers after “volume”: volume 1000: 0.30; 0.20"), param=unit)
     return Tiers(mode, tuple(steps))
+
+
+def scheme(written: Iterable[tuple[str, str]], minimum: str = "") -> Scheme:
+    """The price of what is written of each unit, and of the least that a request costs.
+
+    Raises MoneyInvalid: for a unit that is none or comes twice, and for what `read` refuses.
+    """
+    rates: dict[str, int] = {}
+    tiers: dict[str, Tiers] = {}
+    for unit, text in written:
+        if unit not in UNITS:
+            raise MoneyInvalid(f"{unit[:40]!r} is not a unit: use one of {', '.join(UNITS)}.", param=unit)
+        if unit in rates or unit in tiers:
+            raise MoneyInvalid(f"{unit} has two prices: give one of them.", param=unit)
+        rate = read(text, unit)
+        if rate is None:
+            raise MoneyInvalid(f"{unit} has no amount: write it like 0.25, or 1000: 0; 0.25 in tiers.", param=unit)
+        if isinstance(rate, Tiers):
+            tiers[unit] = rate
+        else:
+            rates[unit] = rate
+    return Scheme(rates, tiers, money.parse(minimum) if minimum else 0)
 
 
 def write(scheme: Scheme, unit: str) -> str:

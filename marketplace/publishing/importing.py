@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from billing.prices.quote import FREE, Scheme
 from marketplace.catalog.models import Model, Version
 from marketplace.catalog.pricing import set_price
 from marketplace.catalog.versions import publish
@@ -79,14 +80,14 @@ def check_name(name: str, task: str) -> None:
 
 
 def add_version(
-    publisher: Workspace, name: str, brought: Brought, rates: Mapping[str, int], confirmed: bool = False
+    publisher: Workspace, name: str, brought: Brought, price: Scheme | None, confirmed: bool = False
 ) -> Version:
     """The model's next version, live, and its price: see catalog.pricing.set_price for what that raises, and when it starts.
 
-    `rates`: unit → nano-dollars per million units. Raises SourceInvalid.
+    Without a price, the model's stays; a new model is free. Raises SourceInvalid.
     """
     with transaction.atomic():
-        model, _ = Model.objects.get_or_create(
+        model, made = Model.objects.get_or_create(
             publisher=publisher,
             name=name,
             defaults={"task": brought.task, "title": name.replace("-", " ").capitalize()},
@@ -95,7 +96,9 @@ def add_version(
             raise SourceInvalid(
                 f"{model.slug} is a model for {model.task}: a version cannot change that.", param="task"
             )
-        set_price(model, rates, confirmed=confirmed)
+        if made or price is not None:
+            asked = price or FREE
+            set_price(model, asked.rates, tiers=asked.tiers, minimum_nanos=asked.minimum_nanos, confirmed=confirmed)
         return publish(
             model, engine=brought.engine, source=brought.place, spec=brought.spec, options=dict(brought.options)
         )

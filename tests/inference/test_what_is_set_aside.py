@@ -30,7 +30,7 @@ def writer(transactional_db: None) -> Model:
     """A chat model without a price."""
     acme = Workspace.objects.create(slug="acme", name="Acme")
     brought = importing.Brought("chat", "openai", "http://127.0.0.1:9/v1", ModelSpec(), {})
-    return importing.add_version(acme, "writer", brought, {}).model
+    return importing.add_version(acme, "writer", brought, None).model
 
 
 def priced(model: Model, scheme: Scheme) -> str:

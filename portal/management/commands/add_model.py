@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from billing import money
-from billing.errors import PriceUnusual
-from billing.prices import book
+from billing.errors import MoneyInvalid, PriceUnusual
+from billing.prices import book, notation, scrutiny
+from billing.prices.quote import Scheme
 from inference.routing import replicas
 from marketplace.publishing import importing
 from portal.accounts.models import Workspace
@@ -50,9 +50,18 @@ class Command(BaseCommand):
             "--batch", type=int, metavar="N", help="join requests up to N rows for an oip or ray upstream"
         )
         parser.add_argument("--deadline", type=float, dest="deadline_s", metavar="SECONDS", help="an answer may take")
-        parser.add_argument("--price-request", metavar="USD")
+        parser.add_argument(
+            "--price",
+            metavar="UNIT=USD",
+            action="append",
+            default=[],
+            help="an amount, or tiers of a month: 'input_token=1000000: 0; 2.50'; may be repeated, see docs/pricing.md; "
+            "without any price, that of the model stays",
+        )
+        parser.add_argument("--price-request", metavar="USD", help="as --price request=USD")
         parser.add_argument("--price-input", metavar="USD", help="a million input tokens")
         parser.add_argument("--price-output", metavar="USD", help="a million output tokens")
+        parser.add_argument("--price-minimum", metavar="USD", default="", help="the least that a request costs")
         parser.add_argument(
             "--replica", metavar="URL", action="append", default=[], help="an upstream; may be repeated"
         )
@@ -68,15 +77,7 @@ class Command(BaseCommand):
         try:
             if not slug or not name:
                 raise Problem(f"{given['model']!r} is not of the form PUBLISHER/NAME.")
-            rates = {
-                unit: book.rate(unit, money.parse(given[option]))
-                for unit, option in (
-                    ("request", "price_request"),
-                    ("input_token", "price_input"),
-                    ("output_token", "price_output"),
-                )
-                if given[option] is not None
-            }
+            scheme = _scheme(given)
             options = {key: given[key] for key in _OPTIONS if given[key]}
             importing.check_name(name, given["task"])
             Workspace(slug=slug, name=slug).clean_fields()
@@ -85,11 +86,15 @@ class Command(BaseCommand):
                 publisher = Workspace.objects.filter(slug=slug).first()
                 if publisher is None:
                     publisher = Workspace.objects.create(slug=slug, name=slug)
-                version = importing.add_version(publisher, name, brought, rates, given["confirm_price"])
+                version = importing.add_version(publisher, name, brought, scheme, given["confirm_price"])
                 for target in dict.fromkeys(given["replica"]):
                     replicas.add(version, target)
         except PriceUnusual as error:
             raise CommandError(f"{error.message} (--confirm-price)", returncode=2) from error
+        except MoneyInvalid as error:
+            raise CommandError(
+                f"{error.param}: {error.message}" if error.param else error.message, returncode=2
+            ) from error
         except Problem as error:
             raise CommandError(error.message, returncode=2) from error
         except ValidationError as error:
@@ -100,3 +105,26 @@ class Command(BaseCommand):
                 f"The price rises on {latest.starts_at:%Y-%m-%d %H:%M} UTC: its customers are told first."
             )
         self.stdout.write(version.pk)
+
+
+def _scheme(given: dict[str, Any]) -> Scheme | None:
+    """None where nothing is said of the price. Raises MoneyInvalid."""
+    written = [
+        (unit, given[option])
+        for unit, option in (
+            ("request", "price_request"),
+            ("input_token", "price_input"),
+            ("output_token", "price_output"),
+        )
+        if given[option] is not None
+    ]
+    for text in given["price"]:
+        unit, equals, amount = text.partition("=")
+        if not equals:
+            raise MoneyInvalid(f"--price {text[:80]}: write it like output_token=0.25.")
+        written.append((unit.strip(), amount))
+    if not written and not given["price_minimum"]:
+        return None
+    scheme = notation.scheme(written, given["price_minimum"])
+    scrutiny.check(scheme)  # before anything is brought in, which may take minutes
+    return scheme

@@ -63,3 +63,27 @@ def test_what_is_no_price_is_refused_with_its_unit(text: str) -> None:
     with pytest.raises(MoneyInvalid) as caught:
         notation.read(text, "row")
     assert caught.value.param == "row"
+
+
+def test_a_whole_price_is_units_with_their_amounts_and_a_minimum() -> None:
+    assert notation.scheme([("input_token", "1,000,000: 0; 2.50"), ("request", "0.001")], "0.0005") == Scheme(
+        {"request": 10**12},
+        {"input_token": Tiers(GRADUATED, (Step(1_000_000, 0), Step(None, 250 * CENT)))},
+        500_000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "minimum", "told"),
+    [
+        ([("tokens", "1")], "", "not a unit"),
+        ([("row", "1"), ("row", "2")], "", "two prices"),
+        ([("row", "  ")], "", "no amount"),
+        ([("row", "10: 1")], "", "last as its price"),
+        ([("row", "-1")], "", "between 0"),
+        ([("row", "1")], "some", "not an amount"),
+    ],
+)
+def test_a_whole_price_that_is_none_is_refused(written: list[tuple[str, str]], minimum: str, told: str) -> None:
+    with pytest.raises(MoneyInvalid, match=told):
+        notation.scheme(written, minimum)

@@ -14,7 +14,7 @@ from billing.metering import recorder
 from billing.metering.recorder import Usage
 from billing.plans import terms
 from billing.prices import book, publishing
-from billing.prices.quote import GRADUATED, Step, Tiers
+from billing.prices.quote import GRADUATED, Scheme, Step, Tiers
 from marketplace.catalog import pricing
 from marketplace.catalog.models import Model
 from marketplace.publishing import importing
@@ -33,7 +33,7 @@ def writer(transactional_db: None) -> Model:
     """A chat model at $2 a million tokens, which costs $1 since."""
     acme = Workspace.objects.create(slug="acme", name="Acme")
     brought = importing.Brought("chat", "openai", "http://127.0.0.1:9/v1", ModelSpec(), {})
-    version = importing.add_version(acme, "writer", brought, {"output_token": 2 * 10**9})
+    version = importing.add_version(acme, "writer", brought, Scheme({"output_token": 2 * 10**9}))
     pricing.set_price(version.model, {"output_token": 10**9})
     return version.model
 
