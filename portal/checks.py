@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -39,6 +40,21 @@ def usage(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             f"USAGE_KEPT_DAYS is {settings.USAGE_KEPT_DAYS}: reports to Stripe go back 35 days, invoices a month.",
             hint=f"{LEAST_USAGE_DAYS} or more, or 0 to keep usage for ever.",
             id="mercato.E003",
+        )
+    ]
+
+
+@register()
+def archive(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """What a bucket for old usage needs is installed."""
+    missing = [name for name in ("storages", "boto3") if find_spec(name) is None]
+    if not missing or not settings.ARCHIVE_S3_BUCKET:
+        return []
+    return [
+        Error(
+            f"ARCHIVE_S3_BUCKET needs {' and '.join(missing)}, which is not installed.",
+            hint="pip install 'django-storages[s3]'",
+            id="mercato.E004",
         )
     ]
 

@@ -194,13 +194,15 @@ WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = DATA_DIR / "files"
 MODELS_DIR = DATA_DIR / "models"
 USAGE_KEPT_DAYS = number("USAGE_KEPT_DAYS", 400)  # in the database, before a month goes to the archive; 0: for ever
-_bucket = os.environ.get("ARCHIVE_S3_BUCKET", "")  # needs django-storages[s3]; boto3 reads its own AWS_… variables
+ARCHIVE_S3_BUCKET = os.environ.get(
+    "ARCHIVE_S3_BUCKET", ""
+)  # needs django-storages[s3]; boto3 reads its own AWS_… variables
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     "archive": (
-        {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {"bucket_name": _bucket, "file_overwrite": False}}
-        if _bucket
+        {"BACKEND": "billing.metering.bucket.Bucket", "OPTIONS": {"bucket_name": ARCHIVE_S3_BUCKET}}
+        if ARCHIVE_S3_BUCKET
         else {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "archive"}}
     ),
 }

@@ -19,7 +19,7 @@ from django.db.models import Min
 
 from billing.errors import ArchiveUnreadable
 from billing.metering import parquet, partitions
-from billing.metering.files import storage, whole
+from billing.metering.files import answering, storage, whole
 from billing.metering.models import Archive, UsageEvent
 
 MOST_A_FILE = 20_000  # events; SQLite's other writers wait while so many are deleted
@@ -56,7 +56,8 @@ def _move(month: datetime, part: list[UsageEvent]) -> bool:
     data = parquet.written(part)
     digest = hashlib.sha256(data).hexdigest()
     path = f"usage/{month:%Y-%m}/{digest}.parquet"
-    _keep(path, data)
+    with answering(path):
+        _keep(path, data)
     nanos = sum(event.cost_nanos for event in part)
     _verify(path, digest, [event.pk for event in part], nanos)
     try:

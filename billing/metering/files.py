@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import BinaryIO
 
 from django.core.files.storage import Storage, storages
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from billing.errors import ArchiveUnreadable
 from billing.metering.models import Archive
 from billing.metering.sums import FIELDS, Used
+from portal.kit.errors import Problem
+
+log = logging.getLogger(__name__)
 
 
 def storage() -> Storage:
@@ -21,15 +27,32 @@ def storage() -> Storage:
     return storages["archive"]
 
 
+@contextmanager
+def answering(path: str) -> Iterator[None]:
+    """Around what asks the store for a file. Raises ArchiveUnreadable for whatever keeps it from answering."""
+    try:
+        yield
+    except Problem:
+        raise
+    except FileNotFoundError:
+        raise ArchiveUnreadable(_("Archived usage cannot be read: %(file)s is missing.") % {"file": path}) from None
+    except Exception as error:  # each kind of store has its own
+        log.error("the archive does not answer: %s: %s", type(error).__name__, error)
+        raise ArchiveUnreadable(
+            _("The archive of old usage does not answer (%(error)s): %(file)s")
+            % {"error": type(error).__name__, "file": path},
+            retry_after_s=5,
+        ) from error
+
+
 def whole(path: str, sha256: str) -> BinaryIO:
     """The file as it was written, to read. Raises ArchiveUnreadable: nothing is parsed of a file that was changed."""
-    try:
-        with storage().open(path) as file:
-            data = file.read()
-    except FileNotFoundError:
-        raise ArchiveUnreadable(f"Archived usage cannot be read: {path} is missing.") from None
+    with answering(path), storage().open(path) as file:
+        data = file.read()
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise ArchiveUnreadable(f"Archived usage cannot be read: {path} does not hold what was archived.")
+        raise ArchiveUnreadable(
+            _("Archived usage cannot be read: %(file)s does not hold what was archived.") % {"file": path}
+        )
     return io.BytesIO(data)
 
 

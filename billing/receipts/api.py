@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
@@ -42,7 +44,9 @@ def public_keys(request: HttpRequest) -> HttpResponse:
 def _answer(workspace_id: str, given_from: str, given_to: str) -> StreamingHttpResponse:
     now = timezone.now()
     period = making.closed(periods.read(given_from, given_to, now), now)
-    response = StreamingHttpResponse(making.receipt(workspace_id, period, now), content_type=CONTENT_TYPE)
+    lines = making.receipt(workspace_id, period, now)
+    first = next(lines)  # what keeps it from being made is an answer with its status
+    response = StreamingHttpResponse(chain([first], lines), content_type=CONTENT_TYPE)
     name = f"mercato-receipt-{period.start:%Y%m%d}-{period.end:%Y%m%d}.jsonl"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["X-Accel-Buffering"] = "no"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -33,9 +34,14 @@ def closed(period: Period, now: datetime) -> Period:
 
 
 def receipt(workspace_id: str, period: Period, now: datetime) -> Iterator[bytes]:
-    """The receipt's lines, some at a time. What breaks off has no signature, and does not verify."""
+    """The receipt's lines, some at a time. What breaks off has no signature, and does not verify.
+
+    Where usage cannot be read, the first step raises before anything is sent: ArchiveUnreadable.
+    """
     key_id, key = keys.current()
     chain = Chain()
+    pages = _pages(workspace_id, period)
+    first = next(pages, [])
     yield chain.begin(
         {
             "issuer": settings.SITE_URL,
@@ -45,7 +51,7 @@ def receipt(workspace_id: str, period: Period, now: datetime) -> Iterator[bytes]
             "made_at": _moment(now),
         }
     )
-    for page in _pages(workspace_id, period):
+    for page in itertools.chain([first], pages):
         yield b"".join(chain.add(event) for event in page)
     yield chain.end(key_id, key)
 

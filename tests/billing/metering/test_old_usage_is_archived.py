@@ -21,7 +21,6 @@ from billing.metering import archive, files, parquet, rollups
 from billing.metering.log import Log
 from billing.metering.models import Archive, Rollup, UsageEvent
 from billing.statements import usage
-from billing.statements.generations import found
 from portal.accounts.models import User, Workspace
 from portal.kit import ids
 
@@ -33,15 +32,24 @@ COUNT = 60
 
 @pytest.fixture(autouse=True)
 def _a_folder_of_its_own(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    backend = "django.core.files.storage.FileSystemStorage"
-    settings.STORAGES = {**settings.STORAGES, "archive": {"BACKEND": backend, "OPTIONS": {"location": tmp_path}}}
-    settings.USAGE_KEPT_DAYS = 400
+    in_folder(tmp_path, settings)
     monkeypatch.setattr(archive, "MOST_A_FILE", 7)  # so that a workspace has several, and a file several workspaces
     monkeypatch.setattr(parquet, "ROWS_A_GROUP", 3)
 
 
+def in_folder(folder: Path, settings: Any) -> None:
+    """Usage older than 400 days goes there."""
+    backend = "django.core.files.storage.FileSystemStorage"
+    settings.STORAGES = {**settings.STORAGES, "archive": {"BACKEND": backend, "OPTIONS": {"location": folder}}}
+    settings.USAGE_KEPT_DAYS = 400
+
+
 @pytest.fixture
 def names(workspace: Workspace) -> list[str]:
+    return three(workspace)
+
+
+def three(workspace: Workspace) -> list[str]:
     """Three workspaces with usage of two old months and this one."""
     dice = random.Random(3)
     made = [workspace.pk, "ws_a", "ws_z"]
@@ -138,19 +146,6 @@ def test_rollups_stay_and_are_rebuilt_from_the_files(names: list[str]) -> None:
     Rollup.objects.all().delete()
     rollups.rebuild()
     assert rows() == before
-
-
-def test_single_requests_are_found_in_files(workspace: Workspace) -> None:
-    request_id = ids.of_attempt("req", "x", OLD)
-    event = UsageEvent(
-        id=ids.of_attempt("use", "y", OLD), request_id=request_id, workspace_id=workspace.pk, model="a/b", version_id="v",
-        protocol="openai", units={}, price_id="", cost_nanos=5, latency_ms=1, recorded_at=OLD + timedelta(seconds=3),
-    )  # fmt: skip
-    event.save()
-    assert archive.archive(NOW) == 1
-    for some_id in (request_id, event.pk):
-        assert [one.pk for one in found(workspace.pk, some_id)] == [event.pk]
-        assert found("ws_other", some_id) == []
 
 
 STEPS = ["half a file", "written", "verified", "noted", "half deleted"]
