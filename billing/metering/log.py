@@ -17,12 +17,13 @@ from billing.metering.sums import FIELDS, Used
 
 ALWAYS, LATER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _AT_ONCE = 1_000
+_TEXTS = ("model", "key_id", "funding", "id", "request_id", "operation_id")
 Place = tuple[datetime, str]  # of an event in the order: its time, and its id
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What is looked for: the workspace's events from `since` until before `until`, of one model, key or funding or of all."""
+    """What is looked for: the workspace's events from `since` until before `until`; with a text here, those that have it."""
 
     workspace_id: str
     since: datetime = ALWAYS
@@ -30,6 +31,15 @@ class Log:
     model: str = ""
     key_id: str = ""
     funding: str = ""
+    id: str = ""
+    request_id: str = ""
+    operation_id: str = ""
+
+    @property
+    def equal(self) -> dict[str, str]:
+        """Column → what it must be."""
+        asked = {name: getattr(self, name) for name in _TEXTS}
+        return {name: text for name, text in asked.items() if text}
 
     def newest(self, most: int, before: Place | None = None) -> list[UsageEvent]:
         """So many at most, the newest first, after the event at `before`: the millionth page is as quick as the first."""
@@ -57,11 +67,7 @@ class Log:
     def _rows(self) -> QuerySet[UsageEvent]:
         rows = UsageEvent.objects.filter(workspace_id=self.workspace_id)
         rows = rows.filter(recorded_at__gte=self.since, recorded_at__lt=self.until)
-        if self.key_id:
-            rows = rows.filter(key_id=self.key_id)
-        if self.funding:
-            rows = rows.filter(funding=self.funding)
-        return rows.filter(model=self.model) if self.model else rows
+        return rows.filter(**self.equal)
 
     def _stored(self) -> Iterator[UsageEvent]:
         rows = self._rows()
@@ -75,9 +81,7 @@ class Log:
         from billing.metering import parquet  # loads pyarrow: only where there is an archive
 
         file = files.whole(part.path, part.sha256)
-        for event in parquet.events(file, self.workspace_id, self.since, self.until, self.model, self.key_id):
-            if self.funding in ("", event.funding):
-                yield event
+        return parquet.events(file, self.workspace_id, self.since, self.until, self.equal)
 
     def archived(self, newest_first: bool) -> Iterator[UsageEvent]:
         """What files have of it, merged. Each is opened when its turn may have come: most of a workspace's follow one another."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -46,22 +46,28 @@ def written(events: Sequence[UsageEvent]) -> bytes:
 
 
 def events(
-    file: BinaryIO, workspace_id: str, start: datetime, end: datetime, model: str = "", key_id: str = ""
+    file: BinaryIO, workspace_id: str, start: datetime, end: datetime, equal: Mapping[str, str]
 ) -> Iterator[UsageEvent]:
-    """The workspace's events from `start` until before `end`, the newest first. Reads only the parts that can have any."""
+    """The workspace's events from `start` until before `end`, the newest first, whose columns `equal` these texts.
+
+    Reads only the parts that can have any, and of those all columns only where there is one.
+    """
     source = pq.ParquetFile(file)
     at = {name: number for number, name in enumerate(source.schema_arrow.names)}
+    texts = {"workspace_id": workspace_id, **equal}
+    if not texts.keys() <= at.keys():
+        return  # a file of before there was such a column
     for number in range(source.num_row_groups):
         group = source.metadata.row_group(number)
         names, times = (group.column(at[name]).statistics for name in ("workspace_id", "recorded_at"))
         if not names.min <= workspace_id <= names.max or times.max < start or times.min >= end:
             continue
-        rows = source.read_row_group(number)
-        wanted = pc.and_(pc.equal(rows["workspace_id"], workspace_id), _between(rows["recorded_at"], start, end))
-        for name, value in (("model", model), ("key_id", key_id)):
-            if value:
-                wanted = pc.and_(wanted, pc.equal(rows[name], value))
-        yield from map(_event, rows.filter(wanted).to_pylist())
+        looked_at = source.read_row_group(number, columns=[*texts, "recorded_at"])
+        wanted = _between(looked_at["recorded_at"], start, end)
+        for name, text in texts.items():
+            wanted = pc.and_(wanted, pc.equal(looked_at[name], text))
+        if pc.any(wanted).as_py():
+            yield from map(_event, source.read_row_group(number).filter(wanted).to_pylist())
 
 
 def sums(file: BinaryIO, by: str, start: datetime, end: datetime) -> dict[str, tuple[int, int]]:

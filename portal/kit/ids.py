@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -55,3 +55,12 @@ def parse(text: str, prefix: str) -> UUID:
     if number >> 128:
         raise ValueError(f"{text!r} is too large for an id")
     return UUID(int=number)
+
+
+def made_at(text: str) -> datetime | None:
+    """When an id of any kind was made, to the millisecond, also of what is named after it (`batch_….7`); None of other texts."""
+    head, _, tail = text.partition("_")
+    try:
+        return datetime.fromtimestamp((parse(f"{head}_{tail[:LENGTH]}", head).int >> 80) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
