@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
 from billing import money
 from billing.metering.log import ALWAYS, LATER, Log
 from billing.metering.models import UsageEvent
 from billing.statements import usage
+from billing.statements.periods import moment_of
 from billing.statements.usage import By, Share
 from portal.accounts.wire.answers import json_answer
 from portal.accounts.wire.view import KeyedView
@@ -139,11 +139,8 @@ def _moment(given: Any, name: str, otherwise: datetime) -> datetime:
     text = given.get(name, "")
     if not text:
         return otherwise
-    try:
-        moment = parse_datetime(text.replace(" ", "+"))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or not 1 < moment.year < 9999:
+    moment = moment_of(text)
+    if moment is None:
         raise UsageInvalid(f"{name} must be a time with its zone, like 2026-01-31T12:00:00Z.", param=name)
     return moment
 
@@ -151,6 +148,6 @@ def _moment(given: Any, name: str, otherwise: datetime) -> datetime:
 def _limit(text: str) -> int:
     if not text:
         return usage.PAGE
-    if not text.isdecimal() or not 1 <= int(text) <= usage.MOST_A_PAGE:
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= usage.MOST_A_PAGE:
         raise UsageInvalid(f"limit must be 1 to {usage.MOST_A_PAGE}.", param="limit")
     return int(text)

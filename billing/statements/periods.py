@@ -51,15 +51,22 @@ def read(given_from: str, given_to: str, now: datetime) -> Period:
     return Period(start, end)
 
 
+def moment_of(text: str) -> datetime | None:
+    """The time that a program wrote with its zone; None where it is none, or in a year that not every store knows."""
+    try:
+        moment = parse_datetime(text.replace(" ", "+"))  # a plus sign in an address is a blank
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None and 1 < moment.year < 9999 else None
+
+
 def _moment(text: str, param: str, *, whole_day: bool = False) -> datetime:
     try:
         day = parse_date(text)
-        moment = None if day else parse_datetime(text.replace(" ", "+"))
     except ValueError:
-        day = moment = None
-    if day is not None:
-        moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    if moment is None or moment.tzinfo is None or not _FIRST <= moment.date() <= _LAST:
+        day = None
+    moment = moment_of(text) if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
+    if moment is None or not _FIRST <= moment.date() <= _LAST:
         raise PeriodInvalid(
             _("Write a day like 2026-01-31, or a time with its zone like 2026-01-31T12:00:00Z."), param=param
         )

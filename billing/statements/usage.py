@@ -13,7 +13,6 @@ from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from billing.ledger.kinds import AccountKind
 from billing.metering import days
@@ -22,6 +21,7 @@ from billing.metering.models import UsageEvent
 from billing.metering.sums import Sum as Adding
 from billing.metering.sums import hour_of, summed
 from billing.prices.units import UNITS
+from billing.statements.periods import moment_of
 from portal.accounts.models import Key
 from portal.kit.errors import Problem
 
@@ -49,11 +49,8 @@ def page(found: Log, cursor: str = "", size: int = PAGE) -> Page:
     before = None
     if cursor:
         text, _, last = cursor.partition("~")
-        try:
-            moment = parse_datetime(text)
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None or not last.startswith("use_"):
+        moment = moment_of(text)
+        if moment is None or not last.startswith("use_"):
             raise CursorInvalid("Take the cursor from next_cursor of the page before.", param="cursor")
         before = moment, last
     rows = found.newest(size + 1, before)

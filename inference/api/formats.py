@@ -20,6 +20,7 @@ from rest_framework_xml.renderers import XMLRenderer
 
 from inference.api.view import FieldInvalid
 from portal.accounts.wire.json import JsonInvalid, loads
+from portal.accounts.wire.text import check_form
 from portal.kit.errors import Problem
 
 KINDS = "application/json, application/xml, text/event-stream, application/octet-stream"
@@ -175,7 +176,8 @@ def _bounded(found: Any) -> Any:
 
 
 def _form(request: HttpRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
-    fields, files = request.POST, request.FILES  # one that cannot be read is 400, see wire.problems
+    check_form(request)  # one that cannot be read is 400, see wire.problems
+    fields, files = request.POST, request.FILES
     given: dict[str, Any] = {}
     if "input" in fields:
         said = loads(str(fields["input"]).encode())

@@ -24,6 +24,7 @@ from inference.later.watch import LEASE, RENEW_S, Beside
 from portal.accounts.keys.lookup import Caller, caller
 from portal.accounts.models import Key
 from portal.accounts.wire import problems
+from portal.accounts.wire.json import loads
 from portal.kit import ids
 from portal.kit.errors import Problem
 
@@ -145,9 +146,9 @@ def _alive(batch: Batch) -> None:
 def _read(batch: Batch, number: int, raw: bytes, who: Caller, endpoint: Endpoint, seen: set[str]) -> tuple[Line, int]:
     """The line, and what it may cost. Raises Problems that say what is wrong with it."""
     try:
-        given = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise BatchInvalid("This line is not JSON.", code="invalid_json_line") from error
+        given = loads(raw)
+    except Problem as problem:
+        raise BatchInvalid(f"This line cannot be read. {problem.message}", code="invalid_json_line") from problem
     if not isinstance(given, dict) or not isinstance(given.get("body"), dict):
         raise BatchInvalid("A line is an object with custom_id, method, url and body.", code="invalid_line")
     custom_id = given.get("custom_id")

@@ -15,7 +15,7 @@ from portal.accounts.access import workspace_of
 from portal.accounts.models import User
 from portal.accounts.wire import problems
 from portal.accounts.wire.answers import json_answer
-from portal.accounts.wire.json import loads
+from portal.accounts.wire.json import JsonInvalid, loads
 from portal.kit.errors import Problem
 
 LIFETIME = timedelta(minutes=10)
@@ -28,6 +28,8 @@ def token(request: HttpRequest) -> HttpResponse:
     """{"model": "publisher/name"} → {"token", "expires_at"}"""
     assert isinstance(request.user, User)
     try:
+        if request.content_type != "application/json":
+            raise JsonInvalid("Send the body as application/json.")
         body = loads(request.body)
         workspace = workspace_of(request)
         model = resolve(str(body.get("model") if isinstance(body, dict) else ""), workspace.pk).slug

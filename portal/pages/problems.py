@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import redis
 from django.db import InterfaceError, OperationalError
@@ -13,6 +14,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.defaults import server_error
 
+from portal.accounts.wire.text import TextInvalid, check_address, check_form
 from portal.kit.errors import Problem
 
 _DOWN = (OperationalError, InterfaceError, redis.ConnectionError, redis.TimeoutError)
@@ -26,6 +28,19 @@ class ProblemPages:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self._get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        """The page of a text that no store could keep. Views of the interface answer in the shape of their protocol."""
+        if getattr(view, "csrf_exempt", False):
+            return None
+        try:
+            check_address(request, kwargs)
+            check_form(request)
+        except TextInvalid as problem:
+            return self.process_exception(request, problem)
+        return None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The page of a Problem."""

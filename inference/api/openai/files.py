@@ -14,6 +14,7 @@ from inference.api.view import FieldInvalid, PredictionView
 from inference.later import files
 from inference.later.models import File
 from portal.accounts.wire.answers import json_answer
+from portal.accounts.wire.text import check_form
 
 PAGE, MOST_LISTED = 1_000, 10_000
 
@@ -34,6 +35,7 @@ class Files(PredictionView):
 
     def post(self, request: Request) -> HttpResponse:
         """Uploads a file of requests for a batch."""
+        check_form(request._request)
         form = request._request.POST
         unknown = next((name for name in form if name != "purpose"), None)
         if unknown is not None:  # expires_after[…], for one: files stay until they are deleted

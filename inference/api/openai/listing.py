@@ -18,7 +18,7 @@ def limit_of(query: Mapping[str, str], default: int, most: int) -> int:
     said = query.get("limit")
     if said is None:
         return default
-    if not said.isdecimal() or not 1 <= int(said[:9]) <= most:
+    if not said.isdecimal() or len(said) > 9 or not 1 <= int(said) <= most:
         raise FieldInvalid(f"limit is a number from 1 to {most}.", param="limit")
     return int(said)
 

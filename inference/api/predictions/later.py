@@ -38,7 +38,7 @@ def preferred(header: str) -> float | None:
         if name == "respond-async":
             return 0.0
         if name == "wait":
-            if value and not value.isdecimal():
+            if value and (not value.isdecimal() or len(value) > 9):
                 raise FieldInvalid("Prefer: wait=N takes seconds.", param="Prefer")
             return float(min(int(value or MOST_WAIT_S), MOST_WAIT_S))
     return None
@@ -125,7 +125,7 @@ class PredictionEvents(PredictionView):
     def get(self, request: Request, prediction_id: str) -> StreamingHttpResponse:
         prediction = predictions.of(self.caller.workspace_id, prediction_id)
         last = request._request.META.get("HTTP_LAST_EVENT_ID", "0")
-        if not last.isdecimal():
+        if not last.isdecimal() or len(last) > 18:
             raise FieldInvalid("Last-Event-ID is a number that this stream gave.", param="Last-Event-ID")
         parts = _events(prediction, int(last))
         next(parts)  # comes in, or is refused

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 
+from portal.accounts.wire.text import check_json
 from portal.kit.errors import Problem
 
 
@@ -25,7 +26,7 @@ class BodyTooLarge(Problem):
 
 
 def loads(body: bytes) -> Any:
-    """The value in a body. Raises JsonInvalid; its message never repeats the body."""
+    """The value in a body. Raises JsonInvalid, TextInvalid; their messages never repeat the body."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -34,6 +35,7 @@ def loads(body: bytes) -> Any:
     # Only a body with that many brackets can be that deep.
     if body.count(b"[") + body.count(b"{") > settings.API_MAX_DEPTH and _too_deep(value, settings.API_MAX_DEPTH):
         raise JsonInvalid(f"The body is nested more than {settings.API_MAX_DEPTH} levels deep.")
+    check_json(body, value)
     return value
 
 

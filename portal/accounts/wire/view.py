@@ -19,6 +19,7 @@ from portal.accounts.keys.lookup import Caller
 from portal.accounts.keys.scopes import require_scope
 from portal.accounts.wire import problems
 from portal.accounts.wire.json import BodyTooLarge, loads
+from portal.accounts.wire.text import check_address
 from portal.kit import ids
 from portal.kit.errors import Problem
 
@@ -78,6 +79,7 @@ class KeyedView(APIView):
         if int(meta.get("CONTENT_LENGTH") or "0") > self.most_bytes:
             raise BodyTooLarge(f"The body is larger than {self.most_bytes // 1024**2} MB.")
         self.caller = self._caller(request)
+        check_address(request._request, kwargs)
         answer = _guard().before(self, request._request)
         if answer is not None:
             raise _Answered(answer)
