@@ -9,11 +9,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Field
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from billing import money
+from billing.prices import notation
 from portal.kit.errors import Problem
 
 
@@ -42,7 +44,7 @@ class DollarsField(WrittenField):
     """Dollars with up to nine decimals; its value is nano-dollars. Negative, endless and other texts are refused."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(money.parse, money.decimal, **kwargs)
+        super().__init__(notation.amount, money.decimal, **kwargs)
 
 
 class InDollars(ModelAdmin):  # type: ignore[misc] # unfold publishes no types
@@ -50,7 +52,7 @@ class InDollars(ModelAdmin):  # type: ignore[misc] # unfold publishes no types
 
     def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name.endswith("_nanos"):
-            label = _("%(what)s, in dollars") % {"what": db_field.verbose_name}
+            label = capfirst(_("%(what)s, in dollars") % {"what": db_field.verbose_name})
             help_text = str(db_field.help_text).replace(", in nano-dollars", "")
             return DollarsField(label=label, help_text=help_text, required=not db_field.blank)
         return super().formfield_for_dbfield(db_field, request, **kwargs)

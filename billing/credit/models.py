@@ -49,8 +49,10 @@ class Coupon(models.Model):
 class Redemption(models.Model):
     """A workspace redeemed a coupon."""
 
-    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="redemptions")
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="redemptions", verbose_name=_("coupon"))
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
     redeemed_at = models.DateTimeField(_("redeemed"), default=timezone.now)
 
     class Meta:
@@ -78,15 +80,17 @@ class CodeTry(models.Model):
 class AutoRecharge(models.Model):
     """A workspace's wish that credit is bought by itself."""
 
-    workspace = models.OneToOneField("accounts.Workspace", primary_key=True, on_delete=models.PROTECT, related_name="+")
+    workspace = models.OneToOneField(
+        "accounts.Workspace", primary_key=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
     enabled = models.BooleanField(_("on"), default=False)
     below_nanos = models.BigIntegerField(_("below"))
     amount_cents = models.BigIntegerField(_("amount"))
     month_cents = models.BigIntegerField(_("at most a month"))
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     paused = models.BooleanField(_("paused"), default=False)  # until somebody sees to it
-    wanted_at = models.DateTimeField(null=True)  # a request was refused for want of credit
-    not_before = models.DateTimeField(default=timezone.now)  # when to look next
+    wanted_at = models.DateTimeField(_("wanted"), null=True)  # a request was refused for want of credit
+    not_before = models.DateTimeField(_("not before"), default=timezone.now)  # when to look next
 
     class Meta:
         verbose_name = _("automatic recharge")
@@ -126,14 +130,18 @@ class RechargeAttempt(models.Model):
     """One automatic recharge: the row first, then the call to Stripe under the row's key."""
 
     id = models.CharField(primary_key=True, max_length=40, default=_attempt_id, editable=False)
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
     cents = models.BigIntegerField(_("amount"))
     state = models.CharField(_("state"), max_length=10, choices=AttemptState.choices, default=AttemptState.OPEN)
     payment = models.CharField(_("payment"), max_length=64, blank=True)  # Stripe's payment intent
-    card = models.CharField(max_length=64, blank=True)  # Stripe's payment method, kept so that a repetition is the same
+    card = models.CharField(
+        _("card"), max_length=64, blank=True
+    )  # Stripe's payment method, kept so that a repetition is the same
     error = models.CharField(_("error"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
-    called_at = models.DateTimeField(null=True)
+    called_at = models.DateTimeField(_("called"), null=True)
 
     class Meta:
         verbose_name = _("recharge attempt")

@@ -95,7 +95,7 @@ def _hundredths(text: str) -> int | None:
         number = Decimal(text.strip()) * 100
     except InvalidOperation:
         return None
-    if not number.is_finite() or abs(number) >= 10**12 or number != number.to_integral_value():
+    if not text.isascii() or not number.is_finite() or abs(number) >= 10**12 or number != number.to_integral_value():
         return None
     return int(number)
 
@@ -111,7 +111,7 @@ def choose(seller_id: str, schedule: str, minimum_cents: int) -> Publisher:
         raise AgreementInvalid(
             _("The smallest payout is between $%(least)s and $%(most)s.")
             % {"least": f"{least / 100:,.2f}", "most": f"{HIGHEST_MINIMUM_CENTS / 100:,.2f}"},
-            param="minimum",
+            param="minimum_cents",
         )
     with transaction.atomic():
         publisher = locked(seller_id)

@@ -78,7 +78,9 @@ class Publisher(models.Model):
     schedule = models.CharField(_("paid"), max_length=8, choices=Schedule.choices, default=Schedule.MONTHLY)
     minimum_cents = models.PositiveIntegerField(_("smallest payout"), default=0)  # the agreement's, where that is more
     decided_on = models.DateField(_("last payday looked at"), default=_today)
-    carried = models.PositiveSmallIntegerField(default=0)  # ten-thousandths of a nano-dollar that no earning has yet
+    carried = models.PositiveSmallIntegerField(
+        _("carried"), default=0
+    )  # ten-thousandths of a nano-dollar that no earning has yet
 
     class Meta:
         verbose_name = _("publisher")
@@ -100,7 +102,7 @@ class DestinationState(models.TextChoices):
 class Destination(models.Model):
     """A publisher's account at Stripe, as Stripe described it last."""
 
-    stripe_id = models.CharField(primary_key=True, max_length=64)
+    stripe_id = models.CharField(_("id at Stripe"), primary_key=True, max_length=64)
     seller = models.ForeignKey(
         "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("publisher")
     )
@@ -187,9 +189,11 @@ class Payout(models.Model):
     cents = models.BigIntegerField(_("amount"))
     state = models.CharField(_("state"), max_length=8, choices=PayoutState.choices, default=PayoutState.PENDING)
     due_on = models.DateField(_("due"), null=True)  # of the schedule; none: asked for
-    destination = models.ForeignKey(Destination, on_delete=models.PROTECT, null=True, related_name="+")
+    destination = models.ForeignKey(
+        Destination, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("payout account")
+    )
     attempt = models.PositiveIntegerField(_("attempt"), default=0)  # how often it left the balance
-    calls = models.PositiveIntegerField(default=0)  # to Stripe; who claims a payout counts it up
+    calls = models.PositiveIntegerField(_("calls"), default=0)  # to Stripe; who claims a payout counts it up
     next_call_at = models.DateTimeField(_("next call"), default=timezone.now)
     transfer_id = models.CharField(_("transfer"), max_length=64, blank=True, db_index=True)
     reversed_cents = models.BigIntegerField(_("sent back"), default=0)

@@ -32,7 +32,9 @@ class Reversal(models.Model):
     """Usage whose payment went back, wholly or by a share. Written with the refund; its earnings are taken back later."""
 
     source = models.CharField(_("cause"), primary_key=True, max_length=100)  # of the refund or dispute
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")  # who had paid
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )  # who had paid
     funding = models.CharField(_("paid from"), max_length=12)  # credit or receivable
     start = models.DateTimeField(_("usage from"))
     end = models.DateTimeField(_("usage to"))
@@ -62,7 +64,9 @@ class Reversal(models.Model):
 class TakeBack(models.Model):
     """What a reversal takes back from one publisher."""
 
-    reversal = models.ForeignKey(Reversal, on_delete=models.PROTECT, related_name="take_backs")
+    reversal = models.ForeignKey(
+        Reversal, on_delete=models.PROTECT, related_name="take_backs", verbose_name=_("reversal")
+    )
     seller = models.ForeignKey(
         "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("publisher")
     )

@@ -9,12 +9,12 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing import money
 from billing.errors import BudgetInvalid, MoneyInvalid
 from billing.gate import alerts, binding, caps
 from billing.gate.models import Budget, Period
 from billing.gate.periods import bounds
 from billing.gate.spending import spent
+from billing.prices import notation
 from portal.accounts.models import Key, Membership, User, Workspace
 
 MOST_BUDGETS = 200  # of a workspace, those of its keys' own caps aside
@@ -89,12 +89,7 @@ def _rearm(budget: Budget) -> None:
 
 
 def _amount(value: str | int) -> int:
-    try:
-        nanos = money.parse(value)
-    except MoneyInvalid as error:
-        raise MoneyInvalid(
-            _("Write an amount in dollars like 0.25, with nine decimals at most."), param="/amount"
-        ) from error
+    nanos = notation.amount(value, "/amount")
     if nanos == 0:
         raise MoneyInvalid(_("A budget is more than nothing."), param="/amount")
     return nanos

@@ -18,16 +18,20 @@ class Lease(models.Model):
     """A block of a workspace's budget lent to one process. Its events name it; what they sum to is what it spent."""
 
     id = models.CharField(primary_key=True, max_length=40, default=_lease_id, editable=False)
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
-    key_id = models.CharField(max_length=40, blank=True)  # set where the key has a cap of its own …
-    member_id = models.BigIntegerField(null=True)  # … and where the member who made it has: they are bound by these too
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
+    key_id = models.CharField(_("key"), max_length=40, blank=True)  # set where the key has a cap of its own …
+    member_id = models.BigIntegerField(
+        _("member"), null=True
+    )  # … and where the member who made it has: they are bound by these too
     funding = models.CharField(_("paid from"), max_length=12)  # ledger account kind: promo, credit or receivable
     process = models.CharField(_("process"), max_length=80)  # who may spend it
     granted_nanos = models.BigIntegerField(_("granted"))
     spent_nanos = models.BigIntegerField(_("spent"), null=True)  # known when closed
     opened_at = models.DateTimeField(_("opened"), default=timezone.now)
     expires_at = models.DateTimeField(_("expires"))
-    wanted_at = models.DateTimeField(null=True)  # another process is short of what this one has not spent
+    wanted_at = models.DateTimeField(_("wanted"), null=True)  # another process is short of what this one has not spent
     closed_at = models.DateTimeField(_("closed"), null=True)
 
     class Meta:
@@ -73,16 +77,22 @@ class Budget(models.Model):
     and all that open ones were granted. One that only tells leaves it 0.
     """
 
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.CASCADE, related_name="budgets")
-    key = models.ForeignKey("accounts.Key", null=True, on_delete=models.CASCADE, related_name="caps")
-    member = models.ForeignKey("accounts.User", null=True, on_delete=models.CASCADE, related_name="+")
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.CASCADE, related_name="budgets", verbose_name=_("workspace")
+    )
+    key = models.ForeignKey(
+        "accounts.Key", null=True, on_delete=models.CASCADE, related_name="caps", verbose_name=_("key")
+    )
+    member = models.ForeignKey(
+        "accounts.User", null=True, on_delete=models.CASCADE, related_name="+", verbose_name=_("member")
+    )
     name = models.CharField(_("name"), max_length=80, blank=True)
     period = models.CharField(_("period"), max_length=5, choices=Period.choices, default=Period.TOTAL)
     limit_nanos = models.BigIntegerField(_("amount"))
     stops = models.BooleanField(_("stops"), default=True)
     thresholds = models.JSONField(_("told at"), default=default_thresholds)  # per cent, ascending
-    told = models.JSONField(default=list)  # those that were told in the period from …
-    told_since = models.DateTimeField()
+    told = models.JSONField(_("told"), default=list)  # those that were told in the period from …
+    told_since = models.DateTimeField(_("told since"))
     used_nanos = models.BigIntegerField(_("used or lent"), default=0)
     period_start = models.DateTimeField(_("since"))
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)  # or made to stop

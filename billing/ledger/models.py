@@ -15,7 +15,12 @@ class Account(models.Model):
     """A place where money is. Positive: owed by us or earned; negative: owed to us (a receivable) or spent."""
 
     workspace = models.ForeignKey(
-        "accounts.Workspace", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        "accounts.Workspace",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("workspace"),
     )
     kind = models.CharField(_("kind"), max_length=12, choices=AccountKind.choices)
     # Kept equal to credits − debits of its entries, in the transaction that writes them; the audit proves it.
@@ -85,7 +90,9 @@ class Entry(models.Model):
 class Lot(models.Model):
     """Credit that came in at once; see lots.py."""
 
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
     kind = models.CharField(_("kind"), max_length=12, choices=AccountKind.choices)  # promo or credit
     amount_nanos = models.BigIntegerField(_("amount"))
     left_nanos = models.BigIntegerField(_("left"))

@@ -51,20 +51,22 @@ class UsageEvent(models.Model):
         _("operation"), max_length=64, blank=True
     )  # what retries of a request have in common
     status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.SUCCEEDED)
-    workspace_id = models.CharField(max_length=40)
-    key_id = models.CharField(max_length=40, blank=True)
+    workspace_id = models.CharField(_("workspace"), max_length=40)
+    key_id = models.CharField(_("key"), max_length=40, blank=True)
     model = models.CharField(_("model"), max_length=100)  # publisher/name
-    version_id = models.CharField(max_length=40)
+    version_id = models.CharField(_("version"), max_length=40)
     replica = models.CharField(_("replica"), max_length=40, blank=True)
     protocol = models.CharField(_("protocol"), max_length=20)
     units = models.JSONField(_("units"))  # unit name → count
-    price_id = models.CharField(max_length=40)
+    price_id = models.CharField(_("price"), max_length=40)
     # Database defaults: a process of the version before, which does not know these columns, may still be writing.
     factor_bp = models.PositiveIntegerField(_("share of the list price"), default=10_000, db_default=10_000)
     tier_from = models.JSONField(_("units of the month before it"), null=True)  # where the price has tiers
     cost_nanos = models.BigIntegerField(_("cost"))
-    seller_id = models.CharField(max_length=40, blank=True, default="", db_default="")  # the publisher's workspace
-    lease_id = models.CharField(max_length=40, blank=True)  # blank: it was free
+    seller_id = models.CharField(
+        _("publisher"), max_length=40, blank=True, default="", db_default=""
+    )  # the publisher's workspace
+    lease_id = models.CharField(_("lease"), max_length=40, blank=True)  # blank: it was free
     funding = models.CharField(_("paid from"), max_length=12, blank=True)  # promo, credit, receivable
     latency_ms = models.PositiveIntegerField(_("latency"))
     first_ms = models.PositiveIntegerField(_("time to the first token"), null=True)  # of a stream
@@ -113,16 +115,16 @@ class Checkpoint(models.Model):
 class SumOfUsage(models.Model):
     """The usage of a time that is alike."""
 
-    workspace_id = models.CharField(max_length=40)
-    hour = models.DateTimeField()  # the first of the time
-    model = models.CharField(max_length=100)
-    key_id = models.CharField(max_length=40, blank=True)
-    funding = models.CharField(max_length=12, blank=True)
-    seller_id = models.CharField(max_length=40, blank=True, default="")  # the publisher's workspace
-    requests = models.BigIntegerField()
-    failed = models.BigIntegerField(default=0)  # of the requests
-    cost_nanos = models.BigIntegerField()
-    units = models.JSONField(default=dict)  # unit name → count
+    workspace_id = models.CharField(_("workspace"), max_length=40)
+    hour = models.DateTimeField(_("hour"))  # the first of the time
+    model = models.CharField(_("model"), max_length=100)
+    key_id = models.CharField(_("key"), max_length=40, blank=True)
+    funding = models.CharField(_("paid from"), max_length=12, blank=True)
+    seller_id = models.CharField(_("publisher"), max_length=40, blank=True, default="")  # the publisher's workspace
+    requests = models.BigIntegerField(_("requests"))
+    failed = models.BigIntegerField(_("failed"), default=0)  # of the requests
+    cost_nanos = models.BigIntegerField(_("cost"))
+    units = models.JSONField(_("units"), default=dict)  # unit name → count
 
     class Meta:
         abstract = True
@@ -143,7 +145,7 @@ class Rollup(SumOfUsage):
     transactions touch the same row. rollups.roll_up() folds such rows into the one of the group with the blank part.
     """
 
-    part = models.CharField(max_length=40, blank=True, default="")
+    part = models.CharField(_("part"), max_length=40, blank=True, default="")
 
     class Meta:
         verbose_name = _("hourly usage")
@@ -190,7 +192,7 @@ class DayRollup(SumOfUsage):
 class MonthInTiers(models.Model):
     """Where a workspace is in the tiers of a product in a calendar month (UTC). Locked by whoever commits such events."""
 
-    workspace_id = models.CharField(max_length=40)
+    workspace_id = models.CharField(_("workspace"), max_length=40)
     product = models.CharField(_("product"), max_length=100)
     month = models.DateField(_("month"))  # its first day
     state = models.JSONField(default=dict)  # prices.month.Month

@@ -58,7 +58,12 @@ class Objective(models.Model):
 class Day(models.Model):
     """How a model did on one day (UTC), against what was promised. Written once, with the credits that it led to."""
 
-    objective = models.ForeignKey(Objective, on_delete=models.PROTECT, related_name="days")
+    objective = models.ForeignKey(
+        Objective,
+        on_delete=models.PROTECT,
+        related_name="days",
+        verbose_name=_("objective"),
+    )
     day = models.DateField(_("day"))
     requests = models.PositiveIntegerField(_("requests"))
     failed = models.PositiveIntegerField(_("failed"))

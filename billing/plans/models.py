@@ -85,12 +85,14 @@ class Subscription(models.Model):
     """A workspace on a metered plan. Without one, a workspace is on the free plan."""
 
     id = models.CharField(primary_key=True, max_length=40, default=_subscription_id, editable=False)
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="subscriptions")
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT)
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="subscriptions", verbose_name=_("workspace")
+    )
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, verbose_name=_("plan"))
     state = models.CharField(
         _("state"), max_length=10, choices=SubscriptionState.choices, default=SubscriptionState.PENDING
     )
-    stripe_id = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001 – NULL: not known to Stripe yet; unique otherwise
+    stripe_id = models.CharField(_("id at Stripe"), max_length=64, null=True, unique=True)  # noqa: DJ001 – NULL: not known to Stripe yet; unique otherwise
     period_start = models.DateTimeField(_("period from"), null=True)
     period_end = models.DateTimeField(_("period to"), null=True)
     # The deal that was made, whatever becomes of the plan.
@@ -127,12 +129,14 @@ class DunningStep(models.TextChoices):
 class Overdue(models.Model):
     """A time in which a workspace has an unpaid invoice whose payment failed."""
 
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
     since = models.DateTimeField(_("since"))  # the first failure
     step = models.CharField(_("step"), max_length=10, choices=DunningStep.choices, default=DunningStep.GRACE)
     invoice = models.CharField(_("invoice"), max_length=64)  # Stripe's id of the oldest that is unpaid
     due_cents = models.BigIntegerField(_("due"))  # of all that are unpaid
-    pay_url = models.URLField(max_length=500, blank=True)
+    pay_url = models.URLField(_("where to pay"), max_length=500, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
 
     class Meta:

@@ -18,6 +18,15 @@ from billing.prices.quote import GRADUATED, PER, VOLUME, Scheme, Step, Tiers
 from billing.prices.units import UNITS
 
 
+def amount(value: str | int, param: str = "") -> int:
+    """Nano-dollars of dollars that a person wrote. Raises MoneyInvalid, in the reader's language, naming the field."""
+    try:
+        return money.parse(value)
+    except MoneyInvalid as error:
+        refusal = _("Write an amount in dollars like 0.25, with nine decimals at most.")
+        raise MoneyInvalid(refusal, param=param) from error
+
+
 def read(text: str, unit: str) -> int | Tiers | None:
     """The unit's rate in nano-dollars per million units, or its tiers; None for an empty text. Raises MoneyInvalid."""
     text = " ".join(text.split())
@@ -31,14 +40,14 @@ def read(text: str, unit: str) -> int | Tiers | None:
         return _rate(parts[0], unit)
     steps = []
     for at, part in enumerate(parts):
-        end, colon, amount = part.partition(":")
+        end, colon, price = part.partition(":")
         last = at == len(parts) - 1
         if bool(colon) == last:
             raise MoneyInvalid(
                 _("Write each tier but the last as “up to: price”, the last as its price alone: 1000: 0; 0.25"),
                 param=unit,
             )
-        steps.append(Step(None, _rate(part, unit)) if last else Step(_count(end, unit), _rate(amount, unit)))
+        steps.append(Step(None, _rate(part, unit)) if last else Step(_count(end, unit), _rate(price, unit)))
     if not steps:
         raise MoneyInvalid(_("Write the tiers after “volume”: volume 1000: 0.30; 0.20"), param=unit)
     return Tiers(mode, tuple(steps))
@@ -78,10 +87,7 @@ def write(scheme: Scheme, unit: str) -> str:
 
 
 def _rate(text: str, unit: str) -> int:
-    try:
-        return book.rate(unit, money.parse(text))
-    except MoneyInvalid as error:
-        raise MoneyInvalid(error.message, param=unit) from error
+    return book.rate(unit, amount(text, unit))
 
 
 def _amount(rate: int, unit: str) -> str:

@@ -80,12 +80,7 @@ def publisher_page(request: HttpRequest) -> HttpResponse:
 @login_required
 def payouts_page(request: HttpRequest) -> HttpResponse:
     """All payouts, and when the next one is."""
-    workspace, now = workspace_of(request), timezone.now()
-    context = {
-        **_money(request, workspace, now),
-        "payouts": Payout.objects.filter(seller=workspace).order_by("-created_at")[:100],
-    }
-    return render(request, "billing/earnings/payouts.html", context)
+    return _payouts(request)
 
 
 @login_required
@@ -120,9 +115,8 @@ def choose(request: HttpRequest) -> HttpResponse:
             workspace.pk, request.POST.get("schedule", ""), agreements.cents_of(request.POST.get("minimum", ""))
         )
     except Problem as problem:
-        messages.error(request, problem.message)
-    else:
-        messages.success(request, _("Saved."))
+        return _payouts(request, problem)
+    messages.success(request, _("Saved."))
     return redirect("publisher_payouts")
 
 
@@ -167,6 +161,19 @@ def earnings_csv(request: HttpRequest) -> StreamingHttpResponse:
     name = f"earnings-{period.start:%Y-%m-%d}-{period.last_day:%Y-%m-%d}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _payouts(request: HttpRequest, refused: Problem | None = None) -> HttpResponse:
+    """The page of payouts; with what was entered, and why it is refused."""
+    workspace, now = workspace_of(request), timezone.now()
+    context = {
+        **_money(request, workspace, now),
+        "payouts": Payout.objects.filter(seller=workspace).order_by("-created_at")[:100],
+    }
+    if refused is not None:
+        entered = {name: request.POST.get(name, "") for name in ("schedule", "minimum")}
+        context |= {**entered, "error": refused.message, "param": refused.param}
+    return render(request, "billing/earnings/payouts.html", context, status=refused.status if refused else 200)
 
 
 class _Line:
@@ -219,6 +226,7 @@ def _money(request: HttpRequest, workspace: Workspace, now: datetime) -> dict[st
         "payable_nanos": funds.available_cents * NANOS_IN_CENT,
         "paid_nanos": figures.paid_nanos(workspace.pk),
         "chosen": chosen,
+        "schedule": chosen.schedule,
         "schedules": Schedule.choices,
         "minimum": f"{least / 100:.2f}",
         "minimum_nanos": least * NANOS_IN_CENT,

@@ -32,7 +32,7 @@ class StripeEvent(models.Model):
 
     id = models.CharField(primary_key=True, max_length=64)
     type = models.CharField(_("type"), max_length=80)
-    object_id = models.CharField(max_length=64, blank=True)  # handlers fetch the current state of it
+    object_id = models.CharField(_("object"), max_length=64, blank=True)  # handlers fetch the current state of it
     created_at = models.DateTimeField(_("created"))
     received_at = models.DateTimeField(_("received"), default=timezone.now)
     handled_at = models.DateTimeField(_("handled"), null=True)
@@ -84,9 +84,11 @@ class Report(Telling):
     """
 
     identifier = models.CharField(
-        primary_key=True, max_length=100
+        _("identifier"), primary_key=True, max_length=100
     )  # rep-{workspace}-{hour}-{part}; fix-… of a correction
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
     hour = models.DateTimeField(_("hour"))
     part = models.PositiveIntegerField(_("part"))
     nanos = models.BigIntegerField(_("usage"))  # of this part, nano-dollars
@@ -127,7 +129,9 @@ class Outcome(models.TextChoices):
 class Reconciliation(models.Model):
     """A workspace's day, as reported and as Stripe's meter has it, in micro-dollars."""
 
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
     day = models.DateField(_("day"))
     ours = models.BigIntegerField(_("ours"), default=0)
     theirs = models.BigIntegerField(_("Stripe's"), default=0)
@@ -156,11 +160,13 @@ class Reconciliation(models.Model):
 class LateUsage(Telling):
     """Reported usage that is on no invoice and will be on none: invoiced once, as an item of its own."""
 
-    identifier = models.CharField(primary_key=True, max_length=100)  # late-{workspace}-{part}
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    identifier = models.CharField(_("identifier"), primary_key=True, max_length=100)  # late-{workspace}-{part}
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
     part = models.PositiveIntegerField(_("part"))
     value = models.BigIntegerField(_("value"))  # micro-dollars
-    alone = models.BooleanField()  # on an invoice of its own, since no other comes
+    alone = models.BooleanField(_("on an invoice of its own"))  # on an invoice of its own, since no other comes
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
@@ -175,14 +181,16 @@ class LateUsage(Telling):
 class TopUp(models.Model):
     """A purchase of credit: Stripe's payment intent, mirrored."""
 
-    stripe_id = models.CharField(primary_key=True, max_length=64)
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    stripe_id = models.CharField(_("id at Stripe"), primary_key=True, max_length=64)
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
     status = models.CharField(_("state"), max_length=30)  # Stripe's word
     cents = models.BigIntegerField(_("credit"))  # what is credited; a tax comes on top
     tax_cents = models.BigIntegerField(_("tax"), default=0)
     automatic = models.BooleanField(_("automatic"), default=False)
     refunded_cents = models.BigIntegerField(_("refunded"), default=0)
-    receipt_url = models.URLField(max_length=500, blank=True)
+    receipt_url = models.URLField(_("receipt"), max_length=500, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True)  # the credit
     created_at = models.DateTimeField(_("created"))
 
@@ -219,11 +227,17 @@ class Correction(models.Model):
     """An amount for a workspace's next invoice; see corrections.py."""
 
     source = models.CharField(_("source"), max_length=120, unique=True)
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
     cents = models.BigIntegerField(_("amount"))
     description = models.CharField(_("description"), max_length=200)
-    subscription = models.CharField(max_length=64, blank=True)  # whose next invoice; blank: the customer's
-    stripe_id = models.CharField(max_length=64, blank=True)  # of the invoice item; blank: not told yet
+    subscription = models.CharField(
+        _("subscription"), max_length=64, blank=True
+    )  # whose next invoice; blank: the customer's
+    stripe_id = models.CharField(
+        _("id at Stripe"), max_length=64, blank=True
+    )  # of the invoice item; blank: not told yet
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
 
     class Meta:
@@ -237,11 +251,13 @@ class Correction(models.Model):
 class Invoice(models.Model):
     """Stripe's invoice, mirrored. Cents; `lines` as invoices.py writes them."""
 
-    stripe_id = models.CharField(primary_key=True, max_length=64)
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="invoices")
+    stripe_id = models.CharField(_("id at Stripe"), primary_key=True, max_length=64)
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="invoices", verbose_name=_("workspace")
+    )
     number = models.CharField(_("number"), max_length=60, blank=True)
     status = models.CharField(_("status"), max_length=20)  # draft, open, paid, void, uncollectible
-    currency = models.CharField(max_length=3)
+    currency = models.CharField(_("currency"), max_length=3)
     total_cents = models.BigIntegerField(_("total"))
     tax_cents = models.BigIntegerField(_("tax"), default=0)
     due_cents = models.BigIntegerField(
@@ -254,12 +270,12 @@ class Invoice(models.Model):
     period_end = models.DateTimeField(_("to"))
     lines = models.JSONField(_("lines"), default=list)
     attempts = models.PositiveIntegerField(_("payment attempts"), default=0)
-    hosted_url = models.URLField(max_length=500, blank=True)
+    hosted_url = models.URLField(_("page at Stripe"), max_length=500, blank=True)
     # Its line of metered usage: micro-dollars, from, to.
     usage_micros = models.BigIntegerField(_("metered usage"), default=0)
-    usage_start = models.DateTimeField(null=True)
-    usage_end = models.DateTimeField(null=True)
-    pdf_url = models.URLField(max_length=500, blank=True)
+    usage_start = models.DateTimeField(_("usage from"), null=True)
+    usage_end = models.DateTimeField(_("usage until"), null=True)
+    pdf_url = models.URLField(_("PDF"), max_length=500, blank=True)
     created_at = models.DateTimeField(_("created"))
     finalized_at = models.DateTimeField(_("final"), null=True)
     due_at = models.DateTimeField(_("due on"), null=True)

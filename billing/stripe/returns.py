@@ -27,15 +27,21 @@ class Refund(models.Model):
     """Money of a top-up or of an invoice that goes back: made by an operator here, or at Stripe."""
 
     id = models.CharField(primary_key=True, max_length=40, default=_refund_id, editable=False)
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
-    top_up = models.ForeignKey("billing.TopUp", null=True, on_delete=models.PROTECT, related_name="refunds")
-    invoice = models.ForeignKey("billing.Invoice", null=True, on_delete=models.PROTECT, related_name="refunds")
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
+    top_up = models.ForeignKey(
+        "billing.TopUp", null=True, on_delete=models.PROTECT, related_name="refunds", verbose_name=_("top-up")
+    )
+    invoice = models.ForeignKey(
+        "billing.Invoice", null=True, on_delete=models.PROTECT, related_name="refunds", verbose_name=_("invoice")
+    )
     cents = models.BigIntegerField(_("amount"))  # without tax
     tax_cents = models.BigIntegerField(_("tax"), default=0)  # on top
     reason = models.CharField(_("reason"), max_length=200)
     made_by = models.CharField(_("by"), max_length=254, blank=True)  # blank: at Stripe
     state = models.CharField(_("state"), max_length=10, choices=RefundState.choices, default=RefundState.WANTED)
-    stripe_id = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001 – NULL: not known yet; unique otherwise
+    stripe_id = models.CharField(_("id at Stripe"), max_length=64, null=True, unique=True)  # noqa: DJ001 – NULL: not known yet; unique otherwise
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:
@@ -82,9 +88,13 @@ class CreditNote(models.Model):
     What of a note goes back to the card is a refund, and not in its amounts.
     """
 
-    stripe_id = models.CharField(primary_key=True, max_length=64)
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
-    invoice = models.ForeignKey("billing.Invoice", null=True, on_delete=models.PROTECT, related_name="notes")
+    stripe_id = models.CharField(_("id at Stripe"), primary_key=True, max_length=64)
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
+    invoice = models.ForeignKey(
+        "billing.Invoice", null=True, on_delete=models.PROTECT, related_name="notes", verbose_name=_("invoice")
+    )
     number = models.CharField(_("number"), max_length=80, blank=True)
     status = models.CharField(_("state"), max_length=20)  # issued, void
     cents = models.BigIntegerField(_("amount"))  # without tax
@@ -112,8 +122,10 @@ class CreditNote(models.Model):
 class Dispute(models.Model):
     """A customer's bank took a payment back; Stripe's dispute, mirrored."""
 
-    stripe_id = models.CharField(primary_key=True, max_length=64)
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    stripe_id = models.CharField(_("id at Stripe"), primary_key=True, max_length=64)
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
     payment = models.CharField(_("payment"), max_length=64)  # Stripe's payment intent
     cents = models.BigIntegerField(_("amount"))
     reason = models.CharField(_("reason"), max_length=60)

@@ -15,10 +15,9 @@ from django.db import transaction
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from billing import money
-from billing.errors import MoneyInvalid
 from billing.gate.caps import drop_cap, set_cap
 from billing.gate.models import Period
+from billing.prices import notation
 from portal.accounts.keys.issuing import Limits, change, issue
 from portal.accounts.keys.models import KeyKind, default_scopes
 from portal.accounts.keys.scopes import LimitsInvalid
@@ -52,12 +51,7 @@ def alter(key: Key, given: Mapping[str, Any]) -> Key:
 
 def amount(value: Any, period: str) -> int:
     """A cap's nano-dollars. Raises MoneyInvalid."""
-    try:
-        return money.parse(value)
-    except MoneyInvalid as error:
-        raise MoneyInvalid(
-            _("Write an amount in dollars like 0.25, with nine decimals at most."), param=f"/caps/{period}"
-        ) from error
+    return notation.amount(value, f"/caps/{period}")
 
 
 def _limits(given: Mapping[str, Any], key: Key | None = None) -> Limits:

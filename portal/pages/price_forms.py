@@ -86,7 +86,7 @@ class PriceForm(forms.Form):
             elif read is not None:
                 rates[unit] = read
         try:
-            minimum = money.parse(given.get("minimum") or "0")
+            minimum = notation.amount(given.get("minimum") or "0")
         except MoneyInvalid as error:
             self.add_error("minimum", error.message)
         if not self.errors:

@@ -71,7 +71,7 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "publisher_onboarded": ("GET", "/publisher/onboarding/done", LOGIN, 302, 403, 403, 302),
     "publisher_payouts": ("GET", "/publisher/payouts", LOGIN, 200, 200, 200, 200),
     "publisher_pay_out": ("POST", "/publisher/payouts/now", LOGIN, 302, 403, 403, 302),
-    "publisher_choose": ("POST", "/publisher/payouts/schedule", LOGIN, 302, 403, 403, 302),
+    "publisher_choose": ("POST", "/publisher/payouts/schedule", LOGIN, 422, 403, 403, 422),
     "publisher_payout": ("GET", "/publisher/payouts/payout_olga", LOGIN, 404, 200, 200, 200),
     "stripe_webhook": ("POST", "/stripe/webhook", 400, 400, 400, 400, 400),
     "stripe_thin": ("POST", "/stripe/thin", 400, 400, 400, 400, 400),
