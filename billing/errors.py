@@ -67,6 +67,7 @@ class ArchiveUnreadable(Problem):
 
     status = 503
     code = "archive_unreadable"
+    retry_after_s = 60.0  # somebody has to bring the file back
 
 
 class StripeUnavailable(Problem):

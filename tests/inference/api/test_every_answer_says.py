@@ -8,6 +8,7 @@ import json
 import pkgutil
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -25,14 +26,13 @@ SCOPES = ("--scope", "inference", "--scope", "usage", "--scope", "keys")
 
 def ask(installation: Installation, method: str, path: str, body: Any = None, key: str = "", **headers: str) -> Any:
     """Status, headers (lower case) and bytes."""
-    connection = http.client.HTTPConnection("127.0.0.1", installation.port, timeout=30)
     data = json.dumps(body).encode() if isinstance(body, dict) else body
     sent = {"Content-Type": "application/json", **headers, **({"Authorization": f"Bearer {key}"} if key else {})}
-    connection.request(method, path, data, sent)
-    response = connection.getresponse()
-    content = response.read()
-    connection.close()
-    return response.status, {name.lower(): value for name, value in response.getheaders()}, content
+    with closing(http.client.HTTPConnection("127.0.0.1", installation.port, timeout=30)) as connection:
+        connection.request(method, path, data, sent)
+        with connection.getresponse() as response:
+            content = response.read()
+            return response.status, {name.lower(): value for name, value in response.getheaders()}, content
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from tests.fixtures.serving import EMAIL, Installation
 from tests.fixtures.working import until
 
@@ -103,6 +105,7 @@ def test_a_key_opens_from_its_networks_only_and_until_it_expires(installation: I
     until(lambda: installation.call("/v1/chat/completions", CHAT, here)[0] == 401, 2.5)
 
 
+@pytest.mark.slow
 def test_a_new_version_gets_its_share_of_the_calls(installation: Installation, saved_model: Any) -> None:
     for _ in range(2):
         installation.manage(
