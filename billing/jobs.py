@@ -14,6 +14,7 @@ from billing.metering import partitions, rollups, volume
 from billing.objectives import judging
 from billing.plans import dunning
 from billing.stripe import (
+    clearing,
     connect,
     corrections,
     drafts,
@@ -104,6 +105,12 @@ def reconcile() -> None:
     now = timezone.now()
     reconciliation.check_due(now)
     drafts.watch(now)
+
+
+@shared_task
+def reconcile_money() -> None:
+    """Days that are over: Stripe's balance compared with the ledger, and Stripe's fees posted."""
+    clearing.check_due(timezone.now())
 
 
 @shared_task

@@ -13,6 +13,7 @@ from billing.objectives.models import Day, Objective
 from billing.plans.models import Overdue, Plan, Subscription
 from billing.prices.models import Price
 from billing.receipts.models import ReceiptKey
+from billing.stripe.balances import BalanceDay, BalanceTransaction
 from billing.stripe.models import Correction, Invoice, LateUsage, Reconciliation, Report, StripeEvent, StripeLink, TopUp
 from billing.stripe.returns import CreditNote, Dispute, Refund
 
@@ -20,6 +21,8 @@ __all__ = [
     "Account",
     "Agreement",
     "Archive",
+    "BalanceDay",
+    "BalanceTransaction",
     "Budget",
     "AutoRecharge",
     "Checkpoint",

@@ -32,6 +32,7 @@ app.conf.beat_schedule = {
     "accrue-earnings": {"task": "billing.jobs.accrue_earnings", "schedule": 300.0},
     "report-late-usage": {"task": "billing.jobs.report_late_usage", "schedule": 3600.0},
     "reconcile": {"task": "billing.jobs.reconcile", "schedule": 300.0},
+    "reconcile-money": {"task": "billing.jobs.reconcile_money", "schedule": 600.0},
     "pay-publishers": {"task": "billing.jobs.pay_publishers", "schedule": 30.0},
     "invoice-late-usage": {"task": "billing.jobs.invoice_late_usage", "schedule": 1800.0},
     "advance-dunning": {"task": "billing.jobs.advance_dunning", "schedule": 300.0},

@@ -12,8 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from billing.admin.records import RecordAdmin
-from billing.models import LateUsage, Reconciliation, Report, StripeEvent
+from billing.models import BalanceDay, BalanceTransaction, LateUsage, Reconciliation, Report, StripeEvent
 from billing.stripe import sending
+
+MOST_SHOWN = 3  # differences of a day in the list; its page has all
 
 
 class TellingAdmin(RecordAdmin):
@@ -41,6 +43,25 @@ class ReconciliationAdmin(RecordAdmin):
     list_filter = ("outcome",)
     search_fields = ("workspace__slug",)
     ordering = ("-day",)
+
+
+@admin.register(BalanceDay)
+class BalanceDayAdmin(RecordAdmin):
+    list_display = ("day", "ours", "theirs", "fees", "transactions", "outcome", "differences", "checked_at", "due_at")
+    list_filter = ("outcome",)
+    ordering = ("-day",)
+
+    @admin.display(description=_("differences"))
+    def differences(self, row: BalanceDay) -> str:
+        return " · ".join(row.found[:MOST_SHOWN])
+
+
+@admin.register(BalanceTransaction)
+class BalanceTransactionAdmin(RecordAdmin):
+    list_display = ("created_at", "type", "purpose", "cause", "cents", "fee_cents", "on_its_way", "stripe_id")
+    list_filter = ("purpose", "type")
+    search_fields = ("stripe_id", "cause")
+    ordering = ("-created_at",)
 
 
 @admin.register(LateUsage)

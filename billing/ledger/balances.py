@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from billing.ledger.kinds import AccountKind
 from billing.ledger.models import Account, Entry
@@ -43,6 +44,15 @@ def lock_fundings(workspace_id: str) -> dict[str, int]:
     held = {account.kind: account.balance_nanos for account in accounts}
     held.pop(AccountKind.HOLDS, None)
     return held
+
+
+def causes(kind: str, start: datetime, end: datetime) -> set[str]:
+    """What moved accounts of a kind from `start` until before `end`: its postings' sources without what comes after the id."""
+    posted = Entry.objects.filter(transaction__posted_at__gte=start, transaction__posted_at__lt=end)
+    moved = posted.filter(Q(debit__kind=kind) | Q(credit__kind=kind)).order_by()
+    return {
+        ":".join(source.split(":")[:2]) for source in moved.values_list("transaction__source", flat=True).iterator()
+    }
 
 
 def payables() -> dict[str, int]:

@@ -20,6 +20,8 @@ class AccountKind(models.TextChoices):
     REFUNDS = "refunds", _("refunds")
     TAXES = "taxes", _("taxes collected")
     ADJUSTMENTS = "adjustments", _("adjustments")
+    FEES = "fees", _("Stripe's fees")
+    BANK = "bank", _("our bank")
 
 
 OF_WORKSPACE = (

@@ -24,7 +24,7 @@ from billing.money import NANOS_IN_CENT
 PROMO, CREDIT, RECEIVABLE = AccountKind.PROMO, AccountKind.CREDIT, AccountKind.RECEIVABLE
 HOLDS, PAYABLE, REVENUE = AccountKind.HOLDS, AccountKind.PAYABLE, AccountKind.REVENUE
 CLEARING, REFUNDS, ADJUSTMENTS = AccountKind.CLEARING, AccountKind.REFUNDS, AccountKind.ADJUSTMENTS
-TAXES = AccountKind.TAXES
+TAXES, FEES, BANK = AccountKind.TAXES, AccountKind.FEES, AccountKind.BANK
 
 
 def open_accounts(workspace_id: str) -> None:
@@ -210,6 +210,15 @@ def pay_out(workspace_id: str, nanos: int, source: str, memo: str = "") -> bool:
 def return_payout(workspace_id: str, nanos: int, source: str, memo: str = "") -> bool:
     """Money that could not be sent, or was sent back."""
     return post(workspace_id, source, "payout_returned", [(CLEARING, PAYABLE, nanos)], memo)
+
+
+# Stripe
+
+
+def stripe_took(source: str, *, fee_nanos: int = 0, bank_nanos: int = 0, memo: str = "") -> bool:
+    """What Stripe kept for itself of the money that is there, and what it sent to our bank; each of either sign."""
+    moves: list[Move] = [_either(FEES, CLEARING, fee_nanos), _either(BANK, CLEARING, bank_nanos)]
+    return post("", source, "stripe", moves, memo)
 
 
 # Corrections

@@ -5,7 +5,7 @@ What a row must have done to the book is worked out here anew, from the row alon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from billing.ledger import audit
 from billing.ledger.kinds import OF_WORKSPACE, AccountKind
 from billing.money import NANOS_IN_CENT, NANOS_IN_MICRO
 from billing.stripe import invoices
+from billing.stripe.balances import BalanceTransaction
 from billing.stripe.disputes import WITHDRAWN
 from billing.stripe.models import Invoice, TopUp
 from billing.stripe.returns import CreditNote, Dispute, Refund, RefundState
@@ -27,6 +28,7 @@ Effect = Mapping[str, int]  # account kind → change of its balance, nano-dolla
 class Family:
     """Rows of a kind: `prefix` of their postings' sources, and what a row's postings must have done in sum.
 
+    `owner`: the field with the workspace whose accounts they moved; blank: the platform's only.
     `together`: account kinds that count as another one, where it depends on more than the row which of them moved.
     """
 
@@ -102,6 +104,13 @@ def payout_effect(row: Payout) -> Effect:
     return {K.CLEARING: nanos, K.PAYABLE: -nanos}
 
 
+def balance_effect(row: BalanceTransaction) -> Effect:
+    """Of what Stripe kept for itself, or sent to our bank."""
+    if row.on_its_way:
+        return {}
+    return {K.CLEARING: row.fee_nanos + row.bank_nanos, K.FEES: -row.fee_nanos, K.BANK: -row.bank_nanos}
+
+
 FAMILIES = (
     Family("topup", TopUp, top_up_effect),
     Family("invoice", Invoice, invoice_effect),
@@ -110,7 +119,9 @@ FAMILIES = (
     Family("refund", Refund, refund_effect, together={K.CREDIT: K.REFUNDS}),
     Family("dispute", Dispute, dispute_effect, together={K.CREDIT: K.RECEIVABLE}),
     Family("payout", Payout, payout_effect, owner="seller_id"),
+    Family("balance", BalanceTransaction, balance_effect, owner=""),
 )
+CAUSES = {family.prefix: family for family in FAMILIES if family.prefix != "balance"}
 
 
 def differences() -> list[str]:
@@ -126,11 +137,21 @@ def differences() -> list[str]:
     return wrong
 
 
+def at_stripe(causes: Collection[str]) -> dict[str, int]:
+    """Cause (`invoice:in_…`) → nano-dollars that are at Stripe because of it, as its row says; without those of no row."""
+    found = {}
+    for prefix, family in CAUSES.items():
+        ids = [cause.partition(":")[2] for cause in causes if cause.startswith(f"{prefix}:")]
+        for row in family.rows.objects.filter(pk__in=ids):
+            found[f"{prefix}:{row.pk}"] = -family.effect(row).get(K.CLEARING, 0)
+    return found
+
+
 def _of(family: Family) -> list[str]:
     wrong = []
     posted = audit.effects(family.prefix)
     for row in family.rows.objects.order_by("pk").iterator():
-        owner = getattr(row, family.owner)
+        owner = getattr(row, family.owner) if family.owner else ""
         due = _named(family, owner, family.effect(row))
         done = _named(family, owner, posted.pop(row.pk, {}))
         wrong += [

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing import money
-from billing.models import LateUsage, Payout, Reconciliation, Report, StripeEvent
+from billing.models import BalanceDay, LateUsage, Payout, Reconciliation, Report, StripeEvent
 from billing.statements import revenue
 from marketplace.models import Model, Run
 from portal.accounts.models import Key, User, Workspace
@@ -38,6 +38,7 @@ def operator_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[st
             (_("Reports refused by Stripe"), Report.objects.filter(state="rejected").count()),
             (_("Late usage refused by Stripe"), LateUsage.objects.filter(state="rejected").count()),
             (_("Days that stay different at Stripe"), Reconciliation.objects.filter(outcome="stuck").count()),
+            (_("Days on which Stripe's balance differs"), BalanceDay.objects.filter(outcome="stuck").count()),
             (_("Stripe events that fail"), StripeEvent.objects.filter(handled_at=None, attempts__gt=0).count()),
             (_("Payouts that wait for funds"), Payout.objects.filter(state="waiting").count()),
             (_("Trainings that failed"), Run.objects.filter(state="failed").count()),

@@ -17,8 +17,16 @@ def fee(amount: int) -> int:
     return (amount * 29 + 500) // 1000 + 30
 
 
-def move(store: Store, kind: str, source: str, amount: int, cost: int = 0, available_on: int | None = None) -> Object:
-    """A balance transaction: `amount` cents in (or out, negative), less Stripe's cost."""
+def move(
+    store: Store,
+    kind: str,
+    source: str,
+    amount: int,
+    cost: int = 0,
+    available_on: int | None = None,
+    category: str = "",
+) -> Object:
+    """A balance transaction: `amount` cents in (or out, negative), less Stripe's cost. `category`: where it is not the kind."""
     now = store.now()
     on = now if available_on is None else available_on
     details: list[Any] = []
@@ -35,7 +43,7 @@ def move(store: Store, kind: str, source: str, amount: int, cost: int = 0, avail
         "fee": cost,
         "fee_details": details,
         "net": amount - cost,
-        "reporting_category": kind,
+        "reporting_category": category or kind,
         "source": source,
         "status": "available" if on <= now else "pending",
         "type": kind,
@@ -43,8 +51,11 @@ def move(store: Store, kind: str, source: str, amount: int, cost: int = 0, avail
     return store.create("balance_transaction", "txn", body)
 
 
-def make(store: Store, intent: Object, method: Object, refusal: dict[str, Any] | None) -> Object:
-    """What an attempt to pay left: a charge that succeeded, or failed with the refusal (an error of Stripe's)."""
+def make(store: Store, intent: Object, method: Object, refusal: dict[str, Any] | None, pending: bool = False) -> Object:
+    """What an attempt to pay left: a charge that succeeded, or failed with the refusal (an error of Stripe's).
+
+    `pending`: a bank has yet to answer, and the money counts as pending until then.
+    """
     amount = intent["amount"]
     body = {
         "amount": amount,
@@ -77,7 +88,7 @@ def make(store: Store, intent: Object, method: Object, refusal: dict[str, Any] |
             "network_advice_code": None,
             "network_decline_code": None,
         },
-        "paid": not refusal,
+        "paid": not refusal and not pending,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
         "payment_method_details": {"type": method["type"], method["type"]: _details(method, amount)},
@@ -90,7 +101,7 @@ def make(store: Store, intent: Object, method: Object, refusal: dict[str, Any] |
         "source_transfer": None,
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
-        "status": "failed" if refusal else "succeeded",
+        "status": "failed" if refusal else "pending" if pending else "succeeded",
         "transfer_data": None,
         "transfer_group": intent["transfer_group"],
     }
@@ -100,14 +111,39 @@ def make(store: Store, intent: Object, method: Object, refusal: dict[str, Any] |
         return charge
     at_once = method["type"] == "card" and methods.behaviour(method).at_once
     available = store.now() + (0 if at_once else SETTLES_S)
-    moved = move(store, "charge", charge["id"], amount, fee(amount), available)
+    kind = "charge" if method["type"] == "card" else "payment"
+    moved = move(store, kind, charge["id"], amount, fee(amount), available, category="charge")
+    charge = store.save({**charge, "balance_transaction": moved["id"]})
+    if pending:
+        store.emit("charge.pending", charge)
+        return charge
+    return arrived(store, charge)
+
+
+def arrived(store: Store, charge: Object) -> Object:
+    """The money is there."""
     receipt = {
         "receipt_url": f"{store.base}/r/{charge['id']}",
         "receipt_number": f"{charge['id'][3:7]}-{charge['id'][7:11]}",
     }
-    charge = store.save({**charge, **receipt, "balance_transaction": moved["id"]})
+    charge = store.save({**charge, **receipt, "status": "succeeded", "paid": True})
     store.emit("charge.succeeded", charge)
     return charge
+
+
+def bounced(store: Store, charge: Object, error: dict[str, Any]) -> None:
+    """The bank has not paid a charge that was pending: what came goes, and so does the fee."""
+    back = move(
+        store,
+        "payment_failure_refund",
+        charge["id"],
+        -charge["amount"],
+        -fee(charge["amount"]),
+        category="charge_failure",
+    )
+    said = {"failure_code": error["code"], "failure_message": error["message"]}
+    charge |= {**said, "status": "failed", "failure_balance_transaction": back["id"]}
+    store.emit("charge.failed", store.save(charge))
 
 
 def _details(method: Object, amount: int) -> Object:

@@ -46,7 +46,7 @@ def open_(store: Store, charge: Object) -> Object:
     dispute = store.create("dispute", "du", body)
     store.save({**charge, "disputed": True})
     store.emit("charge.dispute.created", dispute)
-    moved = charges.move(store, "adjustment", dispute["id"], -amount, FEE_CENTS)
+    moved = charges.move(store, "adjustment", dispute["id"], -amount, FEE_CENTS, category="dispute")
     dispute = store.save({**dispute, "balance_transactions": [moved]})
     store.emit("charge.dispute.funds_withdrawn", dispute)
     store.schedule("lose_dispute", dispute["id"], details["due_by"])
@@ -60,7 +60,7 @@ def close(store: Store, id: str, won: bool) -> Object:
         return dispute
     dispute["status"] = "won" if won else "lost"
     if won:
-        moved = charges.move(store, "adjustment", id, dispute["amount"])
+        moved = charges.move(store, "adjustment", id, dispute["amount"], category="dispute_reversal")
         dispute["balance_transactions"].append(moved)
     store.save(dispute)
     store.emit("charge.dispute.closed", dispute)

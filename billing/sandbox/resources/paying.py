@@ -8,6 +8,7 @@ from billing.sandbox.errors import CardError, StripeError
 from billing.sandbox.params import Params
 from billing.sandbox.resources import (
     cards,
+    charges,
     customers,
     invoice_items,
     lines,
@@ -180,6 +181,7 @@ def _by_bank(store: Store, session: Object, form: Params) -> Object:
     )
     intent = _intent(store, session)
     intent |= {"status": "processing", "payment_method": method["id"], "payment_method_types": ["us_bank_account"]}
+    intent["latest_charge"] = charges.make(store, intent, method, None, pending=True)["id"]
     store.emit("payment_intent.processing", store.save(intent))
     store.schedule("bank", session["id"], store.now() + BANK_SETTLES_S)
     return _complete(store, session, "unpaid")
@@ -192,9 +194,10 @@ def bank_due(store: Store, id: str) -> None:
     method = store.get("payment_method", intent["payment_method"])
     if method["sandbox_account"] == BANK_FAILS:
         message = "The customer's bank account has insufficient funds."
-        payments.fail(
-            store, intent, method, {"type": "card_error", "code": "payment_method_provider_decline", "message": message}
-        )
+        error = {"type": "card_error", "code": "payment_method_provider_decline", "message": message}
+        if intent["latest_charge"]:  # none where an older version took the debit
+            charges.bounced(store, store.get("charge", intent["latest_charge"]), error)
+        payments.fail(store, intent, method, error)
         store.emit("checkout.session.async_payment_failed", session)
         return
     payments.succeed(store, intent, method)

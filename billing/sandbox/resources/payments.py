@@ -88,7 +88,8 @@ def attempt(
 
 def succeed(store: Store, intent: Object, method: Object) -> Object:
     """The money came: a charge, the card kept where that was asked, a dispute where the card is one that disputes."""
-    charge = charges.make(store, intent, method, None)
+    waiting = store.find("charge", intent["latest_charge"] or "") if intent["status"] == "processing" else None
+    charge = charges.arrived(store, waiting) if waiting else charges.make(store, intent, method, None)
     if intent["setup_future_usage"] and intent["customer"]:
         method = methods.keep(store, method, intent["customer"])
         store.save({**method, "sandbox_set_up": True})

@@ -107,7 +107,8 @@ def reverse(store: Store, given: Params, id: str) -> Object:
         "transfer": id,
     }
     reversal = store.create("transfer_reversal", "trr", body)
-    reversal["balance_transaction"] = charges.move(store, "transfer_refund", reversal["id"], amount)["id"]
+    moved = charges.move(store, "transfer_refund", reversal["id"], amount, category="transfer_reversal")
+    reversal["balance_transaction"] = moved["id"]
     store.save(reversal)
     transfer["amount_reversed"] += amount
     transfer["reversed"] = transfer["amount_reversed"] == transfer["amount"]

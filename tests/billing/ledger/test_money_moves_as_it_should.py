@@ -49,6 +49,8 @@ POSTINGS: dict[str, tuple[Callable[[str], bool], dict[str, int]]] = {
         lambda w: postings.credit_note(w, 3, 1, "s"),
         {"refunds": -3 * CENT, "taxes": -CENT, "receivable": 4 * CENT},
     ),
+    "a fee of Stripe's": (lambda w: postings.stripe_took("s", fee_nanos=7), {"fees": -7, "clearing": 7}),
+    "a payout to our bank": (lambda w: postings.stripe_took("s", bank_nanos=7), {"bank": -7, "clearing": 7}),
     "a write-off": (lambda w: postings.write_off(w, 5, "s", "gone"), {"adjustments": -5, "receivable": 5}),
     "a dispute": (
         lambda w: postings.reverse_payment(w, 1, "s"),

@@ -244,6 +244,16 @@ class Money(RuleBasedStateMachine):
             self.expected.payable += nanos
             self.expected.clearing += nanos
 
+    # Stripe keeps its fee, and sends the rest to the bank
+
+    @rule(fee=st.integers(-100, 500), bank=st.integers(-500, 500))
+    def stripe_takes(self, fee: int, bank: int) -> None:
+        source, fee, bank = ids.make("txn"), fee * NANOS_IN_CENT, bank * NANOS_IN_CENT
+        posted = bool(fee or bank)
+        assert postings.stripe_took(source, fee_nanos=fee, bank_nanos=bank) is posted
+        assert not postings.stripe_took(source, fee_nanos=fee, bank_nanos=bank)
+        self.expected.clearing -= fee + bank
+
     # Always
 
     @invariant()

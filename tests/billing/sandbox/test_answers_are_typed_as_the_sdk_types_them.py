@@ -96,6 +96,7 @@ def test_everything_that_a_customer_a_publisher_and_an_operator_cause(
     )  # fmt: skip
     sandbox.press(link.url, given_name="P", surname="Q", country="US", bank_account="000123456789", act="submit")
     transfer = v1.transfers.create({"amount": 700, "currency": "usd", "destination": account.id})
+    v1.payouts.create({"amount": 300, "currency": "usd"})
     v1.transfers.reversals.create(transfer.id, {"amount": 200})
     session = v1.billing_portal.sessions.create({"customer": customer.id, "return_url": "http://x"})
     with pytest.raises(stripe.CardError):
@@ -107,7 +108,7 @@ def test_everything_that_a_customer_a_publisher_and_an_operator_cause(
     }
     lists = [
         v1.customers, v1.products, v1.prices, v1.payment_intents, v1.setup_intents, v1.charges, v1.refunds, v1.credit_notes,
-        v1.disputes, v1.invoices, v1.invoice_items, v1.invoice_payments, v1.subscriptions, v1.transfers,
+        v1.disputes, v1.invoices, v1.invoice_items, v1.invoice_payments, v1.subscriptions, v1.transfers, v1.payouts,
         v1.balance_transactions, v1.checkout.sessions, v1.billing.meters,
     ]  # fmt: skip
     for service in lists:

@@ -82,8 +82,12 @@ def test_a_bank_debit_settles_days_later_or_fails(client: stripe.StripeClient, s
     sandbox.press(good.url, bank_account="000123456789")
     sandbox.press(bad.url, bank_account="000222222227")
     assert client.v1.checkout.sessions.retrieve(good.id).payment_status == "unpaid"
-    assert client.v1.charges.list().data == []
+    assert [(one.status, one.paid) for one in client.v1.charges.list().data] == [("pending", False)] * 2
+    net = 2500 - 103
+    assert client.v1.balance.retrieve().pending[0].amount == 2 * net
     sandbox.control("clock", advance_s=5 * 86400)
+    assert [one.status for one in client.v1.charges.list().data] == ["failed", "succeeded"]
+    assert client.v1.balance.retrieve().available[0].amount == net
     assert client.v1.checkout.sessions.retrieve(good.id).payment_status == "paid"
     assert client.v1.checkout.sessions.retrieve(bad.id).payment_status == "unpaid"
     told = kinds(client)
