@@ -47,7 +47,17 @@ class ReconciliationAdmin(RecordAdmin):
 
 @admin.register(BalanceDay)
 class BalanceDayAdmin(RecordAdmin):
-    list_display = ("day", "ours", "theirs", "fees", "transactions", "outcome", "differences", "checked_at", "due_at")
+    list_display = (
+        "day",
+        "ours_cents",
+        "theirs_cents",
+        "fees_cents",
+        "transactions",
+        "outcome",
+        "differences",
+        "checked_at",
+        "due_at",
+    )
     list_filter = ("outcome",)
     ordering = ("-day",)
 

@@ -21,7 +21,7 @@ class Purpose(models.TextChoices):
 class BalanceTransaction(models.Model):
     """Stripe's balance transaction, mirrored. Cents; what came in is positive, and a fee that we paid."""
 
-    stripe_id = models.CharField(primary_key=True, max_length=64)
+    stripe_id = models.CharField(_("id at Stripe"), primary_key=True, max_length=64)
     type = models.CharField(_("type"), max_length=60)  # Stripe's word
     purpose = models.CharField(_("purpose"), max_length=10, choices=Purpose.choices)
     cause = models.CharField(_("cause"), max_length=120, blank=True, db_index=True)  # invoice:in_…, refund:refd_…
@@ -59,12 +59,12 @@ class BalanceTransaction(models.Model):
 
 
 class BalanceDay(models.Model):
-    """A day (UTC) of Stripe's balance, as the ledger has it and as Stripe has it, in cents after fees."""
+    """A day (UTC) of Stripe's balance, as the ledger has it and as Stripe has it, after fees."""
 
     day = models.DateField(_("day"), primary_key=True)
-    ours = models.BigIntegerField(_("ours"), default=0)
-    theirs = models.BigIntegerField(_("Stripe's"), default=0)
-    fees = models.BigIntegerField(_("fees"), default=0)  # in both
+    ours_cents = models.BigIntegerField(_("ours"), default=0)
+    theirs_cents = models.BigIntegerField(_("Stripe's"), default=0)
+    fees_cents = models.BigIntegerField(_("fees"), default=0)  # in both
     transactions = models.PositiveIntegerField(_("balance transactions"), default=0)
     outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome.choices, default=Outcome.EXPECTED)
     found = models.JSONField(_("differences"), default=list)  # a sentence each
@@ -78,9 +78,9 @@ class BalanceDay(models.Model):
         indexes = [models.Index(fields=["due_at"], condition=~models.Q(due_at=None), name="balance_days_due")]
 
     def __str__(self) -> str:
-        return f"{self.day}: {self.ours} and {self.theirs}"
+        return f"{self.day}: {self.ours_cents} and {self.theirs_cents}"
 
     @property
-    def difference(self) -> int:
+    def difference_cents(self) -> int:
         """Cents that Stripe has more; negative: less."""
-        return self.theirs - self.ours
+        return self.theirs_cents - self.ours_cents

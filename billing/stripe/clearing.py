@@ -155,8 +155,8 @@ def _compare(day: date, now: datetime) -> BalanceDay:
     with transaction.atomic():
         BalanceDay.objects.get_or_create(day=day)
         row = BalanceDay.objects.select_for_update().get(day=day)
-        row.theirs, row.fees, row.transactions = sums["cents"] - sums["fees"], sums["fees"], inside.count()
-        row.ours, row.found, row.checked_at = row.theirs - more, found[:MOST_TOLD], now
+        row.theirs_cents, row.fees_cents, row.transactions = sums["cents"] - sums["fees"], sums["fees"], inside.count()
+        row.ours_cents, row.found, row.checked_at = row.theirs_cents - more, found[:MOST_TOLD], now
         waits = BalanceTransaction.objects.filter(created_at__gte=begin, created_at__lt=end, on_its_way=True).exists()
         _judge(row, waits, now)
         row.save()

@@ -49,7 +49,7 @@ class Command(BaseCommand):
             "differences": differences,
             "difference_micros": sum(row.difference for row in wrong),
             "balance_days": len(days),
-            "balance_difference_cents": sum(day.difference for day in days),
+            "balance_difference_cents": sum(day.difference_cents for day in days),
             "ledger_cents": standing.ours,
             "stripe_cents": standing.theirs,
             "on_their_way_cents": standing.on_their_way,

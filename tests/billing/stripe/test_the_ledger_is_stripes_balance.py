@@ -87,7 +87,7 @@ def test_whatever_happens_the_account_is_stripes_balance_and_each_fee_is_an_expe
     at_stripe.sandbox.control("disputes", dispute=Dispute.objects.get(cents=7000).pk, won=True)
     ready(at_stripe, workspace)
     payout = payouts.request(workspace.pk, NOW)
-    transfers.send_due(timezone.now() + timedelta(minutes=1))
+    transfers.send_due(timezone.now() + timedelta(hours=1))
     payout.refresh_from_db()
     v1 = stripe_client.client().v1
     v1.transfers.reversals.create(payout.transfer_id, {"amount": 900})
@@ -130,7 +130,7 @@ def test_money_that_the_ledger_knows_nothing_of_is_told_to_an_operator_until_it_
     now = datetime.combine(today + DAY, datetime.min.time(), UTC) + clearing.AFTER
     (row,) = clearing.check_due(now)
     assert row.found == [f"charge:{charge}: $10.00 at Stripe, $0.00 here"]
-    assert (row.outcome, row.theirs - row.ours) == ("differs", 1000)
+    assert (row.outcome, row.difference_cents) == ("differs", 1000)
     assert clearing.check_due(now + timedelta(minutes=19)) == []
     later = now + timedelta(minutes=21)
     (row,) = clearing.check_due(later)
@@ -160,7 +160,7 @@ def test_what_somebody_did_by_hand_at_stripe_is_named(at_stripe: Stripe, workspa
     (day,) = compared()
     moved = BalanceTransaction.objects.get(type="transfer")
     assert day.found == [f"{moved.pk}: −$7.00 at Stripe (transfer), by nothing that is known here"]
-    assert (moved.purpose, day.difference) == ("unknown", -700)
+    assert (moved.purpose, day.difference_cents) == ("unknown", -700)
 
 
 def test_money_that_the_ledger_has_and_stripe_has_not_is_named(at_stripe: Stripe, workspace: Workspace) -> None:
@@ -178,7 +178,7 @@ def test_money_that_the_ledger_has_and_stripe_has_not_is_named(at_stripe: Stripe
         f"topup:{bought.pk}: $50.00 at Stripe, $40.00 here",
         "topup:pi_never: $0.00 at Stripe, $7.00 here",
     ]
-    assert row.difference == 1000 - 700
+    assert row.difference_cents == 1000 - 700
 
 
 def test_days_that_were_lost_are_caught_up_once_each(at_stripe: Stripe, workspace: Workspace) -> None:
