@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -45,29 +46,42 @@ def written(events: Sequence[UsageEvent]) -> bytes:
     return sink.getvalue()
 
 
-def events(
-    file: BinaryIO, workspace_id: str, start: datetime, end: datetime, equal: Mapping[str, str]
-) -> Iterator[UsageEvent]:
-    """The workspace's events from `start` until before `end`, the newest first, whose columns `equal` these texts.
+def rows(
+    file: BinaryIO, names: Sequence[str], workspace_id: str, start: datetime, end: datetime, equal: Mapping[str, str]
+) -> Iterator[tuple[Any, ...]]:
+    """These columns of the workspace's events from `start` until before `end`, the newest first, whose columns `equal` these texts.
 
-    Reads only the parts that can have any, and of those all columns only where there is one.
+    Reads only the parts that can have any, and of those `names` only where there is one. A column that the file does not
+    have yet has its default.
     """
     source = pq.ParquetFile(file)
     at = {name: number for number, name in enumerate(source.schema_arrow.names)}
     texts = {"workspace_id": workspace_id, **equal}
     if not texts.keys() <= at.keys():
-        return  # a file of before there was such a column
+        return
+    there = [name for name in names if name in at]
     for number in range(source.num_row_groups):
         group = source.metadata.row_group(number)
-        names, times = (group.column(at[name]).statistics for name in ("workspace_id", "recorded_at"))
-        if not names.min <= workspace_id <= names.max or times.max < start or times.min >= end:
+        spaces, times = (group.column(at[name]).statistics for name in ("workspace_id", "recorded_at"))
+        if not spaces.min <= workspace_id <= spaces.max or times.max < start or times.min >= end:
             continue
         looked_at = source.read_row_group(number, columns=[*texts, "recorded_at"])
         wanted = _between(looked_at["recorded_at"], start, end)
         for name, text in texts.items():
             wanted = pc.and_(wanted, pc.equal(looked_at[name], text))
         if pc.any(wanted).as_py():
-            yield from map(_event, source.read_row_group(number).filter(wanted).to_pylist())
+            columns = source.read_row_group(number, columns=there).filter(wanted).to_pydict()
+            yield from zip(*(_values(name, columns.get(name)) for name in names), strict=False)
+
+
+def _values(name: str, column: list[Any] | None) -> Iterable[Any]:
+    if column is None:
+        return itertools.repeat(UsageEvent._meta.get_field(name).get_default())  # type: ignore[union-attr] # a column
+    return map(_json, column) if name in _JSON else column
+
+
+def _json(text: str | None) -> Any:
+    return None if text is None else json.loads(text)  # orjson makes floats of whole numbers beyond 64 bits
 
 
 def sums(file: BinaryIO, by: str, start: datetime, end: datetime) -> dict[str, tuple[int, int]]:
@@ -96,11 +110,5 @@ _FIRST, _LAST = datetime.fromisoformat("1970-01-01T00:00Z"), datetime.fromisofor
 
 def _read(row: dict[str, Any]) -> dict[str, Any]:
     for name in _JSON & row.keys():
-        row[name] = None if row[name] is None else json.loads(row[name])
+        row[name] = _json(row[name])
     return row
-
-
-def _event(row: dict[str, Any]) -> UsageEvent:
-    """Columns that the file does not have yet get their defaults."""
-    row = _read(row)
-    return UsageEvent(**{name: row[name] for name in NAMES if name in row})

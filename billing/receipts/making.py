@@ -20,7 +20,7 @@ AT_ONCE = 1_000  # events that are read together: what bounds the memory
 # An event is stamped while it is committed: a receipt ends before those that may still be on their way.
 SETTLES = timedelta(seconds=5)
 _FIELDS = (
-    "id", "request_id", "operation_id", "status", "recorded_at", "key_id", "model", "version_id", "protocol", "units",
+    "request_id", "operation_id", "status", "key_id", "model", "version_id", "protocol", "units",
     "price_id", "factor_bp", "tier_from", "cost_nanos", "funding", "latency_ms",
 )  # fmt: skip
 
@@ -58,11 +58,13 @@ def receipt(workspace_id: str, period: Period, now: datetime) -> Iterator[bytes]
 
 def _pages(workspace_id: str, period: Period) -> Iterator[list[dict[str, Any]]]:
     """The period's events, the oldest first."""
-    events = Log(workspace_id, period.start, period.end).oldest_first()
-    while page := list(islice(events, AT_ONCE)):
-        rows = [{name: getattr(event, name) for name in _FIELDS} for event in page]
-        yield [{**row, "recorded_at": _moment(row["recorded_at"])} for row in rows]
+    rows = Log(workspace_id, period.start, period.end).rows(*_FIELDS)
+    names = ("recorded_at", "id", *_FIELDS)
+    while page := [dict(zip(names, row, strict=True)) for row in islice(rows, AT_ONCE)]:
+        for event in page:
+            event["recorded_at"] = _moment(event["recorded_at"])
+        yield page
 
 
 def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat("T", "microseconds") + "Z"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -21,6 +24,11 @@ from portal.accounts.wire.answers import json_answer
 from portal.accounts.wire.view import KeyedView
 from portal.kit.errors import Problem
 
+# What `shown` reads, beside the event's place.
+_SHOWN = (
+    "request_id", "operation_id", "status", "model", "key_id", "protocol", "units", "price_id", "factor_bp", "cost_nanos",
+    "latency_ms", "first_ms",
+)  # fmt: skip
 GROUPS = (By.DAY, By.MODEL, By.KEY)
 
 
@@ -47,8 +55,9 @@ class UsageList(KeyedView):
             return _grouped(workspace_id, given, since, until)
         found = Log(workspace_id, since, until, model, key_id)
         if given.get("format", "json") == "jsonl":
-            first = usage.page(found, given.get("cursor", ""), usage.MOST_A_PAGE)
-            return StreamingHttpResponse(_lines(found, first), content_type="application/x-ndjson")
+            lines = _lines(found, given.get("cursor", ""))
+            first = next(lines, b"")  # what keeps it from being read is an answer with its status
+            return StreamingHttpResponse(chain([first], lines), content_type="application/x-ndjson")
         if given.get("format", "json") != "json":
             raise UsageInvalid("format is json or jsonl.", param="format")
         page = usage.page(found, given.get("cursor", ""), _limit(given.get("limit", "")))
@@ -65,7 +74,7 @@ class UsageList(KeyedView):
         )
 
 
-def shown(event: UsageEvent) -> dict[str, Any]:
+def shown(event: UsageEvent | SimpleNamespace) -> dict[str, Any]:
     """The event for programs."""
     return {
         "id": event.id,
@@ -87,13 +96,17 @@ def shown(event: UsageEvent) -> dict[str, Any]:
     }
 
 
-def _lines(found: Log, page: usage.Page) -> Iterator[bytes]:
-    """All from this page on, one page in memory at a time."""
-    while page.events:
-        yield b"".join(orjson.dumps(shown(event)) + b"\n" for event in page.events)
-        if not page.next_cursor:
-            return
-        page = usage.page(found, page.next_cursor, usage.MOST_A_PAGE)
+def _lines(found: Log, cursor: str) -> Iterator[bytes]:
+    """All of them, or those after the cursor, the newest first, some in memory at a time. Raises CursorInvalid."""
+    names = ("recorded_at", "id", *_SHOWN)
+    rows = found.rows(*_SHOWN, newest_first=True)
+    if cursor:
+        at, last = usage.place_of(cursor)
+        until = min(found.until, at + timedelta(microseconds=1))
+        beyond = replace(found, until=until).rows(*_SHOWN, newest_first=True)
+        rows = (row for row in beyond if row[:2] < (at, last))
+    while page := [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in islice(rows, usage.MOST_A_PAGE)]:
+        yield b"".join(orjson.dumps(shown(event)) + b"\n" for event in page)
 
 
 def _grouped(workspace_id: str, given: Any, since: datetime, until: datetime) -> HttpResponse:

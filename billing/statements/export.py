@@ -16,13 +16,22 @@ from billing import money
 from billing.ledger.kinds import OF_WORKSPACE
 from billing.statements.movements import Movements
 from billing.statements.statement import Statement
+from portal.kit.errors import Problem
 
+MOST_ROWS = 20_000  # of a workbook: about two seconds. A sheet cannot have more than 1,048,576
 CSV, XLSX = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _COLUMNS = (
     "section", "item", "id", "time", "note", "requests", "units", "from_credit_usd", "metered_usd",
     *(f"{kind}_usd" for kind in OF_WORKSPACE), "amount_usd",
 )  # fmt: skip
 _FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+
+
+class TooManyRows(Problem):
+    """More than a workbook is made of: CSV has no end, and is sent while it is made."""
+
+    status = 422
+    code = "too_many_rows"
 
 
 def as_csv(said: Statement, moved: Movements, by: str) -> Iterator[bytes]:
@@ -111,8 +120,13 @@ def _time(moment: datetime) -> str:
 def as_xlsx(said: Statement, moved: Movements, by: str) -> bytes:
     """A sheet a section. An amount is a number with nine decimals, and beside it the exact text.
 
-    A spreadsheet calculates in binary floating point; the text is what counts.
+    A spreadsheet calculates in binary floating point; the text is what counts. Raises TooManyRows (422).
     """
+    if len(said.lines) > MOST_ROWS:
+        raise TooManyRows(
+            _("The statement has %(rows)s rows; XLSX is made of %(most)s at most. Take the CSV, or a shorter period.")
+            % {"rows": f"{len(said.lines):,}", "most": f"{MOST_ROWS:,}"}
+        )
     names = {"usage": _("Usage"), "invoice": _("Invoice"), "money": _("Money")}
     sheets: dict[str, list[dict[str, Any]]] = {section: [] for section in names}
     for row in _rows(said, moved, by):

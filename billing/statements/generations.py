@@ -73,7 +73,7 @@ def found(workspace_id: str, some_id: str) -> list[UsageEvent]:
 def _archived(workspace_id: str, begun: datetime | None, lasts: timedelta, **which: str) -> list[UsageEvent]:
     if begun is None:
         return []
-    return list(islice(_around(workspace_id, begun, lasts, **which).archived(newest_first=False), MOST_ATTEMPTS))
+    return list(islice(_around(workspace_id, begun, lasts, **which).archived(), MOST_ATTEMPTS))
 
 
 def _around(workspace_id: str, begun: datetime, lasts: timedelta, **which: str) -> Log:

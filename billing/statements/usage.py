@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from billing.ledger.kinds import AccountKind
 from billing.metering import days
-from billing.metering.log import ALWAYS, LATER, Log
+from billing.metering.log import ALWAYS, LATER, Log, Place
 from billing.metering.models import UsageEvent
 from billing.metering.sums import Sum as Adding
 from billing.metering.sums import hour_of, summed
@@ -46,17 +46,19 @@ class Page:
 
 def page(found: Log, cursor: str = "", size: int = PAGE) -> Page:
     """The page that begins after the cursor. Raises CursorInvalid."""
-    before = None
-    if cursor:
-        text, _, last = cursor.partition("~")
-        moment = moment_of(text)
-        if moment is None or not last.startswith("use_"):
-            raise CursorInvalid("Take the cursor from next_cursor of the page before.", param="cursor")
-        before = moment, last
-    rows = found.newest(size + 1, before)
+    rows = found.newest(size + 1, place_of(cursor) if cursor else None)
     more = len(rows) > size
     rows = rows[:size]
     return Page(rows, f"{rows[-1].recorded_at.isoformat()}~{rows[-1].id}" if more else "")
+
+
+def place_of(cursor: str) -> Place:
+    """The place of the last event of the page before. Raises CursorInvalid."""
+    text, _, last = cursor.partition("~")
+    moment = moment_of(text)
+    if moment is None or not last.startswith("use_"):
+        raise CursorInvalid("Take the cursor from next_cursor of the page before.", param="cursor")
+    return moment, last
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from billing import money
 from billing.ledger import postings
 from billing.metering.models import UsageEvent
 from billing.money import NANOS
+from billing.statements import export
 from billing.statements.export import harmless
 from portal.accounts.keys.issuing import issue
 from portal.accounts.models import User, Workspace
@@ -134,3 +135,18 @@ def test_an_empty_statement_is_a_file_too(owner: User, workspace: Workspace) -> 
     book = sheets(signed_in(owner).get(f"/billing/statement.xlsx{query}").content)
     assert book["Usage"] == []
     assert book["Money"][0]["amount_usd_exact"] == "0.00"
+
+
+def test_a_workbook_that_would_be_too_large_is_refused_and_the_csv_is_whole(
+    busy: Workspace, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(owner)
+    monkeypatch.setattr(export, "MOST_ROWS", 2)
+    assert client.get("/billing/statement.xlsx?by=key").status_code == 200
+    for number in range(2):
+        used(busy, 5, f"key_{number}")
+    answer = client.get("/billing/statement.xlsx?by=key")
+    assert answer.status_code == 422
+    assert "The statement has 4 rows; XLSX is made of 2 at most. Take the CSV" in answer.content.decode()
+    content = b"".join(client.get("/billing/statement.csv?by=key").streaming_content)  # type: ignore[arg-type]
+    assert content.count(b"usage by key") == 4
