@@ -60,9 +60,9 @@ def test_a_version_without_a_price_leaves_that_of_the_model() -> None:
         (["--price", "request=1", "--price-request", "1"], "request: request has two prices"),
         (["--price", "row=10: 1; 5: 2; 3"], "row: The tiers of row must end one after another"),
         (["--price", "row=volume 10: 1; 2"], "row: Volume rates of row must fall"),
-        (["--price", "row=-1"], "row: -1 is not between"),
+        (["--price", "row=-1"], "row: Write an amount in dollars"),
         (["--price", "row=2000"], "row: The price of row is out of range"),
-        (["--price-input", "NaN"], "input_token: NaN is not between"),
+        (["--price-input", "NaN"], "input_token: Write an amount in dollars"),
         (["--price-minimum", "a cent"], "'a cent' is not an amount"),
     ],
 )
