@@ -13,12 +13,13 @@ from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import TruncHour
 
 from billing.ledger.kinds import AccountKind
-from billing.metering.models import Rollup, UsageEvent
+from billing.metering.models import Rollup, UsageEvent, UsageEvents
 from billing.metering.sums import hour_of
 
 PAID = (AccountKind.CREDIT.value, AccountKind.RECEIVABLE.value)  # fundings
 HOUR = timedelta(hours=1)
-_EARNS = ~Q(seller_id="") & ~Q(workspace_id=F("seller_id")) & Q(funding__in=PAID, cost_nanos__gt=0)
+_SOLD = ~Q(seller_id="") & ~Q(workspace_id=F("seller_id")) & Q(cost_nanos__gt=0)
+_EARNS = _SOLD & Q(funding__in=PAID)
 Hours = dict[str, dict[datetime, int]]  # seller → hour → nano-dollars
 
 
@@ -48,26 +49,25 @@ def of_payer(workspace_id: str, funding: str, start: datetime, end: datetime) ->
     found: Hours = defaultdict(lambda: defaultdict(int))
     hours, edges = _parts(workspace_id, funding, start, end)
     whole = hours.filter(_EARNS).values_list("seller_id", "hour").annotate(nanos=Sum("cost_nanos")).order_by()
-    part = edges.filter(_EARNS).annotate(hour=TruncHour("recorded_at")).values_list("seller_id", "hour").order_by()
-    for seller_id, hour, nanos in [*whole, *part.annotate(nanos=Sum("cost_nanos"))]:
+    part = edges.filter(_SOLD).annotate(hour=TruncHour("recorded_at")).order_by()
+    parts = part.values_list("seller_id", "hour").annotate(nanos=Sum("paid_nanos"))
+    for seller_id, hour, nanos in [*whole, *parts]:
         found[seller_id][hour] += int(nanos)
     return found
 
 
 def paid_nanos(workspace_id: str, funding: str, start: datetime, end: datetime) -> int:
     """All that a workspace used from a funding, whosever models, from start to end exactly."""
-    sums = [rows.aggregate(n=Sum("cost_nanos", default=0)) for rows in _parts(workspace_id, funding, start, end)]
-    return sum(int(row["n"]) for row in sums)
+    hours, edges = _parts(workspace_id, funding, start, end)
+    whole = hours.aggregate(n=Sum("cost_nanos", default=0))["n"]
+    return int(whole + edges.aggregate(n=Sum("paid_nanos", default=0))["n"])
 
 
-def _parts(
-    workspace_id: str, funding: str, start: datetime, end: datetime
-) -> tuple[QuerySet[Rollup], QuerySet[UsageEvent]]:
-    """The whole hours between the moments, as sums; and the events of the hours in which they lie."""
+def _parts(workspace_id: str, funding: str, start: datetime, end: datetime) -> tuple[QuerySet[Rollup], UsageEvents]:
+    """The whole hours between the moments, as sums; and the events of the hours in which they lie, with `paid_nanos`."""
     first, last = hour_of(start + HOUR - timedelta(microseconds=1)), hour_of(end)
     hours = Rollup.objects.filter(workspace_id=workspace_id, funding=funding, hour__gte=first, hour__lt=last)
     edges = Q(recorded_at__gte=start, recorded_at__lt=min(first, end))
     if last >= first:
         edges |= Q(recorded_at__gte=last, recorded_at__lt=end)
-    events = UsageEvent.objects.filter(edges, workspace_id=workspace_id, funding=funding)
-    return hours, events
+    return hours, UsageEvent.objects.filter(edges, workspace_id=workspace_id).paid_from(funding)

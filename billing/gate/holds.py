@@ -17,21 +17,28 @@ from billing.gate import leases, purses, recall, shortage, tending
 from billing.gate.binding import Binding, binding_of
 from billing.gate.purses import Lent, Purse
 from billing.gate.refusal import LentElsewhere
+from billing.ledger.kinds import AccountKind
 
 SOON_S = 1.0  # who borrows again within this is lent twice as much, …
 MOST_BLOCKS = 64  # … up to so many of settings.LEASE_BLOCK_NANOS
-DRY_S = 1.0  # how long a funding that could not cover a hold is passed over while another can
+DRY_S = 1.0  # how long a means that could not cover a hold is passed over while another can
 ASK_S = 0.3  # how long a hold waits for what other purses have not spent
 LOOK_EVERY_S = 0.03  # while it waits
+PROMO = AccountKind.PROMO.value
+WITHOUT_PROMO = {leases.PREPAID: AccountKind.CREDIT.value, leases.POSTPAID: AccountKind.RECEIVABLE.value}
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What is set aside for one request. The cost that is billed must not exceed `nanos`."""
+    """What is set aside for one request. The cost that is billed must not exceed `nanos`.
+
+    `promo_nanos` of it are promotional credit, which pays first; then `funding` is that, and bought credit pays the rest.
+    """
 
     lease_id: str
-    funding: str
+    funding: str  # ledger account kind
     nanos: int
+    promo_nanos: int = 0
     purse: Purse | None = None
     lent: Lent | None = None
 
@@ -59,11 +66,11 @@ def _hold(purse: Purse, bound: Binding, most_nanos: int) -> Hold:
     waits_until = None
     while True:
         now = time.monotonic()
-        for funding in leases.FUNDINGS:
-            lent = purse.current.get(funding)
+        for means in leases.MEANS:
+            lent = purse.current.get(means)
             if lent is not None and lent.left_nanos >= most_nanos and now < lent.retires_at:
                 return _take(lent, most_nanos, now, purse)
-            if now >= purse.dry_until.get(funding, 0.0):
+            if now >= purse.dry_until.get(means, 0.0):
                 break
         try:
             lent = _borrow(purse, bound, most_nanos, now)
@@ -99,6 +106,7 @@ def settle(held: Hold, cost_nanos: int) -> None:
     with held.purse.lock:
         held.lent.outstanding -= 1
         held.lent.left_nanos += held.nanos - cost_nanos
+        held.lent.promo_nanos += max(held.promo_nanos - cost_nanos, 0)
 
 
 def release(held: Hold) -> None:
@@ -112,32 +120,35 @@ def abandon(held: Hold) -> None:
 
 
 def _take(lent: Lent, nanos: int, now: float, purse: Purse) -> Hold:
+    promo = min(lent.promo_nanos, nanos)
+    lent.promo_nanos -= promo
     lent.left_nanos -= nanos
     lent.outstanding += 1
     lent.used_at = now
-    return Hold(lent.lease_id, lent.funding, nanos, purse, lent)
+    return Hold(lent.lease_id, PROMO if promo else WITHOUT_PROMO[lent.means], nanos, promo, purse, lent)
 
 
 def _borrow(purse: Purse, bound: Binding, wanted: int, now: float) -> Lent:
     """A lease that covers `wanted`. Called with the purse's lock held: one borrower a purse."""
-    for funding, lent in list(purse.current.items()):
+    for means, lent in list(purse.current.items()):
         if now >= lent.retires_at:
-            purse.retire(funding)
-    own = {funding: (lent.lease_id, lent.left_nanos) for funding, lent in purse.current.items()}
+            purse.retire(means)
+    own = {means: (lent.lease_id, lent.left_nanos) for means, lent in purse.current.items()}
     purse.blocks = min(purse.blocks * 2, MOST_BLOCKS) if now - purse.borrowed_at < SOON_S else 1
     purse.borrowed_at = now
     block = purse.blocks * settings.LEASE_BLOCK_NANOS
     loan = leases.borrow(bound, wanted, own, tending.process_name(), block)
-    for funding in leases.FUNDINGS[: leases.FUNDINGS.index(loan.funding)]:
-        purse.dry_until[funding] = now + DRY_S
-    found = purse.current.get(loan.funding)
+    for means in leases.MEANS[: leases.MEANS.index(loan.means)]:
+        purse.dry_until[means] = now + DRY_S
+    found = purse.current.get(loan.means)
     if found is not None and found.lease_id == loan.lease_id:
         found.left_nanos += loan.added_nanos
+        found.promo_nanos += loan.promo_nanos
         return found
     # Half of its time in use: the other half is for its last requests and for closing it.
     used_for_s = min(settings.LEASE_SECONDS / 2, loan.ends_in_s)
-    lent = Lent(loan.lease_id, loan.funding, loan.added_nanos, now + used_for_s, now, now)
+    lent = Lent(loan.lease_id, loan.means, loan.added_nanos, loan.promo_nanos, now + used_for_s, now, now)
     if found is not None:
-        purse.retire(loan.funding)
-    purse.current[loan.funding] = lent
+        purse.retire(loan.means)
+    purse.current[loan.means] = lent
     return lent

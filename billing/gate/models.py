@@ -7,11 +7,19 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from billing.ledger.kinds import AccountKind
 from portal.kit import ids
 
 
 def _lease_id() -> str:
     return ids.make("lease")
+
+
+class Means(models.TextChoices):
+    """What a lease is paid from."""
+
+    PREPAID = "prepaid", _("prepaid credit")  # promotional credit, and bought credit where that does not reach
+    POSTPAID = "postpaid", _("the next invoice")
 
 
 class Lease(models.Model):
@@ -25,9 +33,10 @@ class Lease(models.Model):
     member_id = models.BigIntegerField(
         _("member"), null=True
     )  # … and where the member who made it has: they are bound by these too
-    funding = models.CharField(_("paid from"), max_length=12)  # ledger account kind: promo, credit or receivable
+    means = models.CharField(_("paid from"), max_length=12, choices=Means.choices)
     process = models.CharField(_("process"), max_length=80)  # who may spend it
     granted_nanos = models.BigIntegerField(_("granted"))
+    promo_nanos = models.BigIntegerField(_("promotional credit"), default=0)  # of what was granted
     spent_nanos = models.BigIntegerField(_("spent"), null=True)  # known when closed
     opened_at = models.DateTimeField(_("opened"), default=timezone.now)
     expires_at = models.DateTimeField(_("expires"))
@@ -49,11 +58,27 @@ class Lease(models.Model):
             models.CheckConstraint(
                 condition=Q(spent_nanos=None) | Q(spent_nanos__gte=0, spent_nanos__lte=F("granted_nanos")),
                 name="a_lease_is_never_overspent",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(promo_nanos=0) | Q(means="prepaid", promo_nanos__gt=0, promo_nanos__lte=F("granted_nanos")),
+                name="promotional_credit_is_prepaid",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def granted(self) -> dict[str, int]:
+        """Account kind that funds it → nano-dollars granted."""
+        return fundings(self.means, self.granted_nanos, self.promo_nanos)
+
+
+def fundings(means: str, nanos: int, promo_nanos: int) -> dict[str, int]:
+    """Account kind → its part of an amount of which `promo_nanos` are promotional credit."""
+    if means == Means.POSTPAID:
+        return {AccountKind.RECEIVABLE.value: nanos}
+    return {AccountKind.PROMO.value: promo_nanos, AccountKind.CREDIT.value: nanos - promo_nanos}
 
 
 class Period(models.TextChoices):

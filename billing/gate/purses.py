@@ -16,8 +16,9 @@ class Lent:
     """A lease of this process. Guarded by its purse's lock."""
 
     lease_id: str
-    funding: str
+    means: str
     left_nanos: int
+    promo_nanos: int  # of what is left: spent before bought credit
     retires_at: float  # time.monotonic()
     used_at: float
     extended_at: float
@@ -26,7 +27,7 @@ class Lent:
 
 @dataclass(slots=True)
 class Purse:
-    """What this process was lent under a binding, by funding, and leases that only wait for their last requests."""
+    """What this process was lent under a binding, by means, and leases that only wait for their last requests."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     current: dict[str, Lent] = field(default_factory=dict)
@@ -41,9 +42,9 @@ class Purse:
     def __post_init__(self) -> None:
         self.more = threading.Condition(self.lock)
 
-    def retire(self, funding: str) -> None:
+    def retire(self, means: str) -> None:
         """No new holds of this lease."""
-        self.retired.append(self.current.pop(funding))
+        self.retired.append(self.current.pop(means))
 
 
 _purses: dict[Binding, Purse] = {}

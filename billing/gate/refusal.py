@@ -42,22 +42,25 @@ class _Rest:
 def of(
     bound: Binding, wanted: int, available: Mapping[str, int], caps: Caps, own: Mapping[str, int], own_ids: set[str]
 ) -> NoBudget:
-    """The refusal of a hold of `wanted` nano-dollars that neither `available` nor what is left of `own` leases covers."""
-    fits = {funding: own.get(funding, 0) + max(min(has, caps.left_nanos), 0) for funding, has in available.items()}
-    best = max(fits, key=lambda funding: fits[funding])
+    """The refusal of a hold of `wanted` nano-dollars that neither `available` nor what is left of `own` leases covers.
+
+    Both are by means: what is prepaid fits together, and what is postpaid alone.
+    """
+    fits = {means: own.get(means, 0) + max(min(has, caps.left_nanos), 0) for means, has in available.items()}
+    best = max(fits, key=lambda means: fits[means])
     error = _explain(wanted, int(fits[best]), best, available, caps, own)
     rests = _rests(bound.workspace_id, own_ids, caps.now)
-    for funding in fits:
-        short = wanted - own.get(funding, 0)
+    for means in fits:
+        short = wanted - own.get(means, 0)
         lacking = [cap for cap in caps.rows if cap.limit_nanos - cap.used_nanos < short]
-        of_balance = [rest for rest in rests if rest.lease.funding == funding]
-        if available[funding] + _sum(of_balance) < short:
+        of_balance = [rest for rest in rests if rest.lease.means == means]
+        if available[means] + _sum(of_balance) < short:
             continue
         of_caps = {cap.pk: [rest for rest in rests if rest.counts_for(cap)] for cap in lacking}
         if any(cap.limit_nanos - cap.used_nanos + _sum(of_caps[cap.pk]) < short for cap in lacking):
             continue
         asked = {rest.lease.pk for found in of_caps.values() for rest in found}
-        if available[funding] < short:
+        if available[means] < short:
             asked |= {rest.lease.pk for rest in of_balance}
         elsewhere = LentElsewhere(error.message, details=error.details)
         elsewhere.leases = sorted(asked)
@@ -66,12 +69,12 @@ def of(
 
 
 def _explain(
-    wanted: int, fits: int, funding: str, available: Mapping[str, int], caps: Caps, own: Mapping[str, int]
+    wanted: int, fits: int, means: str, available: Mapping[str, int], caps: Caps, own: Mapping[str, int]
 ) -> NoBudget:
     details: dict[str, object] = {"available": money.decimal(fits), "needed": money.decimal(wanted)}
     said = f"This request may cost up to {money.show(wanted)}, and {money.show(fits)} is available"
     cap = min(caps.rows, key=lambda cap: cap.limit_nanos - cap.used_nanos, default=None)
-    if cap is None or own.get(funding, 0) + cap.limit_nanos - cap.used_nanos > fits:
+    if cap is None or own.get(means, 0) + cap.limit_nanos - cap.used_nanos > fits:
         details["limited_by"] = "balance"
         return NoBudget(f"{said}. Add a plan or credit on /billing, or lower max_tokens.", details=details)
     who = "key" if cap.key_id else "member" if cap.member_id else "workspace"

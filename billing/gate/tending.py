@@ -70,9 +70,9 @@ def tend(now: float, all_of_them: bool = False) -> None:
 def _tend(purse: Purse, now: float, all_of_them: bool) -> None:
     busy: list[Lent] = []
     with purse.lock:
-        for funding, lent in list(purse.current.items()):
+        for means, lent in list(purse.current.items()):
             if all_of_them or now >= lent.retires_at or now - lent.used_at >= IDLE_S:
-                purse.retire(funding)
+                purse.retire(means)
         finished = [lent for lent in purse.retired if not lent.outstanding]
         purse.retired = [lent for lent in purse.retired if lent.outstanding]
         for lent in purse.retired:
@@ -95,19 +95,20 @@ def hand_back(wanted: Collection[str]) -> None:
 
 def _hand_back(purse: Purse, wanted: Collection[str]) -> None:
     with purse.lock:
-        for funding, lent in list(purse.current.items()):
+        for means, lent in list(purse.current.items()):
             if lent.lease_id in wanted:
-                purse.retire(funding)
+                purse.retire(means)
         asked = [lent for lent in purse.retired if lent.lease_id in wanted]
         finished = [lent.lease_id for lent in asked if not lent.outstanding]
         purse.retired = [lent for lent in purse.retired if lent.lease_id not in finished]
-        rests = [(lent.lease_id, lent.left_nanos) for lent in asked if lent.outstanding and lent.left_nanos]
+        held = [lent for lent in asked if lent.outstanding and lent.left_nanos]
+        rests = [(lent.lease_id, lent.left_nanos, lent.promo_nanos) for lent in held]
         for lent in asked:
-            lent.left_nanos = 0  # whatever becomes of the next lines, it is not spent here
+            lent.left_nanos = lent.promo_nanos = 0  # whatever becomes of the next lines, it is not spent here
     for lease_id in finished:
         leases.close(lease_id)
-    for lease_id, nanos in rests:
-        leases.shrink(lease_id, nanos)
+    for rest in rests:
+        leases.shrink(*rest)
 
 
 def close_leases(wait_s: float = 5.0) -> None:

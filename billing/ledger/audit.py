@@ -71,6 +71,17 @@ def sources_that_move(kind: str) -> set[str]:
     return {source.partition(":")[0] for source in moved.values_list("transaction__source", flat=True).iterator()}
 
 
+def lent_for_good() -> dict[tuple[str, str], int]:
+    """(workspace id, funding) → nano-dollars that went to the workspace's holds and did not come back from them."""
+    found: dict[tuple[str, str], int] = {}
+    away = Entry.objects.filter(credit__kind=AccountKind.HOLDS).values_list("debit__workspace", "debit__kind")
+    back = Entry.objects.filter(debit__kind=AccountKind.HOLDS, credit__workspace__isnull=False)
+    for sign, moved in ((1, away), (-1, back.values_list("credit__workspace", "credit__kind"))):
+        for owner, kind, nanos in moved.annotate(nanos=Sum("amount_nanos")).order_by():
+            found[owner, kind] = found.get((owner, kind), 0) + sign * int(nanos)
+    return found
+
+
 def totals() -> dict[str, int]:
     """Nano-dollars by kind of account."""
     sums = dict(Account.objects.values_list("kind").annotate(total=Sum("balance_nanos")))

@@ -7,6 +7,7 @@ accounts by id, the platform's by id, lots.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -100,24 +101,26 @@ def cut_short(lot_id: int, now: datetime) -> int:
 # Usage
 
 
-def lend(workspace_id: str, funding: str, nanos: int, source: str) -> bool:
-    """Moves budget from where it is funded to the workspace's holds."""
-    return post(workspace_id, source, "lend", [(funding, HOLDS, nanos)])
+def lend(workspace_id: str, parts: Mapping[str, int], source: str) -> bool:
+    """Moves budget to the workspace's holds. `parts`: account kind that funds it → nano-dollars."""
+    return post(workspace_id, source, "lend", [(funding, HOLDS, nanos) for funding, nanos in parts.items()])
 
 
-def hand_back(workspace_id: str, funding: str, nanos: int, source: str) -> bool:
+def hand_back(workspace_id: str, parts: Mapping[str, int], source: str) -> bool:
     """Gives budget that was lent, and is not needed, back to where it is funded."""
-    return post(workspace_id, source, "hand_back", [(HOLDS, funding, nanos)])
+    return post(workspace_id, source, "hand_back", [(HOLDS, funding, nanos) for funding, nanos in parts.items()])
 
 
-def close_lease(workspace_id: str, funding: str, granted_nanos: int, spent_nanos: int, source: str) -> bool:
-    """Turns what a lease spent into revenue and gives the rest back to its funding."""
-    moves = [(HOLDS, REVENUE, spent_nanos), (HOLDS, funding, granted_nanos - spent_nanos)]
+def close_lease(workspace_id: str, granted: Mapping[str, int], spent: Mapping[str, int], source: str) -> bool:
+    """Turns what a lease spent of each funding into revenue and gives the rest back to it."""
+    moves: list[Move] = [(HOLDS, REVENUE, sum(spent.values()))]
+    moves += [(HOLDS, funding, nanos - spent.get(funding, 0)) for funding, nanos in granted.items()]
     with transaction.atomic():
         if not post(workspace_id, source, "usage", moves):
             return False
-        if funding in IN_LOTS:
-            lots.take(workspace_id, funding, spent_nanos)
+        for funding, nanos in spent.items():
+            if funding in IN_LOTS:
+                lots.take(workspace_id, funding, nanos)
     return True
 
 

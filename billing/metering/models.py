@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from django.db import models, transaction
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.metering.sums import FIELDS, Group, Sum, summed
+from billing.metering.sums import FIELDS, REST, Group, Sum, paid, summed
 
 
 class Status(models.TextChoices):
@@ -31,6 +32,22 @@ class UsageEvents(models.QuerySet["UsageEvent"]):
     def of_operations(self, *names: str) -> UsageEvents:
         """The events of these operations. SQLite finds the partial index by the second condition only."""
         return self.filter(operation_id__in=names).exclude(operation_id="")
+
+    def paid_from(self, funding: str) -> UsageEvents:
+        """The events of which a funding paid something; `paid_nanos` is what."""
+        if funding == REST:
+            its = Case(When(funding=REST, then="cost_nanos"), default="rest_nanos")
+            return self.filter(Q(funding=REST) | Q(rest_nanos__gt=0)).annotate(paid_nanos=its)
+        return self.filter(funding=funding).annotate(paid_nanos=F("cost_nanos") - F("rest_nanos"))
+
+    def paid(self) -> dict[str, int]:
+        """Funding → nano-dollars that it paid of these events."""
+        found: dict[str, int] = {}
+        rows = self.order_by().values_list("funding")
+        for row in rows.annotate(cost=models.Sum("cost_nanos"), rest=models.Sum("rest_nanos")):
+            for funding, nanos in paid(*row):
+                found[funding] = found.get(funding, 0) + nanos
+        return found
 
     def bulk_create(self, objs: Iterable[UsageEvent], *args: Any, **kwargs: Any) -> list[UsageEvent]:
         with transaction.atomic():
@@ -68,6 +85,8 @@ class UsageEvent(models.Model):
     )  # the publisher's workspace
     lease_id = models.CharField(_("lease"), max_length=40, blank=True)  # blank: it was free
     funding = models.CharField(_("paid from"), max_length=12, blank=True)  # promo, credit, receivable
+    # Of the cost: what bought credit paid, since promotional credit did not cover all of it.
+    rest_nanos = models.BigIntegerField(_("rest from credit"), default=0, db_default=0)
     latency_ms = models.PositiveIntegerField(_("latency"))
     first_ms = models.PositiveIntegerField(_("time to the first token"), null=True)  # of a stream
     recorded_at = models.DateTimeField(_("time"))
@@ -94,6 +113,11 @@ class UsageEvent(models.Model):
         with transaction.atomic():
             super().save(force_insert=True)
             Rollup.add([self])
+
+    @property
+    def paid(self) -> dict[str, int]:
+        """Funding → nano-dollars that it paid of the cost; empty where it was free."""
+        return dict(paid(self.funding, self.cost_nanos, self.rest_nanos))
 
 
 class Checkpoint(models.Model):

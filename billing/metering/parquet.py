@@ -93,9 +93,11 @@ def sums(file: BinaryIO, by: str, start: datetime, end: datetime) -> dict[str, t
 
 
 def everything(file: BinaryIO, names: list[str]) -> Iterator[dict[str, Any]]:
-    """These columns of all rows, in the file's order."""
+    """These columns of all rows, in the file's order; those that the file does not have yet get their defaults."""
+    missing = {field.attname: field.get_default() for field in FIELDS if field.attname in names}
     for batch in pq.ParquetFile(file).iter_batches(ROWS_A_GROUP, columns=names):
-        yield from map(_read, batch.to_pylist())
+        for row in batch.to_pylist():
+            yield missing | _read(row)
 
 
 def _between(times: pa.ChunkedArray, start: datetime, end: datetime) -> pa.ChunkedArray:

@@ -17,6 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from billing.errors import StoreDown
+from billing.ledger.kinds import AccountKind
 from billing.metering import months
 from billing.metering.models import Checkpoint, Rollup, UsageEvent
 from billing.metering.sums import Used, summed
@@ -53,6 +54,14 @@ class Usage:
     product: str = ""  # of it,
     most_nanos: int = 0  # and at most this, since no more is held
     checkpointed: bool = False  # it takes the place of a checkpoint
+    # Of what is held for a request that promotional credit pays: how much of it is that. Bought credit pays the rest.
+    promo_nanos: int | None = None  # None: all
+
+    def rest_of(self, cost_nanos: int) -> int:
+        """Of a cost in nano-dollars: what bought credit pays where promotional credit comes first."""
+        if self.promo_nanos is None or self.funding != AccountKind.PROMO:
+            return 0
+        return max(cost_nanos - self.promo_nanos, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class LeaseClosed(StoreDown):
 _COLUMNS = (
     "id", "request_id", "workspace_id", "key_id", "model", "version_id", "replica", "protocol",
     "units", "price_id", "cost_nanos", "lease_id", "funding", "latency_ms", "recorded_at",
-    "first_ms", "operation_id", "status", "factor_bp", "tier_from", "seller_id",
+    "first_ms", "operation_id", "status", "factor_bp", "tier_from", "seller_id", "rest_nanos",
 )  # fmt: skip
 _INSERT = {
     mark: f"INSERT INTO {UsageEvent._meta.db_table} ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"  # noqa: S608 – constants
@@ -166,6 +175,7 @@ class Recorder:
             cost, tier_from = u.cost_nanos, None
             if u.product:
                 cost, tier_from = in_tiers[id(ticket)]
+            rest = u.rest_of(cost)
             event_id = ids.make("use")
             ticket.result = Recorded(event_id, cost)
             rows.append(
@@ -173,9 +183,12 @@ class Recorder:
                     event_id, u.request_id, u.workspace_id, u.key_id, u.model, u.version_id, u.replica, u.protocol,
                     orjson.dumps(u.units).decode(), u.price_id, cost, u.lease_id, u.funding, u.latency_ms, now,
                     u.first_ms, u.operation_id, u.status, u.factor_bp, tier_from, u.seller_id,
+                    rest,
                 )
             )  # fmt: skip
-            used.append((u.workspace_id, moment, u.model, u.key_id, u.funding, u.seller_id, u.status, cost, u.units))
+            used.append(
+                (u.workspace_id, moment, u.model, u.key_id, u.funding, u.seller_id, u.status, cost, rest, u.units)
+            )
         if rows:
             cursor.executemany(_INSERT[mark], rows)
             cursor.executemany(_ADD[mark], _sums(connection, used, part=rows[0][0]))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
+
+from billing.ledger.kinds import AccountKind
 
 FAILED = "failed"
 
@@ -40,11 +42,20 @@ class Sum:
             own[name] = own.get(name, 0) + count
 
 
-# workspace, time, model, key, funding, seller, status, cost in nano-dollars, units
-Used = tuple[str, datetime, str, str, str, str, str, int, Mapping[str, int]]
+# workspace, time, model, key, funding, seller, status, cost and its rest in nano-dollars, units
+Used = tuple[str, datetime, str, str, str, str, str, int, int, Mapping[str, int]]
 FIELDS = (
-    "workspace_id", "recorded_at", "model", "key_id", "funding", "seller_id", "status", "cost_nanos", "units",
+    "workspace_id", "recorded_at", "model", "key_id", "funding", "seller_id", "status", "cost_nanos", "rest_nanos",
+    "units",
 )  # fmt: skip
+REST = AccountKind.CREDIT.value  # the funding of what promotional credit did not cover
+
+
+def paid(funding: str, cost_nanos: int, rest_nanos: int) -> Iterator[tuple[str, int]]:
+    """Each funding that paid something of a cost, and what."""
+    for name, nanos in ((funding, cost_nanos - rest_nanos), (REST, rest_nanos)):
+        if nanos:
+            yield name, nanos
 
 
 def hour_of(moment: datetime) -> datetime:
@@ -58,11 +69,13 @@ def day_of(moment: datetime) -> datetime:
 
 
 def summed(events: Iterable[Used]) -> dict[Group, Sum]:
-    """The events' sums by group."""
+    """The events' sums by group. One that two fundings paid counts for the first, and its rest is added to the second."""
     found: dict[Group, Sum] = {}
-    for workspace_id, moment, model, key_id, funding, seller_id, status, cost_nanos, units in events:
+    for workspace_id, moment, model, key_id, funding, seller_id, status, cost_nanos, rest_nanos, units in events:
         group = Group(workspace_id, hour_of(moment), model, key_id, funding, seller_id)
         if group not in found:
             found[group] = Sum()
-        found[group].add(1, status == FAILED, cost_nanos, units)
+        found[group].add(1, status == FAILED, cost_nanos - rest_nanos, units)
+        if rest_nanos:
+            found.setdefault(group._replace(funding=REST), Sum()).add(0, 0, rest_nanos, {})
     return found

@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
+from billing import money
 from billing.metering.log import Log
 from billing.metering.models import Archive, UsageEvent
 from billing.prices.models import Price
@@ -107,5 +108,6 @@ def _shown(event: UsageEvent, attempts: list[UsageEvent]) -> dict[str, Any]:
         else None,
         "tier_from": event.tier_from,
         "paid_from": event.funding or None,
+        "paid": {funding: money.decimal(nanos) for funding, nanos in event.paid.items()},
         "attempts": len(attempts),
     }

@@ -56,6 +56,14 @@ def test_usage_that_nobody_paid_for_and_own_usage_earn_nothing(
     assert payable(workspace) == 0
 
 
+def test_of_a_request_that_two_credits_paid_the_bought_part_earns(workspace: Workspace, stranger: User) -> None:
+    used(stranger, workspace, DOLLAR, funding="promo", rest=300_000_000)
+    assert accrual.accrue(NOW) == 1
+    assert payable(workspace) == 240_000_000
+    assert Earning.objects.get().gross_nanos == 300_000_000
+    all_is_right()
+
+
 def test_an_hour_that_is_not_over_waits(workspace: Workspace, stranger: User) -> None:
     at = NOW.replace(minute=2)
     used(stranger, workspace, DOLLAR, at=at - timedelta(minutes=3))

@@ -50,6 +50,20 @@ def earned(workspace: Workspace, stranger: User) -> Workspace:
     return workspace
 
 
+def test_of_a_request_that_two_credits_paid_the_bought_part_is_taken_back(workspace: Workspace, stranger: User) -> None:
+    used(stranger, workspace, DOLLAR, funding="promo", rest=300_000_000, at=END + timedelta(minutes=10))
+    used(stranger, workspace, DOLLAR, funding="promo", at=END + timedelta(minutes=11))
+    accrual.accrue(NOW)
+    assert payable(workspace) == 240_000_000
+    until = END + timedelta(minutes=30)  # a time that cuts the hour: its requests are added up
+    take_backs.take_back(
+        stranger.personal_workspace.pk, END - DAY, until, (150_000_000, None), "dispute:dp_1", "A dispute", "credit"
+    )
+    assert take_backs.carry_out(NOW) == 1
+    assert payable(workspace) == 120_000_000
+    all_is_right()
+
+
 @pytest.mark.parametrize(("x", "y", "left"), [(1_000, 1_000, 0), (250, 1_000, 6 * DOLLAR), (1, 3, 5_333_333_334)])
 def test_a_refund_of_x_of_y_cents_takes_x_of_y_of_what_its_usage_earned(
     earned: Workspace, stranger: User, x: int, y: int, left: int

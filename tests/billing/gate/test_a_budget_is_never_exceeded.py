@@ -33,7 +33,7 @@ def usage(workspace: Workspace, hold: holds.Hold, cost: int, key_id: str = "") -
     return Usage(
         request_id="req_x", workspace_id=workspace.pk, key_id=key_id, model="a/b", version_id="ver_x", replica="rep_x",
         protocol="predictions", units={"request": 1}, price_id="price_x", cost_nanos=cost, lease_id=hold.lease_id,
-        funding=hold.funding, latency_ms=1,
+        funding=hold.funding, promo_nanos=hold.promo_nanos, latency_ms=1,
     )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def test_a_lease_that_is_held_outlives_its_time(funded: Workspace) -> None:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.sampled_from(["spend", "spend", "free", "crash", "sweep", "tend", "ask", "give"]), max_size=25),
+    st.lists(st.sampled_from(["spend", "spend", "free", "crash", "sweep", "tend", "ask", "give", "buy"]), max_size=25),
     st.integers(),
 )
 def test_whatever_happens_the_book_is_right_and_no_balance_is_negative(
@@ -235,6 +235,9 @@ def test_whatever_happens_the_book_is_right_and_no_balance_is_negative(
                 tending.hand_back(recall.wanted(tending.process_name()))
             elif step == "tend":
                 tending.tend(time.monotonic() + 120)
+            elif step == "buy":
+                postings.top_up(funded.pk, DOLLAR // 10 + number, ids.make("pi"))
+                given += DOLLAR // 10 + number
             else:
                 from billing.plans.allowances import grant
 
@@ -243,6 +246,7 @@ def test_whatever_happens_the_book_is_right_and_no_balance_is_negative(
         except NoBudget:
             pass
         all_is_right()
+        assert not audit.differences_of_lots(leases.open_grants())
     purses.forget()
     leases.sweep(timezone.now() + timedelta(minutes=10))
     assert _left(funded) == before + given - spent
@@ -250,4 +254,4 @@ def test_whatever_happens_the_book_is_right_and_no_balance_is_negative(
 
 def _left(workspace: Workspace) -> int:
     has = balance(workspace.pk)
-    return has.promo_nanos + has.held_nanos
+    return has.promo_nanos + has.credit_nanos + has.held_nanos

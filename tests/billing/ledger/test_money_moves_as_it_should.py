@@ -84,8 +84,8 @@ def test_credit_that_expires_first_is_used_first_and_what_is_left_of_it_ends(wor
     postings.grant_promo(workspace.pk, 10, "for-ever", "")
     postings.grant_promo(workspace.pk, 10, "a-month", "", expires_at=now + timedelta(days=30))
     postings.grant_promo(workspace.pk, 10, "a-day", "", expires_at=now + timedelta(days=1))
-    postings.lend(workspace.pk, AccountKind.PROMO, 14, "l:0")
-    postings.close_lease(workspace.pk, AccountKind.PROMO, 14, 14, "l:close")
+    postings.lend(workspace.pk, {AccountKind.PROMO: 14}, "l:0")
+    postings.close_lease(workspace.pk, {AccountKind.PROMO: 14}, {AccountKind.PROMO: 14}, "l:close")
     assert [(lot.source, lot.left_nanos) for lot in lots.live(workspace.pk)] == [("a-month", 6), ("for-ever", 10)]
     for lot in lots.expired(now + timedelta(days=31)):
         assert postings.expire(lot.pk)
@@ -97,11 +97,11 @@ def test_credit_that_expires_first_is_used_first_and_what_is_left_of_it_ends(wor
 def test_what_is_held_of_an_expired_lot_ends_when_it_comes_back(workspace: Workspace) -> None:
     now = timezone.now()
     postings.top_up(workspace.pk, 10, "t", expires_at=now)
-    postings.lend(workspace.pk, AccountKind.CREDIT, 7, "l:0")
+    postings.lend(workspace.pk, {AccountKind.CREDIT: 7}, "l:0")
     (lot,) = lots.expired(now)
     assert postings.expire(lot.pk)
     assert not postings.expire(lot.pk)
-    postings.close_lease(workspace.pk, AccountKind.CREDIT, 7, 2, "l:close")
+    postings.close_lease(workspace.pk, {AccountKind.CREDIT: 7}, {AccountKind.CREDIT: 2}, "l:close")
     assert postings.expire(lot.pk)
     assert balances(workspace) == {"clearing": -10, "revenue": 10}
     assert agrees()
@@ -122,8 +122,8 @@ def test_a_top_up_goes_back_as_far_as_it_is_unspent_and_out_of_its_own_lot(works
 
 def test_a_disputed_top_up_takes_what_is_left_and_the_rest_is_owed_until_it_is_won(workspace: Workspace) -> None:
     postings.top_up(workspace.pk, 3 * CENT, "t")
-    postings.lend(workspace.pk, AccountKind.CREDIT, 2 * CENT, "l:0")
-    postings.close_lease(workspace.pk, AccountKind.CREDIT, 2 * CENT, 2 * CENT, "l:close")
+    postings.lend(workspace.pk, {AccountKind.CREDIT: 2 * CENT}, "l:0")
+    postings.close_lease(workspace.pk, {AccountKind.CREDIT: 2 * CENT}, {AccountKind.CREDIT: 2 * CENT}, "l:close")
     assert postings.reverse_payment(workspace.pk, 3, "d", from_credit=True)
     assert balances(workspace) == {"receivable": -2 * CENT, "revenue": 2 * CENT}
     assert postings.restore_payment(workspace.pk, "d", "d:won")

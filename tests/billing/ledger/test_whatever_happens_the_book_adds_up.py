@@ -35,7 +35,8 @@ NANOS = st.integers(1, 3_000_000_000)
 class Expected:
     """What the workspace must have, by a reckoning of our own."""
 
-    usable: int = 0  # credit and promotional credit, lent or not, over or not
+    promo: int = 0  # promotional credit, lent or not, over or not
+    credit: int = 0  # bought credit, lent or not, over or not
     owed: int = 0
     payable: int = 0
     clearing: int = 0  # at Stripe
@@ -64,7 +65,7 @@ class Money(RuleBasedStateMachine):
         assert postings.top_up(self.workspace.pk, nanos, source, expires_at=until)
         if repeated:
             assert not postings.top_up(self.workspace.pk, nanos, source, expires_at=until)
-        self.expected.usable += nanos
+        self.expected.credit += nanos
         self.expected.clearing += nanos
         self.top_ups.append((source, cents))
 
@@ -72,7 +73,7 @@ class Money(RuleBasedStateMachine):
     def grant(self, nanos: int, days: int | None) -> None:
         until = None if days is None else timezone.now() + timedelta(days=days)
         assert postings.grant_promo(self.workspace.pk, nanos, ids.make("gift"), "", expires_at=until)
-        self.expected.usable += nanos
+        self.expected.promo += nanos
 
     @rule(fee=st.integers(0, 2_000), tax=st.integers(0, 400), rounding=st.integers(-5_000_000, 5_000_000))
     def invoice(self, fee: int, tax: int, rounding: int) -> None:
@@ -124,13 +125,14 @@ class Money(RuleBasedStateMachine):
             Usage(
                 request_id="req_x", workspace_id=self.workspace.pk, key_id="", model="a/b", version_id="ver_x",
                 replica="", protocol="predictions", units={"request": 1}, price_id="price_x", cost_nanos=cost,
-                lease_id=held.lease_id, funding=held.funding, latency_ms=1,
+                lease_id=held.lease_id, funding=held.funding, promo_nanos=held.promo_nanos, latency_ms=1,
             )
         )  # fmt: skip
         if held.funding == "receivable":
             self.expected.owed += cost
         else:
-            self.expected.usable -= cost
+            self.expected.promo -= min(cost, held.promo_nanos)
+            self.expected.credit -= max(cost - held.promo_nanos, 0)
 
     # Processes die, and time passes
 
@@ -189,7 +191,7 @@ class Money(RuleBasedStateMachine):
         except NotEnoughCredit:
             assert nanos > available
             return
-        self.expected.usable -= nanos
+        self.expected.credit -= nanos
         self.expected.clearing -= nanos
 
     @precondition(lambda self: self.top_ups)
@@ -200,7 +202,7 @@ class Money(RuleBasedStateMachine):
         credit = min(balance(self.workspace.pk).credit_nanos, nanos)
         assert postings.reverse_payment(self.workspace.pk, cents, source, from_credit=True)
         assert not postings.reverse_payment(self.workspace.pk, cents, source, from_credit=True)
-        self.expected.usable -= credit
+        self.expected.credit -= credit
         self.expected.owed += nanos - credit
         self.expected.clearing -= nanos
         self.disputed.append((source, credit, nanos - credit))
@@ -211,7 +213,7 @@ class Money(RuleBasedStateMachine):
         source, credit, owed = self.disputed.pop()
         assert postings.restore_payment(self.workspace.pk, source, f"{source}:won")
         assert not postings.restore_payment(self.workspace.pk, source, f"{source}:won")
-        self.expected.usable += credit
+        self.expected.credit += credit
         self.expected.owed -= owed
         self.expected.clearing += credit + owed
 
@@ -266,9 +268,9 @@ class Money(RuleBasedStateMachine):
         assert self.clearing_before - audit.totals()["clearing"] == self.expected.clearing
         assert balance(self.workspace.pk).payable_nanos == self.expected.payable
 
-    def _expired(self) -> int:
+    def _expired(self, kind: str) -> int:
         """By the job, or by who wanted to borrow it when it was over."""
-        over = Entry.objects.filter(transaction__kind="expiry", debit__workspace=self.workspace)
+        over = Entry.objects.filter(transaction__kind="expiry", debit__workspace=self.workspace, debit__kind=kind)
         return int(over.aggregate(nanos=Sum("amount_nanos", default=0))["nanos"])
 
     def teardown(self) -> None:
@@ -276,7 +278,8 @@ class Money(RuleBasedStateMachine):
         self.the_audit_finds_nothing()
         has = balance(self.workspace.pk)
         assert has.held_nanos == 0
-        assert has.promo_nanos + has.credit_nanos == self.expected.usable - self._expired()
+        assert has.promo_nanos == self.expected.promo - self._expired("promo")
+        assert has.credit_nanos == self.expected.credit - self._expired("credit")
         assert has.owed_nanos == self.expected.owed
 
 

@@ -122,17 +122,19 @@ def test_a_stream_whose_process_died_is_priced_at_its_place(workspace: Workspace
     usage = priced(FREE_FIRST)
     recorder.record(replace(usage, units={"row": 90}))
     lease = Lease.objects.create(
-        workspace=workspace, funding="promo", process="p", granted_nanos=10**18, expires_at=timezone.now()
+        workspace=workspace, means="prepaid", process="p", granted_nanos=10**18, expires_at=timezone.now()
     )
-    dead = replace(usage, lease_id=lease.pk, funding="promo", units={"row": 30})
+    promo = nanos(25 * (RATE // 3))
+    dead = replace(usage, lease_id=lease.pk, funding="promo", promo_nanos=promo, units={"row": 30})
     for number in (1, 2):
         recorder.checkpoint(replace(dead, request_id=f"req_dead_{number}"))
     with transaction.atomic():
         assert checkpoints.settle(lease.pk) == 2
     settled = UsageEvent.objects.filter(status="interrupted").order_by("tier_from__row")
-    assert [(event.tier_from, event.cost_nanos) for event in settled] == [
-        ({"row": 90}, nanos(20 * (RATE // 3))),
-        ({"row": 120}, nanos(50 * (RATE // 3)) - nanos(20 * (RATE // 3))),
+    costs = nanos(20 * (RATE // 3)), nanos(50 * (RATE // 3)) - nanos(20 * (RATE // 3))
+    assert [(event.tier_from, event.cost_nanos, event.paid) for event in settled] == [
+        ({"row": 90}, costs[0], {"promo": costs[0]}),
+        ({"row": 120}, costs[1], {"promo": promo, "credit": costs[1] - promo}),
     ]
     assert not Checkpoint.objects.exists()
 

@@ -83,8 +83,8 @@ def test_from_usage_to_cents_nothing_is_lost(carried: int, metered: int) -> None
 def test_movements_lead_from_the_opening_to_the_closing_balance(funded: Workspace) -> None:
     before = moment()
     postings.top_up(funded.pk, 5 * NANOS, "topup:1", "by card")
-    postings.lend(funded.pk, "promo", 400, "lease:1:1")
-    postings.close_lease(funded.pk, "promo", 400, 150, "lease:1:close")
+    postings.lend(funded.pk, {"promo": 400}, "lease:1:1")
+    postings.close_lease(funded.pk, {"promo": 400}, {"promo": 150}, "lease:1:close")
     middle = moment()
     postings.refund_top_up(funded.pk, NANOS, "refund:1", "asked for")
     postings.service_credit(funded.pk, 77, "credit:1", "slow on Monday")

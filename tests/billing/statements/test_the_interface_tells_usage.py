@@ -96,6 +96,19 @@ def test_a_generation_is_found_by_each_of_its_ids(funded: Workspace, by: str) ->
     assert (said["model"], said["version"], said["protocol"], said["status"]) == ("a/b", "ver_1", "openai", "succeeded")
 
 
+def test_a_generation_says_what_it_took_of_which_credit(funded: Workspace, owner: User) -> None:
+    event = used(funded, cost_nanos=50_000_000, rest_nanos=20_000_000, funding="promo")
+    said = Reader(funded)(f"/v1/generations/{event.id}")[1]
+    assert (said["paid_from"], said["paid"]) == ("promo", {"promo": "0.03", "credit": "0.02"})
+    free = used(funded, cost_nanos=0, funding="")
+    assert Reader(funded)(f"/v1/generations/{free.id}")[1]["paid"] == {}
+    browser = Client()
+    browser.force_login(owner)
+    page = browser.get(f"/billing/requests/{event.id}").content.decode()
+    assert "promotional credit $0.03" in page
+    assert "credit $0.02" in page
+
+
 def test_attempts_at_one_operation_are_one_generation_and_its_cost_is_the_one_that_was_billed(
     funded: Workspace,
 ) -> None:

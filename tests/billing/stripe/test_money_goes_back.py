@@ -31,8 +31,8 @@ def bought(at_stripe: Stripe, workspace: Workspace, dollars: str = "50", card: s
 
 
 def spend_credit(workspace: Workspace, nanos: int) -> None:
-    postings.lend(workspace.pk, "credit", nanos, "lease:t:0")
-    postings.close_lease(workspace.pk, "credit", nanos, nanos, "lease:t:close")
+    postings.lend(workspace.pk, {"credit": nanos}, "lease:t:0")
+    postings.close_lease(workspace.pk, {"credit": nanos}, {"credit": nanos}, "lease:t:close")
 
 
 def at_stripe_refunded() -> int:

@@ -50,8 +50,8 @@ def use(workspace: Workspace, nanos: int) -> None:
         recorded_at=timezone.now(),
     )  # fmt: skip
     rollups.roll_up(timezone.now())
-    postings.lend(workspace.pk, "receivable", nanos, f"{lease}:0")
-    postings.close_lease(workspace.pk, "receivable", nanos, nanos, f"{lease}:close")
+    postings.lend(workspace.pk, {"receivable": nanos}, f"{lease}:0")
+    postings.close_lease(workspace.pk, {"receivable": nanos}, {"receivable": nanos}, f"{lease}:close")
 
 
 def included(workspace: Workspace) -> int:
@@ -126,8 +126,8 @@ def test_a_cheaper_plan_gives_back_the_rest_and_bills_included_usage_beyond_its_
 ) -> None:
     subscribe(at_stripe, workspace, PRO)
     lot = Lot.objects.get(source__startswith="included:")
-    postings.lend(workspace.pk, "promo", 11 * NANOS, "lease:t:0")  # the trial's dollar, and ten of the included
-    postings.close_lease(workspace.pk, "promo", 11 * NANOS, 11 * NANOS, "lease:t:close")
+    postings.lend(workspace.pk, {"promo": 11 * NANOS}, "lease:t:0")  # the trial's dollar, and ten of the included
+    postings.close_lease(workspace.pk, {"promo": 11 * NANOS}, {"promo": 11 * NANOS}, "lease:t:close")
     used = lot.amount_nanos - Lot.objects.get(pk=lot.pk).left_nanos
     assert used >= 10 * NANOS
     subscriptions.change(workspace, Plan.objects.get(pk=PAY_AS_YOU_GO))

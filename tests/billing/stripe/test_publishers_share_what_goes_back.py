@@ -47,8 +47,8 @@ def uses(payer: User, seller: Workspace | None, nanos: int, funding: str) -> Non
     """Usage right now, and its lease settled."""
     owner, lease = payer.personal_workspace.pk, ids.make("lease")
     used(payer, seller, nanos, funding=funding, at=timezone.now())
-    postings.lend(owner, funding, nanos, f"{lease}:0")
-    postings.close_lease(owner, funding, nanos, nanos, f"{lease}:close")
+    postings.lend(owner, {funding: nanos}, f"{lease}:0")
+    postings.close_lease(owner, {funding: nanos}, {funding: nanos}, f"{lease}:close")
 
 
 def owed(seller: Workspace) -> int:
