@@ -176,8 +176,8 @@ def test_our_loss_on_spent_credit_is_whole_though_less_than_a_cent_is_left(
     at_stripe.pay(buy(workspace, "50"))
     at_stripe.catch_up()
     spent = 20_000_000_001
-    postings.lend(workspace.pk, "credit", spent, "lease:t:0")
-    postings.close_lease(workspace.pk, "credit", spent, spent, "lease:t:close")
+    postings.lend(workspace.pk, {"credit": spent}, "lease:t:0")
+    postings.close_lease(workspace.pk, {"credit": spent}, {"credit": spent}, "lease:t:close")
     stripe_client.client().v1.refunds.create({"payment_intent": TopUp.objects.get().pk, "amount": 4000})
     at_stripe.catch_up()
     assert (audit.totals()["clearing"], audit.totals()["credit"]) == (-1000 * NANOS_IN_CENT, 0)

@@ -21,7 +21,7 @@ def part(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("billing", "0024_notes_are_mirrored_and_taxes_go_back"),
+        ("billing", "0026_stripes_balance_is_compared"),
     ]
 
     operations = [
