@@ -35,15 +35,19 @@ class Hold:
     `promo_nanos` of it are promotional credit, which pays first; then `funding` is that, and bought credit pays the rest.
     """
 
-    lease_id: str
     funding: str  # ledger account kind
     nanos: int
     promo_nanos: int = 0
     purse: Purse | None = None
     lent: Lent | None = None
 
+    @property
+    def lease_id(self) -> str:
+        """What its usage names; blank where it is free."""
+        return self.lent.lease_id if self.lent is not None else ""
 
-FREE = Hold("", "", 0)
+
+FREE = Hold("", 0)
 
 
 def hold(workspace_id: str, key_id: str, most_nanos: int) -> Hold:
@@ -106,7 +110,8 @@ def settle(held: Hold, cost_nanos: int) -> None:
     with held.purse.lock:
         held.lent.outstanding -= 1
         held.lent.left_nanos += held.nanos - cost_nanos
-        held.lent.promo_nanos += max(held.promo_nanos - cost_nanos, 0)
+        if held.promo_nanos > cost_nanos:
+            held.lent.promo_nanos += held.promo_nanos - cost_nanos
 
 
 def release(held: Hold) -> None:
@@ -120,12 +125,14 @@ def abandon(held: Hold) -> None:
 
 
 def _take(lent: Lent, nanos: int, now: float, purse: Purse) -> Hold:
-    promo = min(lent.promo_nanos, nanos)
-    lent.promo_nanos -= promo
     lent.left_nanos -= nanos
     lent.outstanding += 1
     lent.used_at = now
-    return Hold(lent.lease_id, PROMO if promo else WITHOUT_PROMO[lent.means], nanos, promo, purse, lent)
+    if lent.promo_nanos:
+        promo = nanos if nanos < lent.promo_nanos else lent.promo_nanos
+        lent.promo_nanos -= promo
+        return Hold(PROMO, nanos, promo, purse, lent)
+    return Hold(WITHOUT_PROMO[lent.means], nanos, 0, purse, lent)
 
 
 def _borrow(purse: Purse, bound: Binding, wanted: int, now: float) -> Lent:
