@@ -207,7 +207,9 @@ def test_a_lease_that_is_held_outlives_its_time(funded: Workspace) -> None:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(st.sampled_from(["spend", "spend", "free", "crash", "sweep", "tend", "ask", "give", "buy"]), max_size=25),
+    st.lists(
+        st.sampled_from(["spend", "spend", "free", "crash", "sweep", "tend", "ask", "give", "buy", "all"]), max_size=25
+    ),
     st.integers(),
 )
 def test_whatever_happens_the_book_is_right_and_no_balance_is_negative(
@@ -235,6 +237,15 @@ def test_whatever_happens_the_book_is_right_and_no_balance_is_negative(
                 tending.hand_back(recall.wanted(tending.process_name()))
             elif step == "tend":
                 tending.tend(time.monotonic() + 120)
+            elif step == "all":
+                purses.forget()
+                leases.sweep(now)
+                fits = _left(funded)
+                with pytest.raises(NoBudget):
+                    holds.hold(funded.pk, "", fits + 1)
+                cost = dice.randrange(fits + 1)
+                spend(funded, fits, cost)
+                spent += cost
             elif step == "buy":
                 postings.top_up(funded.pk, DOLLAR // 10 + number, ids.make("pi"))
                 given += DOLLAR // 10 + number
