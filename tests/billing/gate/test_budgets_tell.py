@@ -83,7 +83,7 @@ def test_owners_and_administrators_are_told_in_their_language_and_others_are_not
         "$0.05",
         "$0.10",
         "refused",
-        f"{until:%Y-%m-%d} 00:00 UTC",
+        f"{until.day} {until:%b %Y}, 00:00 UTC",
         "/billing/budgets",
     ):
         assert part in text
