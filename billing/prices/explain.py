@@ -70,6 +70,7 @@ class Explanation:
     steps: tuple[Step, ...]
     cost_nanos: int
     agrees: bool
+    due_nanos: int  # what its units come to
 
 
 def explain(event: Priced) -> Explanation:
@@ -118,7 +119,9 @@ def explain(event: Priced) -> Explanation:
             )
         )
         agrees = True  # never to the customer's harm
-    return Explanation(event.price_id, price.version if price else None, lines, tuple(steps), event.cost_nanos, agrees)
+    return Explanation(
+        event.price_id, price.version if price else None, lines, tuple(steps), event.cost_nanos, agrees, cost
+    )
 
 
 def _price(price_id: str) -> Price | None:

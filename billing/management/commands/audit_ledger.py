@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -12,15 +13,20 @@ from billing.earnings import audit as earnings_audit
 from billing.errors import ArchiveUnreadable
 from billing.gate import caps, leases
 from billing.ledger import audit
-from billing.metering import rollups
+from billing.metering import costs, rollups
 from billing.stripe import audit as stripe_audit
 from billing.stripe import reports
 
 
 class Command(BaseCommand):
-    help = "Compare balances with entries, leases with events, holds with leases, rollups with events, publishers' balances with earnings, reports with rollups, what Stripe did with money with postings."
+    help = "Compare balances with entries, leases with events, holds with leases, rollups with events, publishers' balances with earnings, reports with rollups, costs of events with their prices, what Stripe did with money with postings."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--all", action="store_true", help="work out the cost of every event again, archived ones too"
+        )
+
+    def handle(self, *args: Any, all: bool, **options: Any) -> None:
         try:
             with transaction.atomic():
                 totals = audit.totals()
@@ -28,12 +34,16 @@ class Command(BaseCommand):
                 lent = leases.open_nanos()
                 wrong += audit.differences_of_lots(leases.open_grants()) + earnings_audit.differences()
                 wrong += reports.differences() + stripe_audit.differences()
+            checked = costs.check(everything=all)  # events never change: nobody waits for this
+            wrong += checked.wrong
         except ArchiveUnreadable as error:
             raise CommandError(str(error), returncode=1) from error
         if lent != totals["holds"]:
             wrong.append(f"open leases {lent}, holds {totals['holds']}")
         for sentence in wrong:
             self.stderr.write(sentence)
-        self.stdout.write(json.dumps({"differences": len(wrong), "totals_nanos": totals}))
+        self.stdout.write(
+            json.dumps({"differences": len(wrong), "totals_nanos": totals, "costs_checked": checked.events})
+        )
         if wrong:
             raise CommandError(f"{len(wrong)} differences", returncode=1)

@@ -20,6 +20,7 @@ from billing.gate.models import Lease
 from billing.metering import archive, files, parquet, rollups
 from billing.metering.log import Log
 from billing.metering.models import Archive, Rollup, UsageEvent
+from billing.prices.models import Price
 from billing.statements import usage
 from portal.accounts.models import User, Workspace
 from portal.kit import ids
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OLD = datetime(2024, 2, 1, tzinfo=UTC)
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 COUNT = 60
+PRICE = "price_of_old"
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +54,7 @@ def names(workspace: Workspace) -> list[str]:
 def three(workspace: Workspace) -> list[str]:
     """Three workspaces with usage of two old months and this one."""
     dice = random.Random(3)
+    Price.objects.create(pk=PRICE, product="thing", version=1, rates={"output_token": 10_000_000})
     made = [workspace.pk, "ws_a", "ws_z"]
     events = []
     for number in range(COUNT):
@@ -59,7 +62,7 @@ def three(workspace: Workspace) -> list[str]:
         events.append(
             UsageEvent(
                 id=ids.make("use"), request_id=f"req_{number}", workspace_id=made[number % 7 % 3], key_id=f"key_{number % 2}",
-                model=f"a/{number % 4}", version_id="v", protocol="openai", price_id="", latency_ms=number,
+                model=f"a/{number % 4}", version_id="v", protocol="openai", price_id=PRICE, latency_ms=number,
                 units={"request": 1, "output_token": number}, cost_nanos=number * 10, seller_id="ws_s" if number % 5 else "",
                 tier_from={"row": 10**17} if number % 9 == 0 else None, status="failed" if number % 11 == 0 else "succeeded",
                 # Some at the very same moment: then their ids decide.
@@ -269,8 +272,8 @@ def test_the_audit_counts_leases_and_events_in_files(workspace: Workspace, names
         workspace=workspace, means="prepaid", process="p", granted_nanos=100, spent_nanos=70, closed_at=NOW, expires_at=NOW,
     )  # fmt: skip
     UsageEvent(
-        id="use_1", request_id="r", workspace_id=workspace.pk, model="a/b", version_id="v", protocol="openai", units={},
-        price_id="", cost_nanos=70, latency_ms=1, lease_id=lease.pk, recorded_at=OLD,
+        id="use_1", request_id="r", workspace_id=workspace.pk, model="a/b", version_id="v", protocol="openai",
+        units={"output_token": 7}, price_id=PRICE, cost_nanos=70, latency_ms=1, lease_id=lease.pk, recorded_at=OLD,
     ).save()  # fmt: skip
     call_command("audit_ledger")
     archive.archive(NOW)
