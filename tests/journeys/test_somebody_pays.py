@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,15 @@ COUPON = (
     "from billing.plans.seeds import seed_plans; from billing.credit.models import Coupon; seed_plans();"
     "Coupon.objects.create(code='FAIR-2026', amount_nanos=5 * 10**9, note='fair')"
 )
+DAY = datetime.now(UTC).date() - timedelta(days=3)
+USED = (
+    "from billing.metering import rollups; from billing.metering.models import UsageEvent; from datetime import datetime;"
+    "from portal.accounts.models import Workspace;"
+    "UsageEvent.objects.create(id='use_1', request_id='req_1', workspace_id=Workspace.objects.get(slug='ada').pk,"
+    " model='a/b', version_id='v', protocol='openai', units={'request': 1}, price_id='p', cost_nanos=25 * 10**7,"
+    f" lease_id='l', funding='credit', latency_ms=1, recorded_at=datetime.fromisoformat('{DAY}T12:00:00+00:00'));"
+    "rollups.rebuild()"
+)
 
 
 @pytest.fixture
@@ -40,6 +50,7 @@ def portal(tmp_path: Path) -> Iterator[str]:
         ["migrate", "-v0"],
         ["shell", "-v0", "-c", COUPON],
         ["create_account", EMAIL, "--password", PASSWORD],
+        ["shell", "-v0", "-c", USED],
     ):
         subprocess.run([*manage, *command], cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
@@ -138,6 +149,27 @@ def test_credit_is_bought_a_code_redeemed_and_a_plan_chosen_changed_and_ended(pa
     expect(page.get_by_text("The subscription has ended.")).to_be_visible()
     expect(page.get_by_role("button", name="Subscribe to Pro")).to_be_visible()
     picture(page, "46-ended")
+
+
+def test_a_day_is_one_bar_of_utc_s_day_wherever_its_reader_is(browser: Browser, portal: str) -> None:
+    away = browser.new_context(base_url=portal, locale="en-US", timezone_id="America/Los_Angeles")
+    page = away.new_page()
+    sign_in(page, EMAIL, PASSWORD)
+    page.goto(f"/billing/statement?by=day&from={DAY}&to={DAY}")
+    legend = page.locator(".u-legend")
+    expect(legend).to_contain_text(f"{DAY.day} {DAY:%b %Y}")
+    expect(legend).to_contain_text("$0.25")
+    expect(page.get_by_role("img", name="Cost by day")).to_be_visible()
+    in_the_middle = """() => {
+        const [canvas, plot] = [document.querySelector(".chart canvas"), document.querySelector(".u-over")];
+        const scale = canvas.width / canvas.clientWidth;
+        const at = [plot.offsetLeft + plot.offsetWidth / 2, plot.offsetTop + plot.offsetHeight - 5];
+        return canvas.getContext("2d").getImageData(at[0] * scale, at[1] * scale, 1, 1).data[3];
+    }"""
+    assert page.evaluate(in_the_middle) == 255, "the bar stands where its day is"
+    picture(page, "47-statement")
+    page.emulate_media(color_scheme="dark")
+    picture(page, "48-statement-dark")
 
 
 def balance(page: Page, expected: str) -> None:
