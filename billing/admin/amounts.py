@@ -53,6 +53,5 @@ class InDollars(ModelAdmin):  # type: ignore[misc] # unfold publishes no types
     def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name.endswith("_nanos"):
             label = capfirst(_("%(what)s, in dollars") % {"what": db_field.verbose_name})
-            help_text = str(db_field.help_text).replace(", in nano-dollars", "")
-            return DollarsField(label=label, help_text=help_text, required=not db_field.blank)
+            return DollarsField(label=label, help_text=db_field.help_text, required=not db_field.blank)
         return super().formfield_for_dbfield(db_field, request, **kwargs)

@@ -22,7 +22,7 @@ class Coupon(models.Model):
         validators=[RegexValidator(r"^[A-Z0-9-]{4,40}$", _("Use 4 to 40 capital letters, digits and hyphens."))],
     )
     amount_nanos = models.BigIntegerField(
-        _("credit"), validators=[MinValueValidator(1)], help_text=_("For each workspace, in nano-dollars.")
+        _("credit"), validators=[MinValueValidator(1)], help_text=_("For each workspace.")
     )
     until = models.DateTimeField(_("can be redeemed until"), null=True, blank=True)
     credit_days = models.PositiveIntegerField(

@@ -16,7 +16,7 @@ from portal.kit import ids
 def whole_cents(nanos: int) -> None:
     """Stripe charges whole cents."""
     if nanos % NANOS_IN_CENT:
-        raise ValidationError(_("Use whole cents: a multiple of 10,000,000 nano-dollars."))
+        raise ValidationError(_("Use whole cents."))
 
 
 class Plan(models.Model):
@@ -29,7 +29,7 @@ class Plan(models.Model):
     spending_limit_nanos = models.BigIntegerField(
         _("spending limit"),
         default=0,
-        help_text=_("Unpaid metered usage is refused beyond this, in nano-dollars."),
+        help_text=_("Unpaid metered usage is refused beyond this."),
     )
     price_percent = models.PositiveSmallIntegerField(
         _("percent of the list price"),
@@ -41,13 +41,13 @@ class Plan(models.Model):
         _("base fee"),
         default=0,
         validators=[MinValueValidator(0), whole_cents],
-        help_text=_("A month, in nano-dollars, whole cents. Running subscriptions keep the fee that they began with."),
+        help_text=_("A month, in whole cents. Running subscriptions keep the fee that they began with."),
     )
     included_nanos = models.BigIntegerField(
         _("included usage"),
         default=0,
         validators=[MinValueValidator(0)],
-        help_text=_("Promotional credit of each period, in nano-dollars; what is left of it ends with the period."),
+        help_text=_("Promotional credit of each period; what is left of it ends with the period."),
     )
     rpm_percent = models.PositiveIntegerField(
         _("request limits"),

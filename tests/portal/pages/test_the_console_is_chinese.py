@@ -14,6 +14,7 @@ from django.utils import timezone, translation
 
 from billing import models
 from billing.money import NANOS
+from billing.plans.seeds import seed_plans
 from billing.prices.publishing import publish
 from marketplace.catalog.models import Model
 from portal.accounts.models import User, Workspace
@@ -78,6 +79,14 @@ def test_amounts_are_in_dollars_wherever_they_stand(operator: Client, workspace:
         assert "$25.50" in page
         assert "$4.85" in page
         assert not re.search(r"\b(2550|485)\b", page)
+
+
+def test_a_field_in_dollars_speaks_of_no_other_unit(operator: Client) -> None:
+    seed_plans()
+    for path in ("plan/pro/change/", "plan/add/", "coupon/add/"):
+        page = operator.get(f"/admin/billing/{path}").content.decode()
+        assert "美元" in page
+        assert "十亿分之一" not in page
 
 
 def test_an_amount_that_is_none_is_refused_in_chinese(operator: Client) -> None:
