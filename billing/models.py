@@ -14,7 +14,9 @@ from billing.plans.models import Overdue, Plan, Subscription
 from billing.prices.models import Price
 from billing.receipts.models import ReceiptKey
 from billing.stripe.balances import BalanceDay, BalanceTransaction
-from billing.stripe.models import Correction, Invoice, LateUsage, Reconciliation, Report, StripeEvent, StripeLink, TopUp
+from billing.stripe.corrections import Correction
+from billing.stripe.mirror import Mirror
+from billing.stripe.models import Invoice, LateUsage, Reconciliation, Report, StripeEvent, StripeLink, TopUp
 from billing.stripe.returns import CreditNote, Dispute, Refund
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "Lease",
     "LateUsage",
     "Lot",
+    "Mirror",
     "MonthInTiers",
     "Notice",
     "Objective",

@@ -156,6 +156,16 @@ def credit_note(workspace_id: str, cents: int, tax_cents: int, source: str, memo
     return post(workspace_id, source, "credit_note", moves, memo)
 
 
+def unbill(workspace_id: str, nanos: int, cents: int, source: str, memo: str) -> bool:
+    """An invoice billed usage that nobody used, so that its payment leaves more than nothing owed: no more.
+
+    The credit note of so many cents that gives it back gives nothing away by this.
+    """
+    given = cents * NANOS_IN_CENT
+    moves = [(RECEIVABLE, REFUNDS, given), _either(RECEIVABLE, ADJUSTMENTS, nanos - given)]
+    return post(workspace_id, source, "charge", moves, memo)
+
+
 def write_off(workspace_id: str, nanos: int, source: str, memo: str) -> bool:
     """What will never be paid is owed no more."""
     return post(workspace_id, source, "write_off", [(ADJUSTMENTS, RECEIVABLE, nanos)], memo)

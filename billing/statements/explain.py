@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Sum
 from django.utils.translation import gettext_noop
 
 from billing import money
@@ -17,6 +16,7 @@ from billing.metering.log import Log
 from billing.money import NANOS_IN_CENT, NANOS_IN_MICRO
 from billing.statements import usage
 from billing.stripe.models import Invoice, Report
+from billing.stripe.reports import carried_nanos
 
 # Stripe's words for an invoice's state: pages translate them.
 STATES = (
@@ -134,9 +134,6 @@ class Reported:
 def reported(workspace_id: str, line: InvoiceLine) -> Reported:
     """The reports that a usage line is the sum of: those with a timestamp in its period."""
     told = Report.objects.filter(workspace_id=workspace_id)
-    before = told.filter(timestamp__lt=line.start).aggregate(
-        nanos=Sum("nanos", default=0), micros=Sum("value", default=0)
-    )
     found: dict[datetime, HourReported] = {}
     inside = told.filter(timestamp__gte=line.start, timestamp__lt=line.end).order_by("hour", "part")
     for hour, nanos, micros in inside.values_list("hour", "nanos", "value"):
@@ -145,7 +142,7 @@ def reported(workspace_id: str, line: InvoiceLine) -> Reported:
     hours = list(found.values())
     return Reported(
         hours=hours,
-        carried_in_nanos=before["nanos"] - before["micros"] * NANOS_IN_MICRO,
+        carried_in_nanos=carried_nanos(workspace_id, before=line.start),
         line=Check(line.micros * NANOS_IN_MICRO, sum(hour.told_nanos for hour in hours)),
     )
 

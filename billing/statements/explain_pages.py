@@ -12,12 +12,12 @@ from billing.metering.sums import hour_of
 from billing.money import NANOS_IN_CENT
 from billing.prices import explain as pricing
 from billing.statements import explain, generations, usage
-from billing.stripe import reconciliation
+from billing.stripe import late, reconciliation
 from billing.stripe.models import Invoice
-from portal.accounts.access import require_role, thing_of, workspace_of
+from portal.accounts.access import has_role, require_role, thing_of, workspace_of
 from portal.accounts.models import Key, Role
 
-DAYS = 35
+DAYS, MADE_UP_DAYS = 35, 400
 
 
 @login_required
@@ -97,9 +97,14 @@ def request_page(request: HttpRequest, event_id: str) -> HttpResponse:
 
 @login_required
 def reconciliation_page(request: HttpRequest) -> HttpResponse:
-    """Each day's usage as we reported it, and as Stripe's meter has it."""
-    days = reconciliation.of(workspace_of(request).pk, DAYS)
-    return render(request, "billing/statements/reconciliation.html", {"days": days, "since": DAYS})
+    """Each day's usage as we reported it, and as Stripe's meter has it; and what invoices made up for."""
+    workspace = workspace_of(request)
+    context = {
+        "days": reconciliation.of(workspace.pk, DAYS),
+        "made_up": late.of(workspace.pk, MADE_UP_DAYS),
+        "pays": has_role(request, workspace, Role.ADMIN),
+    }
+    return render(request, "billing/statements/reconciliation.html", context)
 
 
 def _invoice(request: HttpRequest, invoice_id: str) -> Invoice:

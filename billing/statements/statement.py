@@ -16,6 +16,7 @@ from billing.metering import days
 from billing.metering.log import ALWAYS, LATER
 from billing.money import NANOS_IN_MICRO
 from billing.statements import usage
+from billing.stripe import reports
 from billing.stripe.models import Report
 from portal.accounts.models import Key
 
@@ -115,20 +116,19 @@ def statement(workspace_id: str, start: datetime, end: datetime, by: str = "mode
     covers yet: an hour in which one period ends and the next begins is split as Stripe splits it.
     """
     lines = _lines(workspace_id, start, end, by)
-    reports = Report.objects.filter(workspace_id=workspace_id)
-    told = reports.filter(timestamp__lt=start).aggregate(nanos=Sum("nanos", default=0), value=Sum("value", default=0))
-    inside = reports.filter(timestamp__gte=start, timestamp__lt=end).aggregate(nanos=Sum("nanos", default=0))["nanos"]
+    told = Report.objects.filter(workspace_id=workspace_id)
+    inside = told.filter(timestamp__gte=start, timestamp__lt=end).aggregate(nanos=Sum("nanos", default=0))["nanos"]
     uncovered = 0
     if start <= timezone.now() < end:
         metered = Q(workspace_id=workspace_id, funding=AccountKind.RECEIVABLE)
         ever = days.sums(ALWAYS, LATER, metered, ["funding"], {"nanos": Sum("cost_nanos")})
         uncovered = sum(row["nanos"] for row in ever)
-        uncovered -= reports.aggregate(nanos=Sum("nanos", default=0))["nanos"]
+        uncovered -= told.aggregate(nanos=Sum("nanos", default=0))["nanos"]
     return Statement(
         start=start,
         end=end,
         lines=lines,
-        carried_in_nanos=told["nanos"] - told["value"] * NANOS_IN_MICRO,
+        carried_in_nanos=reports.carried_nanos(workspace_id, before=start),
         metered_nanos=inside + uncovered,
     )
 

@@ -17,7 +17,7 @@ from billing.money import NANOS_IN_CENT, NANOS_IN_MICRO
 from billing.stripe import invoices
 from billing.stripe.balances import BalanceTransaction
 from billing.stripe.disputes import WITHDRAWN
-from billing.stripe.models import Invoice, TopUp
+from billing.stripe.models import Invoice, LateUsage, TopUp
 from billing.stripe.returns import CreditNote, Dispute, Refund, RefundState
 
 K = AccountKind
@@ -82,6 +82,12 @@ def note_effect(row: CreditNote) -> Effect:
     return {K.RECEIVABLE: net + tax, K.REFUNDS: -net, K.TAXES: -tax}
 
 
+def late_effect(row: LateUsage) -> Effect:
+    """Of what was billed and nobody used. What was used and is invoiced late is owed since it was used."""
+    unused, given = row.unused_nanos, row.credited_nanos
+    return {K.RECEIVABLE: -unused, K.REFUNDS: given, K.ADJUSTMENTS: unused - given}
+
+
 def refund_effect(row: Refund) -> Effect:
     """Of a refund. It came out of credit, or of what we had earned."""
     if row.state == RefundState.FAILED:
@@ -116,6 +122,7 @@ FAMILIES = (
     Family("invoice", Invoice, invoice_effect),
     # A note that was voided came back by another account once.
     Family("note", CreditNote, note_effect, together={K.ADJUSTMENTS: K.REFUNDS}),
+    Family("late", LateUsage, late_effect),
     Family("refund", Refund, refund_effect, together={K.CREDIT: K.REFUNDS}),
     Family("dispute", Dispute, dispute_effect, together={K.CREDIT: K.RECEIVABLE}),
     Family("payout", Payout, payout_effect, owner="seller_id"),

@@ -11,12 +11,25 @@ from typing import Any
 
 import stripe
 from django.conf import settings
+from django.db import connections
 from django.utils.translation import gettext as _
 
 from billing.errors import StripeUnavailable
 from billing.stripe.models import StripeLink
 
 stripe.enable_telemetry = False  # it would write an id to the home folder
+
+
+class Line(stripe.RequestsClient):
+    """Every request leaves here, and none while a transaction is open: its locks would last as long as Stripe's answer."""
+
+    def request(self, method: str, url: str, headers: Any, post_data: Any = None) -> Any:  # type: ignore[override]
+        """Raises RuntimeError in a transaction; else as the SDK's."""
+        for connection in connections.all(initialized_only=True):
+            # Tests run in blocks that Django marks.
+            if not all(getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
+                raise RuntimeError(f"{method} {url} was to be sent while a transaction is open")
+        return super().request(method, url, headers, post_data)
 
 
 @cache
@@ -28,7 +41,7 @@ def client() -> stripe.StripeClient:
     return stripe.StripeClient(
         settings.STRIPE_API_KEY,
         max_network_retries=2,
-        http_client=stripe.RequestsClient(timeout=(3.05, 20)),  # seconds: connect, read
+        http_client=Line(timeout=(3.05, 20)),  # seconds: connect, read
         base_addresses=addresses,
     )
 

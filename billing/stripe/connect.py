@@ -6,6 +6,7 @@ missing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 from billing.earnings.countries import COUNTRIES
 from billing.earnings.models import Destination, DestinationState
 from billing.errors import OnboardingRefused, StripeUnavailable
+from billing.stripe import mirror
 from billing.stripe.client import client, link, linked, reachable
 from portal.accounts.models import Workspace
 
@@ -58,14 +60,29 @@ def resume(destination: Destination, return_url: str, refresh_url: str) -> str:
 def look(destination: Destination) -> Destination:
     """What Stripe says of the account now, written down. Raises StripeUnavailable (503)."""
     with reachable():
-        try:
-            found: Any = client().v2.core.accounts.retrieve(
-                destination.stripe_id, {"include": ["configuration.recipient", "requirements"]}
-            )
-        except (stripe.InvalidRequestError, stripe.PermissionError):
-            return _write(destination, S.REJECTED, [], "account_missing")  # closed, or another platform's
+        mirror.follow(destination.stripe_id, _seen, lambda seen: _write(destination.pk, seen))
+    destination.refresh_from_db()
+    return destination
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What Stripe says of an account, in our words."""
+
+    state: DestinationState
+    missing: list[str]
+    reason: str
+
+
+def _seen(stripe_id: str) -> _Seen:
+    try:
+        found: Any = client().v2.core.accounts.retrieve(
+            stripe_id, {"include": ["configuration.recipient", "requirements"]}
+        )
+    except (stripe.InvalidRequestError, stripe.PermissionError):
+        return _Seen(S.REJECTED, [], "account_missing")  # closed, or another platform's
     if found.closed:
-        return _write(destination, S.REJECTED, [], "account_closed")
+        return _Seen(S.REJECTED, [], "account_closed")
     capability = found.configuration.recipient.capabilities.stripe_balance.stripe_transfers
     entries = found.requirements.entries if found.requirements else []
     missing = [one.description for one in entries or [] if one.awaiting_action_from == "user"]
@@ -76,7 +93,13 @@ def look(destination: Destination) -> Destination:
         state = S.INCOMPLETE if missing or "provide_info" in by_whom else S.PENDING
         if "no_resolution" in by_whom:
             state = S.REJECTED
-    return _write(destination, state, missing, details[0].code if details and state != S.ACTIVE else "")
+    return _Seen(state, missing, details[0].code if details and state != S.ACTIVE else "")
+
+
+def _write(destination_id: str, seen: _Seen) -> None:
+    Destination.objects.filter(pk=destination_id).update(
+        state=seen.state, missing=seen.missing, reason=seen.reason, checked_at=timezone.now()
+    )
 
 
 def changed(event_id: str) -> None:
@@ -131,13 +154,6 @@ def _page(stripe_id: str, return_url: str, refresh_url: str) -> str:
         }
     )
     return str(made.url)
-
-
-def _write(destination: Destination, state: DestinationState, missing: list[str], reason: str) -> Destination:
-    destination.state, destination.missing, destination.reason = state, missing, reason
-    destination.checked_at = timezone.now()
-    destination.save(update_fields=["state", "missing", "reason", "checked_at"])
-    return destination
 
 
 class _refusals:

@@ -5,13 +5,39 @@ from __future__ import annotations
 import logging
 
 import stripe
+from django.db import models
 from django.db.models import F
+from django.utils.translation import gettext_lazy as _
 
 from billing.stripe.client import client, linked
-from billing.stripe.models import Correction
 
 log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 50
+
+
+class Correction(models.Model):
+    """An amount for a workspace's next invoice."""
+
+    source = models.CharField(_("source"), max_length=120, unique=True)
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
+    )
+    cents = models.BigIntegerField(_("amount"))
+    description = models.CharField(_("description"), max_length=200)
+    subscription = models.CharField(
+        _("subscription"), max_length=64, blank=True
+    )  # whose next invoice; blank: the customer's
+    stripe_id = models.CharField(
+        _("id at Stripe"), max_length=64, blank=True
+    )  # of the invoice item; blank: not told yet
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+
+    class Meta:
+        verbose_name = _("correction")
+        verbose_name_plural = _("corrections")
+
+    def __str__(self) -> str:
+        return self.source
 
 
 def add(workspace_id: str, source: str, cents: int, description: str, subscription: str = "") -> None:

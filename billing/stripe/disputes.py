@@ -6,7 +6,9 @@ bought by itself. The earnings of what was spent of it are taken back.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+
+import stripe
 
 from billing import money
 from billing.credit import recharge
@@ -14,23 +16,43 @@ from billing.earnings import take_backs
 from billing.ledger import postings
 from billing.ledger.kinds import AccountKind
 from billing.money import NANOS_IN_CENT
-from billing.stripe import customers, earned, invoices
+from billing.stripe import customers, earned, invoices, mirror
 from billing.stripe.client import client
 from billing.stripe.invoices import moment
-from billing.stripe.models import TopUp
+from billing.stripe.models import Invoice, TopUp
 from billing.stripe.returns import Dispute
 from portal.accounts import mails
 
 WITHDRAWN = ("needs_response", "under_review", "lost", "won")  # warnings and prevented ones move no money
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A dispute as Stripe shows it, whose it is, and the invoice that was paid, if it was one."""
+
+    dispute: stripe.Dispute
+    workspace_id: str | None
+    invoice: Invoice | None
+
+
 def settle(dispute_id: str) -> Dispute | None:
     """Mirrors and posts a dispute as it is now. None for another system's customer."""
+    mirror.follow(dispute_id, _seen, _write)
+    return Dispute.objects.filter(pk=dispute_id).first()
+
+
+def _seen(dispute_id: str) -> _Seen:
     found = client().v1.disputes.retrieve(dispute_id, {"expand": ["charge"]})
-    charge: Any = found.charge
-    workspace_id = customers.workspace_of(charge)
+    workspace_id, payment = customers.workspace_of(found.charge), str(found.payment_intent or "")
+    if workspace_id is None or TopUp.objects.filter(pk=payment).exists():
+        return _Seen(found, workspace_id, None)
+    return _Seen(found, workspace_id, invoices.paid_by(payment))
+
+
+def _write(seen: _Seen) -> None:
+    found, workspace_id = seen.dispute, seen.workspace_id
     if workspace_id is None:
-        return None
+        return
     dispute, new = Dispute.objects.update_or_create(
         stripe_id=found.id,
         defaults={
@@ -44,7 +66,7 @@ def settle(dispute_id: str) -> Dispute | None:
         },
     )
     if found.status in WITHDRAWN:
-        _withdraw(dispute)
+        _withdraw(dispute, seen.invoice)
     if found.status == "won":
         source = _source(dispute)
         postings.restore_payment(workspace_id, source, f"{source}:won", dispute.reason)
@@ -53,10 +75,9 @@ def settle(dispute_id: str) -> Dispute | None:
         recharge.pause(workspace_id)
         context = {"dispute": dispute, "amount": money.show(dispute.cents * NANOS_IN_CENT)}
         mails.post_to_operators(f"dispute:{dispute.pk}", "billing/dispute.txt", context)
-    return dispute
 
 
-def _withdraw(dispute: Dispute) -> None:
+def _withdraw(dispute: Dispute, invoice: Invoice | None) -> None:
     owner, source = dispute.workspace_id, _source(dispute)
     top_up = TopUp.objects.filter(pk=dispute.payment).first()
     if not postings.reverse_payment(owner, dispute.cents, source, dispute.reason, from_credit=top_up is not None):
@@ -64,9 +85,7 @@ def _withdraw(dispute: Dispute) -> None:
     if top_up is not None:
         spent = postings.amount_of(source, debit=AccountKind.RECEIVABLE)
         earned.of_top_up(top_up, spent, source, dispute.reason)
-        return
-    invoice = invoices.paid_by(dispute.payment)
-    if invoice is not None:
+    elif invoice is not None:
         earned.of_invoice(invoice, dispute.cents, source, dispute.reason)
 
 

@@ -21,8 +21,8 @@ def watch(now: datetime) -> int:
     drafts = Invoice.objects.filter(status="draft", created_at__gt=now - DRAFT_FOR, usage_end__lte=now)
     for stripe_id in list(drafts.values_list("pk", flat=True)):
         invoices.settle(stripe_id)  # as it is now
-        draft = Invoice.objects.get(pk=stripe_id)
-        if draft.usage_start is None or draft.usage_end is None:
+        draft = Invoice.objects.filter(pk=stripe_id).first()
+        if draft is None or draft.usage_start is None or draft.usage_end is None:
             continue
         inside = Q(workspace=draft.workspace_id, timestamp__gte=draft.usage_start, timestamp__lt=draft.usage_end)
         told = Report.objects.filter(inside, state=ReportState.ACCEPTED).aggregate(n=Sum("value", default=0))["n"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from billing.stripe import connect, disputes, invoices, meter_errors, refunds, subscriptions, topups, transfers
+from billing.stripe import connect, disputes, invoices, meter_errors, notes, refunds, subscriptions, topups, transfers
 from billing.stripe.client import client
 
 
@@ -42,9 +42,9 @@ HANDLERS: dict[str, Callable[[str], object]] = {
     "refund.created": refunds.settle,
     "refund.updated": refunds.settle,
     "refund.failed": refunds.settle,
-    "credit_note.created": refunds.settle_note,
-    "credit_note.updated": refunds.settle_note,
-    "credit_note.voided": refunds.settle_note,
+    "credit_note.created": notes.settle,
+    "credit_note.updated": notes.settle,
+    "credit_note.voided": notes.settle,
     "charge.dispute.created": disputes.settle,
     "charge.dispute.updated": disputes.settle,
     "charge.dispute.closed": disputes.settle,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import stripe
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from billing.stripe.client import client
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 256 * 1024
 TOLERANCE_S = 900  # a clock may be ten minutes wrong; what is repeated meanwhile is known by its id
 STUCK_AFTER = timedelta(seconds=30)
+CLAIMED_FOR = timedelta(minutes=2)  # longer than the client's timeouts and retries together
 MOST_ATTEMPTS = 20
 
 
@@ -87,39 +88,46 @@ def _check(body: bytes, secret: str) -> None:
 
 
 def handle(event_id: str) -> bool:
-    """Does what the event means, in one transaction with marking it done. False if it was done before.
+    """Does what the event means, and marks it as done. False if it was done before, or another worker is at it.
 
-    Holds the event's row, so that two workers with the same event do it once. Raises what the handler raises, after
-    counting the attempt.
+    Events of the same object that wait are done with it: the object is looked at once. What dies in between is done
+    again, which changes nothing. Raises what the handler raises, after counting the attempt.
     """
+    told = StripeEvent.objects.filter(pk=event_id).first()
+    handler = HANDLERS.get(told.type) if told else None
+    if told is None or handler is None:
+        return False
+    mine = StripeEvent.objects.filter(pk__in=_claimed(told, timezone.now()), handled_at=None)
+    if not mine:
+        return False
     try:
-        with transaction.atomic():
-            event = _locked(event_id)
-            if event is None:
-                return False
-            HANDLERS[event.type](event.object_id)
-            event.handled_at = timezone.now()
-            event.error = ""
-            event.save(update_fields=["handled_at", "error"])
+        handler(told.object_id)
     except Exception as error:
-        StripeEvent.objects.filter(pk=event_id).update(
-            attempts=F("attempts") + 1, error=f"{type(error).__name__}: {error}"[:300]
-        )
+        mine.update(attempts=F("attempts") + 1, error=f"{type(error).__name__}: {error}"[:300], claimed_until=None)
         raise
+    mine.update(handled_at=timezone.now(), error="", claimed_until=None)
     return True
 
 
-def _locked(event_id: str) -> StripeEvent | None:
-    """The event if it waits, with all that wait with the same object: who fetched it earlier must not write later."""
-    told = StripeEvent.objects.filter(pk=event_id).first()
-    if told is None:
-        return None
-    waiting = StripeEvent.objects.select_for_update().filter(handled_at=None).order_by("pk")
-    same = waiting.filter(object_id=told.object_id) if told.object_id else waiting.filter(pk=event_id)
-    return next((event for event in same if event.pk == event_id), None)
+def _claimed(told: StripeEvent, now: datetime) -> list[str]:
+    """The event and all that wait with the same object, now ours for a while; none where a worker is at the event.
+
+    One that comes after this has its object looked at again.
+    """
+    free = Q(claimed_until=None) | Q(claimed_until__lte=now)
+    with transaction.atomic():
+        waiting = StripeEvent.objects.select_for_update().filter(free, object_id=told.object_id, handled_at=None)
+        found = [event.pk for event in waiting.order_by("pk") if HANDLERS.get(event.type) is HANDLERS[told.type]]
+        if told.pk not in found:
+            return []
+        StripeEvent.objects.filter(pk__in=found).update(claimed_until=now + CLAIMED_FOR)
+    return found
 
 
 def stuck(now: datetime) -> list[str]:
     """Events that nobody handled: their message was lost, or Stripe did not answer."""
-    waiting = StripeEvent.objects.filter(handled_at=None, received_at__lt=now - STUCK_AFTER, attempts__lt=MOST_ATTEMPTS)
+    free = Q(claimed_until=None) | Q(claimed_until__lte=now)
+    waiting = StripeEvent.objects.filter(
+        free, handled_at=None, received_at__lt=now - STUCK_AFTER, attempts__lt=MOST_ATTEMPTS
+    )
     return list(waiting.order_by("received_at").values_list("pk", flat=True)[:500])

@@ -7,6 +7,7 @@ nano-dollars and its line in cents. When it is paid, what it billed is owed no m
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,34 +20,54 @@ from billing.ledger import postings
 from billing.ledger.kinds import AccountKind
 from billing.money import NANOS_IN_CENT, NANOS_IN_MICRO
 from billing.plans import dunning
-from billing.stripe import customers, earned, invoiced, taxes
+from billing.stripe import customers, earned, invoiced, mirror, taxes
 from billing.stripe.client import client
 from billing.stripe.models import Invoice
 from billing.stripe.products import MICRO_DOLLAR_IN_CENTS
+from portal.accounts.models import Workspace
 
 FINAL = ("open", "paid", "uncollectible", "void")
 UNPAID = ("open", "uncollectible")
 
 
-def settle(invoice_id: str) -> Invoice | None:
-    """Mirrors and posts an invoice as it is now. None for another system's customer, or a draft that was deleted."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An invoice as Stripe shows it, and whose it is."""
+
+    invoice: stripe.Invoice
+    lines: list[stripe.InvoiceLineItem]
+    workspace_id: str
+
+
+def settle(invoice_id: str) -> None:
+    """Mirrors and posts an invoice as it is now; nothing of another system's customer. A draft that was deleted goes."""
+    mirror.follow(invoice_id, _seen, lambda seen: _write(invoice_id, seen))
+
+
+def _seen(invoice_id: str) -> _Seen | None:
     try:
         found = client().v1.invoices.retrieve(invoice_id)
     except stripe.InvalidRequestError as error:
         if error.code != "resource_missing":
             raise
-        Invoice.objects.filter(pk=invoice_id, status="draft").delete()
         return None
     workspace_id = customers.workspace_of(found)
-    if workspace_id is None:
-        return None
-    lines = [_line(line) for line in invoiced.all_lines(found)]
+    return _Seen(found, invoiced.all_lines(found), workspace_id) if workspace_id else None
+
+
+def _write(invoice_id: str, seen: _Seen | None) -> None:
+    if seen is None:
+        Invoice.objects.filter(pk=invoice_id, status="draft").delete()
+        return
+    found = seen.invoice
+    # What is unpaid is summed over all invoices of the workspace: one of them at a time.
+    Workspace.objects.select_for_update(no_key=True).get(pk=seen.workspace_id)
     tax = sum(int(one.amount) for one in found.total_taxes or [])
     moments = found.status_transitions
     invoice, _new = Invoice.objects.update_or_create(
         stripe_id=found.id,
         defaults={
-            "workspace_id": workspace_id,
+            "workspace_id": seen.workspace_id,
             "number": found.number or "",
             "status": found.status or "",
             "currency": found.currency,
@@ -57,29 +78,31 @@ def settle(invoice_id: str) -> Invoice | None:
             "noted_cents": found.pre_payment_credit_notes_amount,
             "period_start": moment(found.period_start),
             "period_end": moment(found.period_end),
-            "lines": lines,
+            "lines": [_line(line) for line in seen.lines],
             "attempts": found.attempt_count,
             "hosted_url": found.hosted_invoice_url or "",
             "pdf_url": found.invoice_pdf or "",
             "created_at": moment(found.created),
             "finalized_at": moment(moments.finalized_at) if moments.finalized_at else None,
             "due_at": moment(found.due_date) if found.due_date else None,
-            **invoiced.usage_of(found),
+            **invoiced.usage_of(seen.lines),
         },
     )
     if found.status in FINAL:
         _post(invoice)
-    watch(workspace_id)
-    return invoice
+    watch(seen.workspace_id)
 
 
 def mirrored(invoice_id: str) -> Invoice | None:
-    """The invoice, which what happened to it may reach us before. None as `settle` says."""
-    return Invoice.objects.filter(pk=invoice_id).first() or settle(invoice_id)
+    """The invoice, which what happened to it may reach us before. None for another system's customer."""
+    known = Invoice.objects.filter(pk=invoice_id)
+    if not known.exists():
+        settle(invoice_id)
+    return known.first()
 
 
 def paid_by(intent_id: str) -> Invoice | None:
-    """The invoice that a payment intent paid. None where it paid something else."""
+    """The invoice that a payment intent paid. None where it paid something else. Asks Stripe."""
     if not intent_id:
         return None
     paid = client().v1.invoice_payments.list({"payment": {"type": "payment_intent", "payment_intent": intent_id}}).data

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.money import NANOS_IN_CENT
+from billing.money import NANOS_IN_CENT, NANOS_IN_MICRO
 
 
 class StripeLink(models.Model):
@@ -35,6 +35,7 @@ class StripeEvent(models.Model):
     object_id = models.CharField(_("object"), max_length=64, blank=True)  # handlers fetch the current state of it
     created_at = models.DateTimeField(_("created"))
     received_at = models.DateTimeField(_("received"), default=timezone.now)
+    claimed_until = models.DateTimeField(_("claimed until"), null=True)  # a worker is at it; then it counts as dead
     handled_at = models.DateTimeField(_("handled"), null=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     error = models.CharField(_("error"), max_length=300, blank=True)
@@ -57,6 +58,7 @@ class ReportState(models.TextChoices):
     SENDING = "sending", _("being sent")
     ACCEPTED = "accepted", _("accepted")
     REJECTED = "rejected", _("rejected")  # it will not be told: an operator must look
+    TOO_OLD = "too_old", _("too old: invoiced by itself")  # usage that the meter takes no more; see late.py
     UNSURE = "unsure", _("unsure")  # it was sent, and nobody knows whether it arrived
 
 
@@ -158,7 +160,12 @@ class Reconciliation(models.Model):
 
 
 class LateUsage(Telling):
-    """Reported usage that is on no invoice and will be on none: invoiced once, as an item of its own."""
+    """What final invoices bill too little or too much of a workspace's usage, made up for once; see late.py.
+
+    Too little is an invoice item, too much (negative) a credit note. `surplus`: what Stripe's meter turned out to have of
+    periods that are over and nobody used; reports work it off no more. Defaults of the database are there for a process
+    of the version before.
+    """
 
     identifier = models.CharField(_("identifier"), primary_key=True, max_length=100)  # late-{workspace}-{part}
     workspace = models.ForeignKey(
@@ -166,7 +173,14 @@ class LateUsage(Telling):
     )
     part = models.PositiveIntegerField(_("part"))
     value = models.BigIntegerField(_("value"))  # micro-dollars
-    alone = models.BooleanField(_("on an invoice of its own"))  # on an invoice of its own, since no other comes
+    # An item on an invoice of its own, or money back, since no other invoice comes.
+    alone = models.BooleanField(_("on an invoice of its own"))
+    surplus = models.BigIntegerField(_("surplus at Stripe"), default=0, db_default=0)  # micro-dollars
+    until = models.DateTimeField(_("to"), null=True)  # when the last of those periods ended
+    invoice = models.ForeignKey(
+        "billing.Invoice", null=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("invoice")
+    )  # credited
+    cents = models.BigIntegerField(_("credited"), default=0, db_default=0)  # of the credit note, without tax
     created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
@@ -176,6 +190,21 @@ class LateUsage(Telling):
 
     def __str__(self) -> str:
         return self.identifier
+
+    @property
+    def source(self) -> str:
+        """Of its posting."""
+        return f"late:{self.pk}"
+
+    @property
+    def unused_nanos(self) -> int:
+        """What was billed and nobody used, in nano-dollars."""
+        return max(-self.value, 0) * NANOS_IN_MICRO
+
+    @property
+    def credited_nanos(self) -> int:
+        """What the credit note gives back without tax, in nano-dollars."""
+        return self.cents * NANOS_IN_CENT
 
 
 class TopUp(models.Model):
@@ -221,31 +250,6 @@ class TopUp(models.Model):
     def source(self) -> str:
         """Of its posting and its lot."""
         return f"topup:{self.stripe_id}"
-
-
-class Correction(models.Model):
-    """An amount for a workspace's next invoice; see corrections.py."""
-
-    source = models.CharField(_("source"), max_length=120, unique=True)
-    workspace = models.ForeignKey(
-        "accounts.Workspace", on_delete=models.PROTECT, related_name="+", verbose_name=_("workspace")
-    )
-    cents = models.BigIntegerField(_("amount"))
-    description = models.CharField(_("description"), max_length=200)
-    subscription = models.CharField(
-        _("subscription"), max_length=64, blank=True
-    )  # whose next invoice; blank: the customer's
-    stripe_id = models.CharField(
-        _("id at Stripe"), max_length=64, blank=True
-    )  # of the invoice item; blank: not told yet
-    attempts = models.PositiveIntegerField(_("attempts"), default=0)
-
-    class Meta:
-        verbose_name = _("correction")
-        verbose_name_plural = _("corrections")
-
-    def __str__(self) -> str:
-        return self.source
 
 
 class Invoice(models.Model):

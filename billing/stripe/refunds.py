@@ -7,6 +7,7 @@ own key; when Stripe says no it comes back. What was refunded at Stripe beyond t
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import stripe
@@ -19,7 +20,7 @@ from billing.errors import MoneyInvalid
 from billing.ledger import postings
 from billing.ledger.kinds import AccountKind
 from billing.money import NANOS_IN_CENT
-from billing.stripe import customers, earned, invoices, taxes
+from billing.stripe import earned, invoices, mirror, overbilled, taxes
 from billing.stripe.client import client
 from billing.stripe.models import Invoice, TopUp
 from billing.stripe.returns import CreditNote, Refund, RefundState
@@ -104,13 +105,38 @@ def _payment_of(refund: Refund) -> str:
     return str(paid[0].payment.payment_intent) if paid else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A refund as Stripe shows it; the invoice that its payment was for, where it was made there; and whether it gives back
+    usage that was billed too much."""
+
+    refund: stripe.Refund
+    invoice: Invoice | None = None
+    unused: bool = False
+
+
 def settle(refund_id: str) -> None:
     """A refund as Stripe says it is now: one that was made there is posted, one that failed is undone."""
+    mirror.follow(refund_id, _seen, _write)
+
+
+def _seen(refund_id: str) -> _Seen:
     found = client().v1.refunds.retrieve(refund_id)
+    payment = str(found.payment_intent or "")
+    if _ours(found) or TopUp.objects.filter(pk=payment).exists():
+        return _Seen(found)
+    invoice = invoices.paid_by(payment)
+    return _Seen(found, invoice, invoice is not None and overbilled.gave_back(invoice, found.id))
+
+
+def _ours(found: stripe.Refund) -> Refund | None:
     ours = (found.metadata.to_dict() if found.metadata else {}).get("refund", "")
-    refund = Refund.objects.filter(pk=ours).first() or Refund.objects.filter(stripe_id=found.id).first()
-    if refund is None:
-        refund = _adopt(found)
+    return Refund.objects.filter(pk=ours).first() or Refund.objects.filter(stripe_id=found.id).first()
+
+
+def _write(seen: _Seen) -> None:
+    found = seen.refund
+    refund = _ours(found) or _adopt(seen)
     if refund is None:
         return
     Refund.objects.filter(pk=refund.pk, state=RefundState.WANTED).update(state=RefundState.SENT, stripe_id=found.id)
@@ -118,15 +144,16 @@ def settle(refund_id: str) -> None:
         _undo(refund)
 
 
-def _adopt(found: stripe.Refund) -> Refund | None:
+def _adopt(seen: _Seen) -> Refund | None:
     """A refund that was made at Stripe, of one of our payments."""
-    payment = str(found.payment_intent or "")
+    found = seen.refund
     about = {"reason": found.reason or "made at Stripe", "state": RefundState.SENT, "stripe_id": found.id}
-    top_up = TopUp.objects.filter(pk=payment).first()
+    top_up = TopUp.objects.filter(pk=str(found.payment_intent or "")).first()
     if top_up is not None:
         return _refund_top_up(top_up, found.amount, **about)
-    invoice = invoices.paid_by(payment)
-    return _refund_invoice(invoice, found.amount, **about) if invoice is not None else None
+    if seen.unused:
+        about["reason"] = overbilled.MEMO
+    return _refund_invoice(seen.invoice, found.amount, used=not seen.unused, **about) if seen.invoice else None
 
 
 @transaction.atomic
@@ -146,18 +173,19 @@ def _refund_top_up(top_up: TopUp, gross: int, **about: Any) -> Refund:
 
 
 @transaction.atomic
-def _refund_invoice(invoice: Invoice, gross: int, **about: Any) -> Refund:
-    """So much of it goes back, tax included."""
-    tax = _tax_of(invoice, gross)
+def _refund_invoice(invoice: Invoice, gross: int, used: bool = True, **about: Any) -> Refund:
+    """So much of it goes back, tax included. `used`: what was billed, so that somebody earned it."""
+    tax = tax_of(invoice, gross)
     owner = invoice.workspace_id
     refund = Refund.objects.create(workspace_id=owner, invoice=invoice, cents=gross - tax, tax_cents=tax, **about)
     postings.refund_invoice(owner, refund.cents, tax, refund.source, refund.reason)
     Invoice.objects.filter(pk=invoice.pk).update(refunded_cents=F("refunded_cents") + gross)
-    earned.of_invoice(invoice, gross, refund.source, refund.reason)
+    if used:
+        earned.of_invoice(invoice, gross, refund.source, refund.reason)
     return refund
 
 
-def _tax_of(invoice: Invoice, gross: int) -> int:
+def tax_of(invoice: Invoice, gross: int) -> int:
     """The tax in so many cents of an invoice that go back, or are not owed. Locks the invoice."""
     Invoice.objects.select_for_update().get(pk=invoice.pk)
     back = [_went_back(rows, invoice=invoice) for rows in (Refund, CreditNote)]
@@ -192,35 +220,3 @@ def _undo(refund: Refund) -> None:
         else:
             Invoice.objects.filter(pk=refund.invoice_id).update(refunded_cents=F("refunded_cents") - refund.gross_cents)
         take_backs.give_back(refund.source)
-
-
-def settle_note(note_id: str) -> None:
-    """A credit note: of an open invoice, which is less then; or credit for the customer's next one. Money that goes back is
-    a refund of its own."""
-    note = client().v1.credit_notes.retrieve(note_id)
-    workspace_id = customers.workspace_of(note)
-    if workspace_id is None:
-        return
-    cents = note.pre_payment_amount
-    if note.customer_balance_transaction:
-        refunded = sum(one.amount_refunded for one in note.refunds or [])
-        cents += note.post_payment_amount - refunded - (note.out_of_band_amount or 0)
-    invoice = invoices.mirrored(str(note.invoice))
-    if invoice is not None:
-        _note(note, workspace_id, invoice, cents)
-
-
-@transaction.atomic
-def _note(note: stripe.CreditNote, workspace_id: str, invoice: Invoice, gross: int) -> None:
-    tax = _tax_of(invoice, gross)
-    about = {"workspace_id": workspace_id, "invoice": invoice, "number": note.number, "status": note.status}
-    row, _new = CreditNote.objects.update_or_create(
-        stripe_id=note.id,
-        defaults={"status": note.status},
-        create_defaults={**about, "cents": gross - tax, "tax_cents": tax, "created_at": invoices.moment(note.created)},
-    )
-    postings.credit_note(workspace_id, row.cents, row.tax_cents, row.source, note.number)
-    earned.of_invoice(invoice, row.gross_cents, row.source, note.memo or note.number)
-    if note.status == "void":
-        take_backs.give_back(row.source)
-        postings.restore_payment(workspace_id, row.source, f"{row.source}:void", note.number)

@@ -19,7 +19,7 @@ from billing.metering.rollups import hour_of
 from billing.money import NANOS_IN_MICRO
 from billing.plans import subscribing
 from billing.plans.models import Subscription
-from billing.stripe.models import Report, ReportState
+from billing.stripe.models import LateUsage, Report, ReportState
 from portal.accounts.models import Workspace
 
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
@@ -46,12 +46,18 @@ def flush(workspace_id: str, now: datetime) -> int:
     return make_for(workspace_id, hours, now, flushed=True)
 
 
-def carried_nanos(workspace_id: str) -> int:
-    """What reports so far left under a micro-dollar; less than none where Stripe has more than was used."""
-    told = Report.objects.filter(workspace_id=workspace_id).aggregate(
-        nanos=Sum("nanos", default=0), value=Sum("value", default=0)
-    )
-    return int(told["nanos"]) - NANOS_IN_MICRO * int(told["value"])
+def carried_nanos(workspace_id: str, before: datetime | None = None) -> int:
+    """What reports (with a timestamp before then) left under a micro-dollar.
+
+    Less than none where Stripe has more than was used; but for what invoices made up for (late.py).
+    """
+    reports = Report.objects.filter(workspace_id=workspace_id)
+    settled = LateUsage.objects.filter(workspace_id=workspace_id)
+    if before is not None:
+        reports, settled = reports.filter(timestamp__lt=before), settled.filter(until__lte=before)
+    told = reports.aggregate(nanos=Sum("nanos", default=0), value=Sum("value", default=0))
+    surplus = settled.aggregate(n=Sum("surplus", default=0))["n"]
+    return int(told["nanos"]) - NANOS_IN_MICRO * int(told["value"] - surplus)
 
 
 def differences() -> list[str]:
@@ -60,10 +66,11 @@ def differences() -> list[str]:
     used = dict(metered.annotate(nanos=Sum("cost_nanos")))
     wrong = []
     told = Report.objects.order_by().values_list("workspace_id").annotate(nanos=Sum("nanos"), value=Sum("value"))
+    surplus = dict(LateUsage.objects.order_by().values_list("workspace_id").annotate(n=Sum("surplus")))
     for workspace_id, nanos, value in told:
         if nanos > used.get(workspace_id, 0):
             wrong.append(f"{workspace_id}: {nanos} nano-dollars reported, {used.get(workspace_id, 0)} metered")
-        if nanos - value * NANOS_IN_MICRO >= NANOS_IN_MICRO:
+        if nanos - (value - surplus.get(workspace_id, 0)) * NANOS_IN_MICRO >= NANOS_IN_MICRO:
             wrong.append(f"{workspace_id}: {nanos} nano-dollars reported, {value} micro-dollars told")
     return wrong
 

@@ -1,6 +1,6 @@
 """Telling Stripe each thing exactly once, over a line that loses replies: claims, answers, patience.
 
-pending → sending → accepted | rejected | unsure → sending → … A thing is claimed by conditional update; its identifier
+pending → sending → accepted | rejected | too old | unsure → sending → … A thing is claimed by conditional update; its identifier
 is also the idempotency key. Whoever claimed it and fell silent is taken for dead: the thing counts as unsure, and is told
 again under the same identifier. Stripe forgets identifiers after a day, so then its sums are read before.
 """
@@ -145,10 +145,12 @@ def tell(thing: T, now: datetime, turn: Round, arrived: Callable[[T], bool], cal
     unsure = thing.state == ReportState.UNSURE
     try:
         assert thing.first_attempt_at is not None
-        if unsure and thing.first_attempt_at < now - UNIQUE_FOR and arrived(thing):
+        too_old = isinstance(thing, Report) and thing.timestamp < now - OLDEST
+        forgotten = too_old or thing.first_attempt_at < now - UNIQUE_FOR
+        if unsure and forgotten and arrived(thing):
             return _end(thing, ReportState.ACCEPTED, now)
-        if isinstance(thing, Report) and thing.timestamp < now - OLDEST:
-            return _end(thing, ReportState.REJECTED, now, "Stripe takes no usage older than 35 days")
+        if too_old:
+            return _end(thing, ReportState.TOO_OLD, now)
         call(thing)
     except Untellable as error:
         return _end(thing, ReportState.REJECTED, now, str(error))
@@ -160,6 +162,8 @@ def tell(thing: T, now: datetime, turn: Round, arrived: Callable[[T], bool], cal
             return _end(thing, ReportState.ACCEPTED, now)
         if error.code == "timestamp_in_future":  # one of the two clocks is wrong; time heals it
             return _again(thing, ReportState.UNSURE if unsure else ReportState.PENDING, now, said)
+        if error.code == "timestamp_too_far_in_past":
+            return _end(thing, ReportState.TOO_OLD, now, said)
         return _end(thing, ReportState.REJECTED, now, said)
     except stripe.StripeError as error:
         turn.count(failed=True)

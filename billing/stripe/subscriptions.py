@@ -7,8 +7,9 @@ invoice. Included usage follows the same shares (plans/included.py).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import stripe
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from stripe.params import SubscriptionUpdateParams, SubscriptionUpdateParamsItem
@@ -17,44 +18,59 @@ from billing.errors import PlanProblem
 from billing.money import NANOS_IN_CENT
 from billing.plans import included, subscribing
 from billing.plans.models import Plan, Subscription, SubscriptionState
-from billing.stripe import corrections, customers, products
+from billing.stripe import corrections, customers, mirror, products
 from billing.stripe.checkout import deal
 from billing.stripe.client import client, reachable
 from billing.stripe.invoices import moment
 from portal.accounts.models import Workspace
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A subscription as Stripe shows it, and whose it is."""
+
+    subscription: stripe.Subscription
+    workspace_id: str | None
+
+
 def settle(subscription_id: str) -> None:
     """Writes down what a subscription is now, and what that means for its included usage."""
-    with transaction.atomic():
-        # Fetched with the row locked: who fetched it earlier must not write later.
-        before = Subscription.objects.select_for_update().filter(stripe_id=subscription_id).first()
-        found = client().v1.subscriptions.retrieve(subscription_id)
-        workspace_id, told = customers.workspace_of(found), found.metadata.to_dict()
-        plan = Plan.objects.filter(pk=told.get("plan", subscribing.PAY_AS_YOU_GO)).first()
-        if workspace_id is None or plan is None:
-            return  # another system's customer in the same Stripe account
-        items = found["items"].data
-        after = subscribing.observe(
-            workspace_id=workspace_id,
-            plan_code=plan.code,
-            stripe_id=found.id,
-            status=found.status,
-            period_start=moment(items[0].current_period_start),
-            period_end=moment(items[0].current_period_end),
-            cancel_at_period_end=bool(found.cancel_at_period_end),
-            ended_at=moment(found.ended_at) if found.ended_at else None,
-            base_fee_nanos=sum((item.price.unit_amount or 0) * (item.quantity or 1) for item in _fees(found))
-            * NANOS_IN_CENT,
-            included_nanos=int(told.get("included_nanos", "0")),
-            changed_at=moment(told["changed_at"]) if "changed_at" in told else None,
-        )
-        if after is None:
-            return
-        excess = included.follow(before, after, timezone.now())
-        if excess:
-            source = f"excess:{found.id}:{told['changed_at']}"
-            corrections.add(workspace_id, source, excess, _("Included usage beyond its share"), found.id)
+    mirror.follow(subscription_id, _seen, _write)
+
+
+def _seen(subscription_id: str) -> _Seen:
+    found = client().v1.subscriptions.retrieve(subscription_id)
+    return _Seen(found, customers.workspace_of(found))
+
+
+def _write(seen: _Seen) -> None:
+    found, workspace_id, told = seen.subscription, seen.workspace_id, seen.subscription.metadata.to_dict()
+    plan = Plan.objects.filter(pk=told.get("plan", subscribing.PAY_AS_YOU_GO)).first()
+    if workspace_id is None or plan is None:
+        return  # another system's customer in the same Stripe account
+    Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)  # as who writes down its invoices
+    before = Subscription.objects.filter(stripe_id=found.id).first()
+    items = found["items"].data
+    after = subscribing.observe(
+        workspace_id=workspace_id,
+        plan_code=plan.code,
+        stripe_id=found.id,
+        status=found.status,
+        period_start=moment(items[0].current_period_start),
+        period_end=moment(items[0].current_period_end),
+        cancel_at_period_end=bool(found.cancel_at_period_end),
+        ended_at=moment(found.ended_at) if found.ended_at else None,
+        base_fee_nanos=sum((item.price.unit_amount or 0) * (item.quantity or 1) for item in _fees(found))
+        * NANOS_IN_CENT,
+        included_nanos=int(told.get("included_nanos", "0")),
+        changed_at=moment(told["changed_at"]) if "changed_at" in told else None,
+    )
+    if after is None:
+        return
+    excess = included.follow(before, after, timezone.now())
+    if excess:
+        source = f"excess:{found.id}:{told['changed_at']}"
+        corrections.add(workspace_id, source, excess, _("Included usage beyond its share"), found.id)
 
 
 def _fees(found: stripe.Subscription) -> list[stripe.SubscriptionItem]:

@@ -18,7 +18,7 @@ from billing.earnings import payouts
 from billing.earnings.models import DestinationState, Payout, PayoutState
 from billing.errors import StripeUnavailable
 from billing.money import show
-from billing.stripe import connect
+from billing.stripe import connect, mirror
 from billing.stripe.client import client
 from portal.accounts import mails
 
@@ -115,12 +115,15 @@ def _refused(payout: Payout, error: stripe.StripeError, now: datetime) -> bool:
 
 def changed(transfer_id: str) -> None:
     """A transfer of ours was changed at Stripe: what came back is the publisher's again."""
-    found = client().v1.transfers.retrieve(transfer_id)
+    mirror.follow(transfer_id, client().v1.transfers.retrieve, _write)
+
+
+def _write(found: stripe.Transfer) -> None:
     payout = Payout.objects.filter(pk=found.transfer_group or "").first()
     if payout is None or not found.amount_reversed:
         return
     if payout.state == PayoutState.SENDING:
-        _ended(payout, transfer_id)  # its reply was lost, and it has come back already
+        _ended(payout, found.id)  # its reply was lost, and it has come back already
     payouts.sent_back(payout, int(found.amount_reversed))
 
 

@@ -40,6 +40,17 @@ def post_to_operators(key: str, template: str, context: Mapping[str, Any] | None
     return _post(key, User.objects.filter(is_active=True, is_staff=True), template, context or {})
 
 
+def take_back(key: str, after: str, template: str, context: Mapping[str, Any] | None = None) -> int:
+    """Mail under the key `after` to everybody whom `key` was mailed; what is not on its way is not sent. How many are new.
+
+    Called in the transaction that takes back what `key` told.
+    """
+    told = Mail.objects.filter(key__startswith=f"{key}:")
+    told.filter(sent_at=None, attempts=0).delete()
+    readers = [name.removeprefix(f"{key}:") for name in told.values_list("key", flat=True)]
+    return _post(after, User.objects.filter(is_active=True, pk__in=readers), template, context or {})
+
+
 def _post(key: str, people: Iterable[User], template: str, context: Mapping[str, Any]) -> int:
     made = 0
     for person in people:

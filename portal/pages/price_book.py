@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from billing.plans import announcing
 from billing.prices import book, publishing
 from billing.prices.models import Price
 from billing.prices.quote import FREE
@@ -148,10 +149,10 @@ def schedule(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def withdraw(request: HttpRequest, price_id: str) -> HttpResponse:
-    """Takes an announced price back."""
+    """Takes an announced price back; who was told of it is told that."""
     price = get_object_or_404(Price, pk=price_id)
     model = get_object_or_404(Model, pk=price.product)
-    if publishing.withdraw(price):
+    if announcing.withdraw(price, model.slug):
         messages.success(request, _("The price was taken back."))
     else:
         messages.error(request, _("This price holds already: publish the next one."))

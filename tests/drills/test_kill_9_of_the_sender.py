@@ -41,12 +41,12 @@ class Sender:
     def begin(self) -> None:
         os.write(self._begin, b"!")
 
-    def kill(self) -> None:
-        """SIGKILL, in the middle of its work."""
+    def kill(self) -> bool:
+        """SIGKILL. False where it had ended before."""
         os.close(self._begin)
         os.kill(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
-        assert os.WIFSIGNALED(status), "it ended before it was killed"
+        return os.WIFSIGNALED(status)
 
 
 def until(true: Callable[[], bool], seconds: float = 5) -> None:
@@ -84,18 +84,18 @@ def killed(metered: Metered, step: str) -> None:
         with nobody_else_writes():
             sender.begin()
             time.sleep(0.3)
-            sender.kill()
+            assert sender.kill(), "it ended before it was killed"
         return
     sender.begin()
     until(came)
     if step == "after the reply, before it is written down":
         with nobody_else_writes():
             time.sleep(0.8)
-            sender.kill()
+            assert sender.kill(), "it ended before it was killed"
         return
     if step == "after the work, before the reply":
         time.sleep(0.2)
-    sender.kill()
+    assert sender.kill(), "it ended before it was killed"
 
 
 STEPS = [

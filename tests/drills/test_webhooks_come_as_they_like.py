@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from billing.ledger.balances import balance
 from billing.plans.models import Subscription
 from billing.stripe import ending, inbox
 from billing.stripe.models import Invoice, Reconciliation, StripeEvent
+from tests.drills.test_kill_9_of_the_sender import Sender, until
 from tests.fixtures.payments import book
 from tests.fixtures.reporting import Metered
 from tests.fixtures.stripe import Sandbox
@@ -71,6 +73,31 @@ def test_a_thousand_deliveries_repeated_reordered_and_lost_change_nothing(metere
     assert events * ROUNDS >= 1_000
     assert state(metered) == first
     assert not StripeEvent.objects.filter(handled_at=None).exists()
+
+
+def test_workers_that_are_killed_while_they_handle_leave_the_rest_to_others(metered: Metered) -> None:
+    """SIGKILL at any moment of it: while Stripe is asked, while it is written down, before the event is marked."""
+    metered.use(60_000_000)
+    ending.end_now(metered.workspace.pk, metered.passes(minutes=1))
+    assert all(d["delivered_at"] for d in metered.sandbox.delivered())
+    waiting = StripeEvent.objects.filter(handled_at=None)
+    before, dice, killed = waiting.count(), random.Random(5), 0
+    assert before > 8
+    metered.fault("delay", path="/v1/", seconds=0.1, after=True, count=10_000)
+    while waiting.exists():
+        calls, worker = len(metered.asked()), Sender(handled)
+        worker.begin()
+        until(lambda calls=calls: len(metered.asked()) > calls or not waiting.exists())  # type: ignore[misc]
+        time.sleep(dice.uniform(0, 0.3))
+        killed += worker.kill()
+        assert killed < 40
+        waiting.update(claimed_until=None)  # two minutes later
+    assert killed > 3
+    after = state(metered)
+    assert Invoice.objects.filter(status="paid", total_cents=6).count() == 1
+    StripeEvent.objects.update(handled_at=None)
+    handled()
+    assert state(metered) == after
 
 
 def test_a_thin_event_reaches_its_own_endpoint_and_has_the_day_compared_at_once(metered: Metered) -> None:

@@ -24,10 +24,8 @@ def create(store: Store, given: Params) -> Object:
     note = store.create("credit_note", "cn", _drafted(store, invoice, given))
     note["lines"]["url"] = f"/v1/credit_notes/{note['id']}/lines"
     note["pdf"] = f"{store.base}/cn/{note['id']}"
-    if invoice["status"] == "open":
-        _owe_less(store, invoice, note["total"])
-    else:
-        note = _give_back(store, invoice, note, given)
+    invoice, note = _give_back(store, invoice, note, given)
+    _owe_less(store, invoice, note["pre_payment_amount"])
     store.save(note)
     store.emit("credit_note.created", note)
     return note
@@ -61,14 +59,14 @@ def _drafted(store: Store, invoice: Object, given: Params) -> Object:
     told = taxes.totals(found)
     total = subtotal + sum(tax["amount"] for tax in told if tax["tax_behavior"] == "exclusive")
     before = invoice["pre_payment_credit_notes_amount"] + invoice["post_payment_credit_notes_amount"]
-    most = invoice["amount_remaining"] if invoice["status"] == "open" else invoice["total"] - before
+    most = invoice["total"] - before
     if total < 1 or total > most:
         raise StripeError(
             f"The credit note's total (${total / 100:.2f}) must be above $0.00 and at most ${most / 100:.2f}.",
             param="amount",
         )
     number = sum(note["invoice"] == invoice["id"] for note in store.all("credit_note", invoice["customer"])) + 1
-    is_open = invoice["status"] == "open"
+    unpaid = min(total, invoice["amount_remaining"]) if invoice["status"] == "open" else 0
     return {
         "amount": total,
         "amount_shipping": 0,
@@ -85,8 +83,8 @@ def _drafted(store: Store, invoice: Object, given: Params) -> Object:
         "metadata": given.get("metadata", {}),
         "number": f"{invoice['number']}-CN-{number:02d}",
         "out_of_band_amount": None,
-        "post_payment_amount": 0 if is_open else total,
-        "pre_payment_amount": total if is_open else 0,
+        "post_payment_amount": total - unpaid,
+        "pre_payment_amount": unpaid,
         "pretax_credit_amounts": [],
         "reason": given.get("reason"),
         "refunds": [],
@@ -97,7 +95,7 @@ def _drafted(store: Store, invoice: Object, given: Params) -> Object:
         "total": total,
         "total_excluding_tax": total - sum(tax["amount"] for tax in told),
         "total_taxes": told,
-        "type": "pre_payment" if is_open else "post_payment",
+        "type": "mixed" if 0 < unpaid < total else "pre_payment" if unpaid else "post_payment",
         "voided_at": None,
     }
 
@@ -164,6 +162,8 @@ def _share(tax: int, amount: int, of: int) -> int:
 
 
 def _owe_less(store: Store, invoice: Object, amount: int) -> None:
+    if not amount:
+        return
     invoice = store.save(
         {
             **invoice,
@@ -178,7 +178,8 @@ def _owe_less(store: Store, invoice: Object, amount: int) -> None:
         store.emit("invoice.updated", invoice)
 
 
-def _give_back(store: Store, invoice: Object, note: Object, given: Params) -> Object:
+def _give_back(store: Store, invoice: Object, note: Object, given: Params) -> tuple[Object, Object]:
+    """What of the note was paid already; the invoice and the note after it."""
     credit, refund, outside = (
         whole(given, name, 0) for name in ("credit_amount", "refund_amount", "out_of_band_amount")
     )
@@ -187,11 +188,14 @@ def _give_back(store: Store, invoice: Object, note: Object, given: Params) -> Ob
         known = store.get("refund", one.get("refund", ""), 400, "refunds")
         linked.append((known, whole(one, "amount_refunded", known["amount"])))
     told = credit + refund + outside + sum(amount for _, amount in linked)
-    if min(credit, refund, outside) < 0 or told != note["total"]:
+    paid = note["post_payment_amount"]
+    if min(credit, refund, outside) < 0 or told != paid:
         raise StripeError(
-            f"The sum of credit amount, refund amount and out of band amount (${told / 100:.2f}) must equal the credit note amount (${note['total'] / 100:.2f}).",
+            f"The sum of credit amount, refund amount and out of band amount (${told / 100:.2f}) must equal the post payment amount (${paid / 100:.2f}).",
             param="amount",
         )
+    if not paid:
+        return invoice, note
     if refund:
         linked.append((refunds.make(store, _charge(store, invoice), refund), refund))
     if credit:
@@ -203,9 +207,10 @@ def _give_back(store: Store, invoice: Object, note: Object, given: Params) -> Ob
             for known, amount in linked
         ],
     }
-    credited = invoice["post_payment_credit_notes_amount"] + note["total"]
-    store.emit("invoice.updated", store.save({**invoice, "post_payment_credit_notes_amount": credited}))
-    return note
+    credited = invoice["post_payment_credit_notes_amount"] + paid
+    invoice = store.save({**invoice, "post_payment_credit_notes_amount": credited})
+    store.emit("invoice.updated", invoice)
+    return invoice, note
 
 
 def _charge(store: Store, invoice: Object) -> Object:
@@ -267,7 +272,7 @@ def void(store: Store, given: Params, id: str) -> Object:
     invoice = store.get("invoice", note["invoice"])
     if note["status"] == "void" or invoice["status"] != "open":
         raise StripeError("You can only void a credit note that is issued, while its invoice is open.")
-    _owe_less(store, invoice, -note["total"])
+    _owe_less(store, invoice, -note["pre_payment_amount"])
     note |= {"status": "void", "voided_at": store.now()}
     store.emit("credit_note.voided", store.save(note))
     return note

@@ -135,3 +135,38 @@ def test_a_workspace_is_told_that_its_own_price_will_rise(
     assert announcing.announce("thing", "a/b", timezone.now()) == 1
     mails.send_due(timezone.now())
     assert [letter.to for letter in mail.outbox] == [[stranger.email]]
+
+
+def test_those_who_were_told_of_a_rise_are_told_that_it_was_taken_back(
+    customers_of_thing: tuple[Workspace, Workspace], owner: User
+) -> None:
+    rise = publishing.publish("thing", {"row": 150_000_000})
+    announcing.announce("thing", "a/b", timezone.now())
+    mails.send_due(timezone.now())
+    assert announcing.withdraw(rise, "a/b")
+    assert not announcing.withdraw(rise, "a/b")
+    mails.send_due(timezone.now())
+    assert [letter.to for letter in mail.outbox] == [[owner.email]] * 2
+    assert f"does not rise on {rise.starts_at:%Y-%m-%d}" in mail.outbox[1].subject
+    assert "$0.0000001 / row" in mail.outbox[1].body
+    assert announcing.announce("thing", "a/b", timezone.now()) == 0
+
+
+def test_a_rise_that_was_taken_back_before_its_mail_left_is_not_told_at_all(
+    customers_of_thing: tuple[Workspace, Workspace],
+) -> None:
+    rise = publishing.publish("thing", {"row": 150_000_000})
+    announcing.announce("thing", "a/b", timezone.now())
+    assert announcing.withdraw(rise, "a/b")
+    assert mails.send_due(timezone.now()) == 0
+    assert mail.outbox == []
+
+
+def test_a_price_that_has_started_is_not_taken_back_and_nobody_is_told(
+    customers_of_thing: tuple[Workspace, Workspace],
+) -> None:
+    rise = publishing.publish("thing", {"row": 150_000_000})
+    announcing.announce("thing", "a/b", timezone.now())
+    later(rise, starts_at=timezone.now())
+    assert not announcing.withdraw(rise, "a/b")
+    assert mails.send_due(timezone.now()) == 1

@@ -20,7 +20,8 @@ from billing.plans.models import Overdue, Plan, Subscription, SubscriptionState
 from billing.plans.seeds import PAY_AS_YOU_GO, PRO
 from billing.stripe import checkout, corrections, ending, reports, sending, subscriptions
 from billing.stripe import client as stripe_client
-from billing.stripe.models import Correction, Invoice, StripeEvent
+from billing.stripe.corrections import Correction
+from billing.stripe.models import Invoice, StripeEvent
 from portal.accounts.models import Mail, Workspace
 from portal.kit import ids
 from portal.kit.errors import Problem
