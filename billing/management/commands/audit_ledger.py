@@ -7,12 +7,12 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
 from billing.earnings import audit as earnings_audit
 from billing.errors import ArchiveUnreadable
 from billing.gate import caps, leases
 from billing.ledger import audit
+from billing.ledger.snapshot import snapshot
 from billing.metering import costs, rollups
 from billing.stripe import audit as stripe_audit
 from billing.stripe import reports
@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, all: bool, **options: Any) -> None:
         try:
-            with transaction.atomic():
+            with snapshot():
                 totals = audit.totals()
                 wrong = audit.differences() + leases.differences() + caps.differences() + rollups.differences()
                 lent = leases.open_nanos()
