@@ -133,5 +133,5 @@ def test_who_is_refused_again_and_again_asks_once_a_second_only(funded: Workspac
     for _ in range(20):
         with pytest.raises(NoBudget):
             holds.hold(funded.pk, "", DOLLAR)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4, "twenty that wait 0.3 s each take 6"
     holds.release(held)
