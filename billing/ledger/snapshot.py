@@ -19,6 +19,7 @@ def snapshot() -> Iterator[None]:
         yield
     elif connection.vendor == "sqlite":
         # Our transactions lock out other writers when they begin (settings); one that only reads need not.
+        connection.ensure_connection()  # which takes the usual mode from the settings
         sqlite = cast(Any, connection)
         usual, sqlite.transaction_mode = sqlite.transaction_mode, "DEFERRED"
         try:
