@@ -61,6 +61,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body leave together: apart, the second waits 40 ms for the first to be acknowledged
     server: Sandbox
 
     def do_GET(self) -> None:
