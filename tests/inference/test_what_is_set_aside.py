@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.errors import CostTooHigh
@@ -48,7 +48,7 @@ def planned(workspace: Workspace, **wishes: object) -> planning.Plan:
     return planning.plan(call, 60)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(schemes(most_minimum=10**5), PERCENTS, st.integers(0, 10**8), st.integers(0, 500), st.integers(0, 60))
 def test_it_covers_whatever_the_call_uses_and_max_cost_is_kept(
     workspace: Workspace, writer: Model, scheme: Scheme, percent: int, most_nanos: int, written: int, read: int

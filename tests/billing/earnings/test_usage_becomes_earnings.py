@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connections
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.earnings import accrual, agreements, audit
@@ -139,7 +139,7 @@ def test_an_agreement_never_changes_what_was_earned(workspace: Workspace) -> Non
     assert agreements.terms(workspace.pk, now - HOUR).fee_bp == 2_000
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(
     uses=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 20_000), st.sampled_from(["net", "x"])), max_size=12),
     fee=st.integers(0, 10_000),

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.errors import NoBudget
@@ -205,7 +205,7 @@ def test_a_lease_that_is_held_outlives_its_time(funded: Workspace) -> None:
     assert Lease.objects.get().spent_nanos == 10_000_000
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 @given(
     st.lists(
         st.sampled_from(["spend", "spend", "free", "crash", "sweep", "tend", "ask", "give", "buy", "all"]), max_size=25

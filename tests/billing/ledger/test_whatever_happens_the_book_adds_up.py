@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -289,7 +289,5 @@ def test_whatever_happens_the_book_adds_up(transactional_db: None) -> None:
     few = settings(
         max_examples=15,
         stateful_step_count=20,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     run_state_machine_as_test(Money, settings=few)  # type: ignore[no-untyped-call] # hypothesis gives it no types

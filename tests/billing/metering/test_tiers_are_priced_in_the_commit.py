@@ -11,7 +11,7 @@ import orjson
 import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.gate.models import Lease
@@ -84,7 +84,7 @@ def test_a_month_of_two_processes_and_many_threads_costs_what_its_sum_costs(
     assert all(explain(event).agrees for event in events)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(schemes(most_minimum=10**6), st.lists(st.tuples(USED, FACTORS), min_size=1, max_size=8))
 def test_each_event_explains_its_cost_to_the_nano(
     transactional_db: None, scheme: Scheme, uses: list[tuple[dict[str, int], int]]

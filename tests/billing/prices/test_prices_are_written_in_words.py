@@ -80,7 +80,7 @@ def test_a_whole_price_is_units_with_their_amounts_and_a_minimum() -> None:
         ([("row", "1"), ("row", "2")], "", "two prices"),
         ([("row", "  ")], "", "no amount"),
         ([("row", "10: 1")], "", "last as its price"),
-        ([("row", "-1")], "", "between 0"),
+        ([("row", "-1")], "", "like 0.25"),
         ([("row", "1")], "some", "not an amount"),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_receipt_that_nobody_touched_holds() -> None:
     assert (said["events"], said["cost_nanos"], said["units"]) == (4, 1_111, {"request": 4})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_any_changed_byte_is_found(data: st.DataObject) -> None:
     receipt = small()[0]
@@ -118,7 +118,7 @@ def test_any_changed_byte_is_found(data: st.DataObject) -> None:
     assert not holds(receipt[:at] + bytes([other]) + receipt[at + 1 :])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_any_added_or_dropped_byte_is_found(data: st.DataObject) -> None:
     receipt = small()[0]
@@ -129,7 +129,7 @@ def test_any_added_or_dropped_byte_is_found(data: st.DataObject) -> None:
     assert holds(changed) == (changed == receipt)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @example([0, 1, 2, 3, 4])
 @example([1, 2, 3, 4, 5])
 @example([0, 5])

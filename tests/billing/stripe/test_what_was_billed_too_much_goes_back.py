@@ -31,8 +31,8 @@ def use(metered: Metered, cents: int, at: datetime | None = None) -> None:
     open_workspace(metered.workspace)
     source, nanos = f"lease:{metered.now.timestamp()}:{cents}", cents * NANOS_IN_CENT
     metered.use(nanos, at)
-    postings.lend(metered.workspace.pk, "receivable", nanos, f"{source}:0")
-    postings.close_lease(metered.workspace.pk, "receivable", nanos, nanos, f"{source}:close")
+    postings.lend(metered.workspace.pk, {"receivable": nanos}, f"{source}:0")
+    postings.close_lease(metered.workspace.pk, {"receivable": nanos}, {"receivable": nanos}, f"{source}:close")
 
 
 def somebody_else_reports(metered: Metered, cents: int, at: datetime | None = None) -> None:
