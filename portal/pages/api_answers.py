@@ -22,7 +22,7 @@ _STREAMED = {
 }  # fmt: skip
 # Statuses that are refusals, and why.
 PROBLEMS = {
-    400: "The body, or the Idempotency-Key, cannot be read.", 401: "No key, or one that opens nothing.",
+    400: "The body, the Idempotency-Key or a text of the address cannot be read.", 401: "No key, or one that opens nothing.",
     402: "The budget or a ceiling does not cover it.", 403: "The key may not do this.", 404: "There is no such thing.",
     405: "The address does not take that method.", 406: "No form of the answer is accepted.",
     409: "It conflicts with another request: the first one with this Idempotency-Key is still at work, for one.",
@@ -115,11 +115,11 @@ def _good(name: str, method: str) -> tuple[int, ...]:
 
 
 def _refused(name: str, view: type[KeyedView], method: str) -> set[int]:
-    found = {401, 403, 404, 406, 422, 500, 503}
+    found = {400, 401, 403, 404, 406, 422, 500, 503}
     if view.counted:
         found.add(429)
     if method in ("post", "patch"):
-        found |= {400, 413, 415}
+        found |= {413, 415}
     if method == "post":
         found.add(409)
         if name in _COST:

@@ -36,9 +36,6 @@ def test_pages_follow_one_another_without_a_gap_or_a_repetition() -> None:
     assert list(Log("ws_1").oldest_first()) == everything
 
 
-@pytest.mark.skipif(
-    connection.vendor != "sqlite", reason="the form of SQLite's plan; PostgreSQL takes the tighter of two bounds"
-)
 def test_a_deep_page_begins_at_its_place_in_the_index() -> None:
     with CaptureQueriesContext(connection) as asked:
         Log("ws_1").newest(7, (NOW - timedelta(hours=9), "use_030"))
