@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -17,6 +16,7 @@ from django.utils import timezone
 from billing.metering import days, rollups
 from billing.metering.models import DayRollup, Rollup, UsageEvent
 from billing.metering.sums import day_of, hour_of
+from tests.billing.metering.meanwhile import meanwhile
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime.fromisoformat("2026-03-20T15:20:00Z")
@@ -81,30 +81,12 @@ def test_usage_that_comes_late_is_counted_before_and_after_it_is_folded() -> Non
 
 
 def test_who_reads_while_others_fold_misses_and_doubles_nothing() -> None:
-    done = threading.Event()
-    failures: list[BaseException] = []
-
-    def work(deed: Any) -> None:
-        try:
-            while not done.is_set():
-                deed()
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            connections.close_all()
-
     now = timezone.now()
-    threads = [threading.Thread(target=work, args=(deed,)) for deed in (lambda: rollups.roll_up(now), rollups.rebuild)]
-    for thread in threads:
-        thread.start()
-    for turn in range(1, 26):
-        used([now - 2 * DAY] * 2, name=f"{turn}_")
-        for _ in range(4):
-            assert told(now - 3 * DAY, now)[0] == turn
-    done.set()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    with meanwhile(lambda: rollups.roll_up(now), rollups.rebuild):
+        for turn in range(1, 26):
+            used([now - 2 * DAY] * 2, name=f"{turn}_")
+            for _ in range(4):
+                assert told(now - 3 * DAY, now)[0] == turn
 
 
 def test_an_older_installation_gets_its_days() -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
 from billing.metering import recorder, rollups
 from billing.metering.models import DayRollup, Rollup, UsageEvent
 from billing.metering.recorder import Usage
+from tests.billing.metering.meanwhile import meanwhile
 
 pytestmark = pytest.mark.django_db(transaction=True)
 USED = Usage(
@@ -157,30 +157,14 @@ def test_usage_of_a_process_that_brought_no_sums_is_mended() -> None:
 
 
 def test_many_fold_and_rebuild_while_others_record_and_nothing_is_lost_or_doubled() -> None:
-    done = threading.Event()
-    failures: list[BaseException] = []
+    def fold() -> int:
+        return rollups.roll_up(timezone.now())
 
-    def work(deed: Any) -> None:
-        try:
-            while not done.is_set():
-                deed()
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            connections.close_all()
-
-    deeds = [lambda: rollups.roll_up(timezone.now())] * 2 + [rollups.rebuild]
-    threads = [threading.Thread(target=work, args=(deed,)) for deed in deeds]
-    for thread in threads:
-        thread.start()
-    for _ in range(4):
-        some()
-        now = sums()
-        assert now["requests"] == UsageEvent.objects.count()
-    done.set()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    with meanwhile(fold, fold, rollups.rebuild):
+        for _ in range(4):
+            some()
+            now = sums()
+            assert now["requests"] == UsageEvent.objects.count()
     rollups.roll_up(timezone.now())
     assert sums() == {"requests": 160, "failed": 24, "nanos": 4 * sum(range(40))}
     assert rollups.differences() == []
