@@ -28,20 +28,21 @@ def measure() -> dict[str, Any]:
         if vendor == "postgresql" and not _binaries():
             continue
         with place() as env:
-            found[vendor] = _measured(env)
+            found[vendor] = measured(env, FEW, MANY)
     return found
 
 
-def _measured(env: dict[str, str]) -> dict[str, Any]:
+def measured(env: dict[str, str], few: int, many: int) -> dict[str, Any]:
+    """Of an empty installation: ingest, and the pages with so few and so many events."""
     for command in (["migrate", "-v0"], ["create_account", EMAIL, "--password", "bench-Passw0rd!", "--superuser"]):
         _run(["manage.py", *command], env)
     env["BENCH_KEY"] = _run(["manage.py", "create_key", EMAIL, "--rpm", "0"], env).splitlines()[-1]
     found: dict[str, Any] = {"ingest": _work(env, "ingest")}
-    _work(env, "fill", "0", str(FEW))
+    _work(env, "fill", "0", str(few))
     found["few"] = _work(env, "pages")
-    _work(env, "fill", str(FEW), str(MANY))
+    _work(env, "fill", str(few), str(many))
     found["many"] = _work(env, "pages")
-    found["events"] = MANY
+    found["events"] = many
     return found
 
 

@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import django
@@ -28,7 +30,7 @@ from billing.metering import recorder, rollups  # noqa: E402
 from billing.metering.log import LATER  # noqa: E402
 from billing.metering.models import Rollup, UsageEvent  # noqa: E402
 from billing.metering.recorder import Usage  # noqa: E402
-from billing.metering.sums import FIELDS, Group, Sum, hour_of  # noqa: E402
+from billing.metering.sums import FIELDS, Group, Sum, summed  # noqa: E402
 from billing.statements import usage  # noqa: E402
 from portal.accounts.models import Key, User  # noqa: E402
 
@@ -37,7 +39,7 @@ UNITS = {"input_token": 120, "output_token": 45}
 SECONDS, ROUNDS = 4, 11
 COLUMNS = (
     "id", "request_id", "operation_id", "status", "workspace_id", "key_id", "model", "version_id", "replica", "protocol",
-    "units", "price_id", "factor_bp", "tier_from", "cost_nanos", "seller_id", "lease_id", "funding", "latency_ms",
+    "units", "price_id", "factor_bp", "tier_from", "cost_nanos", "rest_nanos", "seller_id", "lease_id", "funding", "latency_ms",
     "first_ms", "recorded_at",
 )  # fmt: skip
 
@@ -90,7 +92,7 @@ def events(own: str, first: int, last: int) -> Iterator[tuple[Any, ...]]:
             f"use_{n:026}", f"req_{n:026}", "", "failed" if n % 97 == 0 else "succeeded",
             own if mine else f"ws_{n // 50 % 5000:026}", key,
             f"bench/m{(m % 20 + m // 20 % 2) % 5 if mine else n // 50 % 5}", "ver_x", "rep_x",
-            "openai", units, "price_x", 10_000, None, 15_000 + n % 7, "", "", "receivable" if n // 50 % 3 else "promo", 9, None, at,
+            "openai", units, "price_x", 10_000, None, 15_000 + n % 7, 0, "", "", "receivable" if n // 50 % 3 else "promo", 9, None, at,
         )  # fmt: skip
 
 
@@ -98,18 +100,16 @@ def fill(first: int, last: int) -> dict[str, float]:
     """Rows and rollups as the product would have made them; the indexes are made after."""
     indexes = UsageEvent._meta.indexes
     table, names = UsageEvent._meta.db_table, ", ".join(COLUMNS)
-    place = [COLUMNS.index(name) for name in FIELDS[:-1]]
+    used = itemgetter(*(COLUMNS.index(name) for name in FIELDS[:-1]))
     sums: dict[Group, Sum] = {}
     own = User.objects.get(email=EMAIL).personal_workspace.pk  # now: a COPY has the connection to itself
 
     def summing() -> Iterator[tuple[Any, ...]]:
-        for row in events(own, first, last):
-            workspace_id, at, model, key_id, funding, seller_id, status, cost_nanos = (row[number] for number in place)
-            group = Group(workspace_id, hour_of(at), model, key_id, funding, seller_id)
-            if group not in sums:
-                sums[group] = Sum()
-            sums[group].add(1, status == "failed", cost_nanos, UNITS)
-            yield row
+        rows = events(own, first, last)
+        while some := list(islice(rows, 10_000)):
+            for group, sum_ in summed((*used(row), UNITS) for row in some).items():
+                sums.setdefault(group, Sum()).add(sum_.requests, sum_.failed, sum_.cost_nanos, sum_.units)
+            yield from some
 
     with connection.schema_editor() as editor:
         for index in indexes:
