@@ -39,7 +39,7 @@ UNITS = {"input_token": 120, "output_token": 45}
 SECONDS, ROUNDS = 4, 11
 COLUMNS = (
     "id", "request_id", "operation_id", "status", "workspace_id", "key_id", "model", "version_id", "replica", "protocol",
-    "units", "price_id", "factor_bp", "tier_from", "cost_nanos", "rest_nanos", "seller_id", "lease_id", "funding", "latency_ms",
+    "units", "price_id", "factor_bp", "tier_from", "cost_nanos", "rest_nanos", "owed_nanos", "seller_id", "lease_id", "funding", "latency_ms",
     "first_ms", "recorded_at",
 )  # fmt: skip
 
@@ -92,7 +92,7 @@ def events(own: str, first: int, last: int) -> Iterator[tuple[Any, ...]]:
             f"use_{n:026}", f"req_{n:026}", "", "failed" if n % 97 == 0 else "succeeded",
             own if mine else f"ws_{n // 50 % 5000:026}", key,
             f"bench/m{(m % 20 + m // 20 % 2) % 5 if mine else n // 50 % 5}", "ver_x", "rep_x",
-            "openai", units, "price_x", 10_000, None, 15_000 + n % 7, 0, "", "", "receivable" if n // 50 % 3 else "promo", 9, None, at,
+            "openai", units, "price_x", 10_000, None, 15_000 + n % 7, 0, 0, "", f"lease_{n // 500:026}", "receivable" if n // 50 % 3 else "promo", 9, None, at,
         )  # fmt: skip
 
 

@@ -108,7 +108,7 @@ def _usage(call: Call, plan: Plan, held: Held, used: Usages, started: float) -> 
         most_nanos=held.budget.nanos,
         lease_id=held.budget.lease_id,
         funding=held.budget.funding,
-        promo_nanos=held.budget.promo_nanos,
+        held=held.budget.parts,
         latency_ms=round((time.perf_counter() - started) * 1000),
         first_ms=used.first_ms,
         operation_id=call.wishes.operation_id,

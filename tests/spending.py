@@ -50,7 +50,7 @@ def spend(workspace_id: str, key_id: str, cost: int, threads: int, most: int, st
                     cost_nanos=cost,
                     lease_id=held.lease_id,
                     funding=held.funding,
-                    promo_nanos=held.promo_nanos,
+                    held=held.parts,
                     latency_ms=1,
                 )
             )

@@ -10,7 +10,7 @@ from billing.models import Budget, Lease
 
 @admin.register(Lease)
 class LeaseAdmin(RecordAdmin):
-    list_display = ("id", "workspace", "means", "process", "granted_nanos", "spent_nanos", "opened_at", "closed_at")
+    list_display = ("id", "workspace", "process", "granted_nanos", "spent_nanos", "opened_at", "closed_at")
     list_filter = (("closed_at", admin.EmptyFieldListFilter),)
 
 

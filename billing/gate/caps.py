@@ -106,7 +106,7 @@ class Caps:
     @property
     def left_nanos(self) -> float:
         """What may still be lent under all of them."""
-        return min((cap.limit_nanos - cap.used_nanos for cap in self.rows), default=math.inf)
+        return min((cap.left_nanos for cap in self.rows), default=math.inf)
 
     def lend(self, nanos: int) -> None:
         """Counts a grant."""

@@ -17,29 +17,31 @@ from billing.gate import leases, purses, recall, shortage, tending
 from billing.gate.binding import Binding, binding_of
 from billing.gate.purses import Lent, Purse
 from billing.gate.refusal import LentElsewhere
-from billing.ledger.kinds import AccountKind
+from billing.ledger.parts import Parts
 
 SOON_S = 1.0  # who borrows again within this is lent twice as much, …
 MOST_BLOCKS = 64  # … up to so many of settings.LEASE_BLOCK_NANOS
-DRY_S = 1.0  # how long a means that could not cover a hold is passed over while another can
 ASK_S = 0.3  # how long a hold waits for what other purses have not spent
 LOOK_EVERY_S = 0.03  # while it waits
-PROMO = AccountKind.PROMO.value
-WITHOUT_PROMO = {leases.PREPAID: AccountKind.CREDIT.value, leases.POSTPAID: AccountKind.RECEIVABLE.value}
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What is set aside for one request. The cost that is billed must not exceed `nanos`.
+    """What is set aside for one request, by what pays it. The cost that is billed must not exceed all together."""
 
-    `promo_nanos` of it are promotional credit, which pays first; then `funding` is that, and bought credit pays the rest.
-    """
-
-    funding: str  # ledger account kind
-    nanos: int
-    promo_nanos: int = 0
+    parts: Parts
     purse: Purse | None = None
     lent: Lent | None = None
+
+    @property
+    def nanos(self) -> int:
+        """The most that may be billed."""
+        return self.parts.nanos
+
+    @property
+    def funding(self) -> str:
+        """The account kind that pays first; blank where it is free."""
+        return self.parts.funding
 
     @property
     def lease_id(self) -> str:
@@ -47,7 +49,7 @@ class Hold:
         return self.lent.lease_id if self.lent is not None else ""
 
 
-FREE = Hold("", 0)
+FREE = Hold(Parts())
 
 
 def hold(workspace_id: str, key_id: str, most_nanos: int) -> Hold:
@@ -70,12 +72,9 @@ def _hold(purse: Purse, bound: Binding, most_nanos: int) -> Hold:
     waits_until = None
     while True:
         now = time.monotonic()
-        for means in leases.MEANS:
-            lent = purse.current.get(means)
-            if lent is not None and lent.left_nanos >= most_nanos and now < lent.retires_at:
-                return _take(lent, most_nanos, now, purse)
-            if now >= purse.dry_until.get(means, 0.0):
-                break
+        lent = purse.current
+        if lent is not None and lent.left.nanos >= most_nanos and now < lent.retires_at:
+            return _take(lent, most_nanos, now, purse)
         try:
             lent = _borrow(purse, bound, most_nanos, now)
         except NoBudget as refused:
@@ -109,9 +108,7 @@ def settle(held: Hold, cost_nanos: int) -> None:
         return
     with held.purse.lock:
         held.lent.outstanding -= 1
-        held.lent.left_nanos += held.nanos - cost_nanos
-        if held.promo_nanos > cost_nanos:
-            held.lent.promo_nanos += held.promo_nanos - cost_nanos
+        held.lent.left = held.lent.left.plus(held.parts.minus(held.parts.first(cost_nanos)))
 
 
 def release(held: Hold) -> None:
@@ -125,37 +122,27 @@ def abandon(held: Hold) -> None:
 
 
 def _take(lent: Lent, nanos: int, now: float, purse: Purse) -> Hold:
-    lent.left_nanos -= nanos
+    parts = lent.left.first(nanos)
+    lent.left = lent.left.minus(parts)
     lent.outstanding += 1
     lent.used_at = now
-    if lent.promo_nanos:
-        promo = nanos if nanos < lent.promo_nanos else lent.promo_nanos
-        lent.promo_nanos -= promo
-        return Hold(PROMO, nanos, promo, purse, lent)
-    return Hold(WITHOUT_PROMO[lent.means], nanos, 0, purse, lent)
+    return Hold(parts, purse, lent)
 
 
 def _borrow(purse: Purse, bound: Binding, wanted: int, now: float) -> Lent:
     """A lease that covers `wanted`. Called with the purse's lock held: one borrower a purse."""
-    for means, lent in list(purse.current.items()):
-        if now >= lent.retires_at:
-            purse.retire(means)
-    own = {means: (lent.lease_id, lent.left_nanos) for means, lent in purse.current.items()}
+    if purse.current is not None and now >= purse.current.retires_at:
+        purse.retire()
+    own = purse.current
     purse.blocks = min(purse.blocks * 2, MOST_BLOCKS) if now - purse.borrowed_at < SOON_S else 1
     purse.borrowed_at = now
     block = purse.blocks * settings.LEASE_BLOCK_NANOS
     loan = leases.borrow(bound, wanted, own, tending.process_name(), block)
-    for means in leases.MEANS[: leases.MEANS.index(loan.means)]:
-        purse.dry_until[means] = now + DRY_S
-    found = purse.current.get(loan.means)
-    if found is not None and found.lease_id == loan.lease_id:
-        found.left_nanos += loan.added_nanos
-        found.promo_nanos += loan.promo_nanos
-        return found
+    if own is not None and own.lease_id == loan.lease_id:
+        own.left = own.left.plus(loan.added)
+        return own
     # Half of its time in use: the other half is for its last requests and for closing it.
     used_for_s = min(settings.LEASE_SECONDS / 2, loan.ends_in_s)
-    lent = Lent(loan.lease_id, loan.means, loan.added_nanos, loan.promo_nanos, now + used_for_s, now, now)
-    if found is not None:
-        purse.retire(loan.means)
-    purse.current[loan.means] = lent
-    return lent
+    purse.retire()  # it was closed: its process was taken for dead
+    purse.current = Lent(loan.lease_id, loan.added, now + used_for_s, now, now)
+    return purse.current

@@ -6,9 +6,9 @@ Locks are taken in one order by all who write here: leases by id, the workspace'
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
 
 from django.conf import settings
 from django.db import transaction
@@ -17,9 +17,11 @@ from django.utils import timezone
 
 from billing.gate import caps, refusal
 from billing.gate.binding import Binding
-from billing.gate.models import Lease, Means, fundings
+from billing.gate.models import Lease
+from billing.gate.purses import Lent
 from billing.ledger import audit, postings
 from billing.ledger.kinds import AccountKind
+from billing.ledger.parts import Parts
 from billing.metering import checkpoints
 from billing.metering.files import archived
 from billing.metering.log import ALWAYS, LATER
@@ -27,60 +29,56 @@ from billing.metering.models import Rollup, UsageEvent
 from billing.metering.sums import paid
 from billing.plans.allowances import lock_fundings, postpaid_limit
 
-PREPAID, POSTPAID = MEANS = (Means.PREPAID.value, Means.POSTPAID.value)  # in the order of use
 FREE_STREAM = timedelta(hours=1)  # a checkpoint of a free stream that old was left by a dead process
 GRACE = timedelta(seconds=settings.LEASE_GRACE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """What borrowing gave: the lease, what it is paid from, and by how much it is larger than before."""
+    """What borrowing gave: the lease, and by how much it is larger than before."""
 
     lease_id: str
-    means: str
-    added_nanos: int
-    promo_nanos: int  # of what was added
+    added: Parts
     ends_in_s: float  # it must not be used for longer: then a period of a cap ends
 
 
-def borrow(bound: Binding, wanted: int, own: Mapping[str, tuple[str, int]], process: str, block_nanos: int) -> Loan:
-    """Budget for a hold of `wanted` nano-dollars, by the first means that can cover it.
+def borrow(bound: Binding, wanted: int, own: Lent | None, process: str, block_nanos: int) -> Loan:
+    """Budget for a hold of `wanted` nano-dollars, from what pays first and from the next where that does not reach.
 
-    `own`: means → (open lease of this process, what is left of it); such a lease is grown instead of opening another.
-    `block_nanos`, more than wanted, is lent where there is plenty, and less and less as the budget runs out.
+    `own`: what is left of an open lease of this process; it is grown instead of opening another. `block_nanos`, more than
+    wanted, is lent where there is plenty, and less and less as the budget runs out.
     Raises NoBudget with what would fit, and LentElsewhere where it would with what other purses have not spent.
     """
     with transaction.atomic():
-        ours = Lease.objects.select_for_update().filter(pk__in=[lease_id for lease_id, _left in own.values()])
-        still_open = {lease.pk: lease for lease in ours.order_by("pk") if lease.closed_at is None}
-        has = lock_fundings(bound.workspace_id)
-        postpaid = has[AccountKind.RECEIVABLE] + postpaid_limit(bound.workspace_id)
-        available = {PREPAID: has[AccountKind.PROMO] + has[AccountKind.CREDIT], POSTPAID: postpaid}
+        # A lease that a sweeper closed, having taken us for dead, has nothing left.
+        ours = Lease.objects.select_for_update().filter(pk=own.lease_id if own else "", closed_at=None).first()
+        left = own.left.nanos if own is not None and ours is not None else 0
+        available = _available(bound.workspace_id)
         binding_caps = caps.locked(bound, timezone.now())
-        for means in MEANS:
-            fits = int(max(min(available[means], binding_caps.left_nanos), 0))
-            # A lease that a sweeper closed, having taken us for dead, has nothing left.
-            lease, left = still_open.get(own[means][0]) if means in own else None, 0
-            if lease is not None:
-                left = own[means][1]
-            if left + fits < wanted:
-                continue
-            added = min(max(wanted - left, min(block_nanos, fits // 4)), fits)
-            promo = min(added, has[AccountKind.PROMO]) if means == PREPAID else 0
-            lease = lease or _open(bound, means, binding_caps.now, process)
-            _grow(lease, added, promo)
-            binding_caps.lend(added)
-            return Loan(lease.pk, means, added, promo, binding_caps.ends_in_s)
-        lefts = {means: left for means, (lease_id, left) in own.items() if lease_id in still_open}
-        raise refusal.of(bound, wanted, available, binding_caps, lefts, set(still_open))
+        fits = int(max(min(available.nanos, binding_caps.left_nanos), 0))
+        if left + fits < wanted:
+            raise refusal.of(bound, wanted, available.nanos, binding_caps, left, ours.pk if ours else "")
+        added = available.first(min(max(wanted - left, min(block_nanos, fits // 4)), fits))
+        lease = ours or _open(bound, binding_caps.now, process)
+        lease.has_been_granted(lease.granted.plus(added))
+        postings.lend(lease.workspace_id, added.by_funding(), f"lease:{lease.pk}:{lease.granted_nanos}")
+        binding_caps.lend(added.nanos)
+    return Loan(lease.pk, added, binding_caps.ends_in_s)
 
 
-def _open(bound: Binding, means: str, now: datetime, process: str) -> Lease:
+def _available(workspace_id: str) -> Parts:
+    """What can be lent; locks the workspace's accounts."""
+    has = lock_fundings(workspace_id)
+    prepaid = max(has[AccountKind.PROMO] + has[AccountKind.CREDIT], 0)
+    promo = min(has[AccountKind.PROMO], prepaid)
+    return Parts(promo, prepaid - promo, max(has[AccountKind.RECEIVABLE] + postpaid_limit(workspace_id), 0))
+
+
+def _open(bound: Binding, now: datetime, process: str) -> Lease:
     return Lease.objects.create(
         workspace_id=bound.workspace_id,
         key_id=bound.key_id,
         member_id=bound.member_id,
-        means=means,
         process=process,
         granted_nanos=0,
         opened_at=now,
@@ -88,35 +86,23 @@ def _open(bound: Binding, means: str, now: datetime, process: str) -> Lease:
     )
 
 
-def _grow(lease: Lease, nanos: int, promo_nanos: int) -> None:
-    granted = lease.granted_nanos + nanos
-    grown = {"granted_nanos": granted, "promo_nanos": lease.promo_nanos + promo_nanos}
-    Lease.objects.filter(pk=lease.pk).update(**grown)
-    postings.lend(lease.workspace_id, fundings(lease.means, nanos, promo_nanos), f"lease:{lease.pk}:{granted}")
-
-
 def idle(workspace_id: str) -> dict[str, int]:
     """Funding → what is lent of it right now and was not spent yet. Holds of requests that are at work are still in it."""
-    rows = Lease.objects.filter(workspace_id=workspace_id, closed_at=None)
-    spent = UsageEvent.objects.filter(lease_id__in=rows.values("pk")).paid()
-    return {funding: nanos - spent.get(funding, 0) for (_of, funding), nanos in _granted(rows).items()}
+    rows = list(Lease.objects.filter(workspace_id=workspace_id, closed_at=None))
+    spent = UsageEvent.objects.filter(lease_id__in=[lease.pk for lease in rows]).paid()
+    granted = reduce(Parts.plus, (lease.granted for lease in rows), Parts())
+    return {funding: nanos - spent.get(funding, 0) for funding, nanos in granted.by_funding().items()}
 
 
-def shrink(lease_id: str, nanos: int, promo_nanos: int) -> bool:
-    """Gives back what this process will not spend of an open lease, and of that the promotional credit.
-
-    False if it was closed before.
-    """
+def shrink(lease_id: str, less: Parts) -> bool:
+    """Gives back what this process will not spend of an open lease. False if it was closed before."""
     with transaction.atomic():
         lease = Lease.objects.select_for_update().filter(pk=lease_id, closed_at=None).first()
         if lease is None:
             return False
-        granted = lease.granted_nanos - nanos
-        returned = fundings(lease.means, nanos, promo_nanos)
-        postings.hand_back(lease.workspace_id, returned, f"lease:{lease.pk}:back:{granted}")
-        shrunk = {"granted_nanos": granted, "promo_nanos": lease.promo_nanos - promo_nanos}
-        Lease.objects.filter(pk=lease_id).update(**shrunk)
-        caps.give_back(lease, nanos)
+        lease.has_been_granted(lease.granted.minus(less))
+        postings.hand_back(lease.workspace_id, less.by_funding(), f"lease:{lease.pk}:back:{lease.granted_nanos}")
+        caps.give_back(lease, less.nanos)
     return True
 
 
@@ -139,7 +125,7 @@ def close(lease_id: str) -> bool:
         parts = UsageEvent.objects.filter(lease_id=lease_id).paid()
         spent = sum(parts.values())
         Lease.objects.filter(pk=lease_id).update(closed_at=timezone.now(), spent_nanos=spent)
-        postings.close_lease(lease.workspace_id, lease.granted, parts, f"lease:{lease.pk}:close")
+        postings.close_lease(lease.workspace_id, lease.granted.by_funding(), parts, f"lease:{lease.pk}:close")
         caps.give_back(lease, lease.granted_nanos - spent)
     return True
 
@@ -176,9 +162,9 @@ def _differences_of_fundings() -> list[str]:
     for workspace_id, funding, nanos in rollups.annotate(nanos=Sum("cost_nanos")):
         used[workspace_id, funding] += nanos
     running = UsageEvent.objects.filter(lease_id__in=Lease.objects.filter(closed_at=None).values("pk")).order_by()
-    sums = running.values_list("workspace_id", "funding").annotate(cost=Sum("cost_nanos"), rest=Sum("rest_nanos"))
-    for workspace_id, funding, cost, rest in sums:
-        for name, nanos in paid(funding, cost, rest):
+    sums = running.values_list("workspace_id", "funding")
+    for workspace_id, *of_it in sums.annotate(*(Sum(name) for name in ("cost_nanos", "rest_nanos", "owed_nanos"))):
+        for name, nanos in paid(*of_it):
             used[workspace_id, name] -= nanos
     return [
         f"{of[1]} of {of[0]}: {taken[of]} spent by the ledger, {used[of]} by usage"
@@ -198,9 +184,11 @@ def open_grants() -> dict[tuple[str, str], int]:
 
 
 def _granted(leases: QuerySet[Lease]) -> dict[tuple[str, str], int]:
-    sums = leases.order_by().values_list("workspace_id", "means")
+    sums = leases.order_by().values_list("workspace_id")
     return {
-        (workspace_id, funding): part
-        for workspace_id, means, nanos, promo in sums.annotate(n=Sum("granted_nanos"), promo=Sum("promo_nanos"))
-        for funding, part in fundings(means, nanos, promo).items()
+        (workspace_id, funding): nanos
+        for workspace_id, granted, promo, credit in sums.annotate(
+            *(Sum(name) for name in ("granted_nanos", "promo_nanos", "credit_nanos"))
+        )
+        for funding, nanos in Parts(promo, credit, granted - promo - credit).by_funding().items()
     }

@@ -7,19 +7,12 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.ledger.kinds import AccountKind
+from billing.ledger.parts import Parts
 from portal.kit import ids
 
 
 def _lease_id() -> str:
     return ids.make("lease")
-
-
-class Means(models.TextChoices):
-    """What a lease is paid from."""
-
-    PREPAID = "prepaid", _("prepaid credit")  # promotional credit, and bought credit where that does not reach
-    POSTPAID = "postpaid", _("the next invoice")
 
 
 class Lease(models.Model):
@@ -33,10 +26,11 @@ class Lease(models.Model):
     member_id = models.BigIntegerField(
         _("member"), null=True
     )  # … and where the member who made it has: they are bound by these too
-    means = models.CharField(_("paid from"), max_length=12, choices=Means.choices)
     process = models.CharField(_("process"), max_length=80)  # who may spend it
     granted_nanos = models.BigIntegerField(_("granted"))
-    promo_nanos = models.BigIntegerField(_("promotional credit"), default=0)  # of what was granted
+    # Of what was granted; the rest goes on the next invoice.
+    promo_nanos = models.BigIntegerField(_("promotional credit"), default=0)
+    credit_nanos = models.BigIntegerField(_("credit"), default=0)
     spent_nanos = models.BigIntegerField(_("spent"), null=True)  # known when closed
     opened_at = models.DateTimeField(_("opened"), default=timezone.now)
     expires_at = models.DateTimeField(_("expires"))
@@ -60,8 +54,10 @@ class Lease(models.Model):
                 name="a_lease_is_never_overspent",
             ),
             models.CheckConstraint(
-                condition=Q(promo_nanos=0) | Q(means="prepaid", promo_nanos__gt=0, promo_nanos__lte=F("granted_nanos")),
-                name="promotional_credit_is_prepaid",
+                condition=Q(
+                    promo_nanos__gte=0, credit_nanos__gte=0, granted_nanos__gte=F("promo_nanos") + F("credit_nanos")
+                ),
+                name="a_lease_is_the_sum_of_its_parts",
             ),
         ]
 
@@ -69,16 +65,14 @@ class Lease(models.Model):
         return self.id
 
     @property
-    def granted(self) -> dict[str, int]:
-        """Account kind that funds it → nano-dollars granted."""
-        return fundings(self.means, self.granted_nanos, self.promo_nanos)
+    def granted(self) -> Parts:
+        """What was granted, by what pays it."""
+        return Parts(self.promo_nanos, self.credit_nanos, self.granted_nanos - self.promo_nanos - self.credit_nanos)
 
-
-def fundings(means: str, nanos: int, promo_nanos: int) -> dict[str, int]:
-    """Account kind → its part of an amount of which `promo_nanos` are promotional credit."""
-    if means == Means.POSTPAID:
-        return {AccountKind.RECEIVABLE.value: nanos}
-    return {AccountKind.PROMO.value: promo_nanos, AccountKind.CREDIT.value: nanos - promo_nanos}
+    def has_been_granted(self, parts: Parts) -> None:
+        """Writes down what is granted now. In the transaction that posts the difference."""
+        self.granted_nanos, self.promo_nanos, self.credit_nanos = parts.nanos, parts.promo, parts.credit
+        self.save(update_fields=["granted_nanos", "promo_nanos", "credit_nanos"])
 
 
 class Period(models.TextChoices):
@@ -147,3 +141,8 @@ class Budget(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key or self.member or self.workspace} {self.period}: {self.limit_nanos}"
+
+    @property
+    def left_nanos(self) -> int:
+        """Of one that stops: what may still be lent in its period."""
+        return self.limit_nanos - self.used_nanos

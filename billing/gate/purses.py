@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 
 from billing.gate.binding import Binding
+from billing.ledger.parts import Parts
 
 ASK_EVERY_S = 1.0  # a purse asks so often at most for what others have not spent
 
@@ -16,9 +17,7 @@ class Lent:
     """A lease of this process. Guarded by its purse's lock."""
 
     lease_id: str
-    means: str
-    left_nanos: int
-    promo_nanos: int  # of what is left: spent before bought credit
+    left: Parts  # in the order in which they are spent
     retires_at: float  # time.monotonic()
     used_at: float
     extended_at: float
@@ -27,12 +26,11 @@ class Lent:
 
 @dataclass(slots=True)
 class Purse:
-    """What this process was lent under a binding, by means, and leases that only wait for their last requests."""
+    """What this process was lent under a binding, and leases that only wait for their last requests."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    current: dict[str, Lent] = field(default_factory=dict)
+    current: Lent | None = None
     retired: list[Lent] = field(default_factory=list)
-    dry_until: dict[str, float] = field(default_factory=dict)
     blocks: int = 1
     borrowed_at: float = 0.0
     asked_at: float = -ASK_EVERY_S
@@ -42,9 +40,11 @@ class Purse:
     def __post_init__(self) -> None:
         self.more = threading.Condition(self.lock)
 
-    def retire(self, means: str) -> None:
-        """No new holds of this lease."""
-        self.retired.append(self.current.pop(means))
+    def retire(self) -> None:
+        """No new holds of the current lease."""
+        if self.current is not None:
+            self.retired.append(self.current)
+            self.current = None
 
 
 _purses: dict[Binding, Purse] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,42 +39,27 @@ class _Rest:
         )
 
 
-def of(
-    bound: Binding, wanted: int, available: Mapping[str, int], caps: Caps, own: Mapping[str, int], own_ids: set[str]
-) -> NoBudget:
-    """The refusal of a hold of `wanted` nano-dollars that neither `available` nor what is left of `own` leases covers.
-
-    Both are by means: what is prepaid fits together, and what is postpaid alone.
-    """
-    fits = {means: own.get(means, 0) + max(min(has, caps.left_nanos), 0) for means, has in available.items()}
-    best = max(fits, key=lambda means: fits[means])
-    error = _explain(wanted, int(fits[best]), best, available, caps, own)
-    rests = _rests(bound.workspace_id, own_ids, caps.now)
-    for means in fits:
-        short = wanted - own.get(means, 0)
-        lacking = [cap for cap in caps.rows if cap.limit_nanos - cap.used_nanos < short]
-        of_balance = [rest for rest in rests if rest.lease.means == means]
-        if available[means] + _sum(of_balance) < short:
-            continue
-        of_caps = {cap.pk: [rest for rest in rests if rest.counts_for(cap)] for cap in lacking}
-        if any(cap.limit_nanos - cap.used_nanos + _sum(of_caps[cap.pk]) < short for cap in lacking):
-            continue
-        asked = {rest.lease.pk for found in of_caps.values() for rest in found}
-        if available[means] < short:
-            asked |= {rest.lease.pk for rest in of_balance}
-        elsewhere = LentElsewhere(error.message, details=error.details)
-        elsewhere.leases = sorted(asked)
-        return elsewhere
-    return error
+def of(bound: Binding, wanted: int, available: int, caps: Caps, left: int, own_id: str) -> NoBudget:
+    """The refusal of a hold of `wanted` nano-dollars, which `available` does not cover with what is `left` of the own lease."""
+    error = _explain(wanted, left, left + int(max(min(available, caps.left_nanos), 0)), caps)
+    short = wanted - left
+    rests = _rests(bound.workspace_id, own_id, caps.now)
+    of_caps = {cap: [rest for rest in rests if rest.counts_for(cap)] for cap in caps.rows if cap.left_nanos < short}
+    if available + _sum(rests) < short or any(cap.left_nanos + _sum(found) < short for cap, found in of_caps.items()):
+        return error
+    asked = {rest.lease.pk for found in of_caps.values() for rest in found}
+    if available < short:
+        asked |= {rest.lease.pk for rest in rests}
+    elsewhere = LentElsewhere(error.message, details=error.details)
+    elsewhere.leases = sorted(asked)
+    return elsewhere
 
 
-def _explain(
-    wanted: int, fits: int, means: str, available: Mapping[str, int], caps: Caps, own: Mapping[str, int]
-) -> NoBudget:
+def _explain(wanted: int, left: int, fits: int, caps: Caps) -> NoBudget:
     details: dict[str, object] = {"available": money.decimal(fits), "needed": money.decimal(wanted)}
     said = f"This request may cost up to {money.show(wanted)}, and {money.show(fits)} is available"
-    cap = min(caps.rows, key=lambda cap: cap.limit_nanos - cap.used_nanos, default=None)
-    if cap is None or own.get(means, 0) + cap.limit_nanos - cap.used_nanos > fits:
+    cap = min(caps.rows, key=lambda cap: cap.left_nanos, default=None)
+    if cap is None or left + cap.left_nanos > fits:
         details["limited_by"] = "balance"
         return NoBudget(f"{said}. Add a plan or credit on /billing, or lower max_tokens.", details=details)
     who = "key" if cap.key_id else "member" if cap.member_id else "workspace"
@@ -92,10 +77,10 @@ def _explain(
     return NoBudget(f"{said} under {named}{anew}.", details=details)
 
 
-def _rests(workspace_id: str, own_ids: set[str], now: datetime) -> list[_Rest]:
+def _rests(workspace_id: str, own_id: str, now: datetime) -> list[_Rest]:
     """Of leases whose processes seem alive."""
     others = list(
-        Lease.objects.filter(workspace_id=workspace_id, closed_at=None, expires_at__gt=now).exclude(pk__in=own_ids)
+        Lease.objects.filter(workspace_id=workspace_id, closed_at=None, expires_at__gt=now).exclude(pk=own_id)
     )
     if not others:
         return []

@@ -13,6 +13,7 @@ from billing.gate.binding import Binding
 from billing.gate.leases import GRACE
 from billing.gate.models import Budget, Lease, Period
 from billing.gate.periods import bounds
+from billing.ledger.kinds import AccountKind
 from billing.metering.models import UsageEvent
 from portal.accounts.keys.models import KeyKind
 from portal.accounts.models import Key, User
@@ -107,7 +108,7 @@ class Holding:
     lease_id: str
     process: str  # short: host and number
     whom: str  # the key or member whose cap binds it; blank: all
-    paid_from: str
+    paid_from: list[str]
     held_nanos: int
     since: datetime
     back_by: datetime  # at the latest, unless a request is at work until then
@@ -124,7 +125,7 @@ def holdings(workspace_id: str, now: datetime) -> list[Holding]:
             lease_id=lease.pk,
             process=":".join(lease.process.split(":")[:2]),
             whom=keys.get(lease.key_id) or members.get(lease.member_id or 0, ""),
-            paid_from=lease.get_means_display(),
+            paid_from=[str(AccountKind(funding).label) for funding in lease.granted.by_funding()],
             held_nanos=lease.granted_nanos - spent.get(lease.pk, 0),
             since=lease.opened_at,
             back_by=max(lease.expires_at + GRACE, now) + SWEEP_EVERY,

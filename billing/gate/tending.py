@@ -15,6 +15,7 @@ from django.db import Error, close_old_connections, connections
 
 from billing.gate import leases, purses, recall
 from billing.gate.purses import Lent, Purse
+from billing.ledger.parts import Parts
 
 IDLE_S = 10.0  # an unused lease goes back after this
 TEND_EVERY_S = 2.0
@@ -70,9 +71,9 @@ def tend(now: float, all_of_them: bool = False) -> None:
 def _tend(purse: Purse, now: float, all_of_them: bool) -> None:
     busy: list[Lent] = []
     with purse.lock:
-        for means, lent in list(purse.current.items()):
-            if all_of_them or now >= lent.retires_at or now - lent.used_at >= IDLE_S:
-                purse.retire(means)
+        lent = purse.current
+        if lent is not None and (all_of_them or now >= lent.retires_at or now - lent.used_at >= IDLE_S):
+            purse.retire()
         finished = [lent for lent in purse.retired if not lent.outstanding]
         purse.retired = [lent for lent in purse.retired if lent.outstanding]
         for lent in purse.retired:
@@ -95,16 +96,14 @@ def hand_back(wanted: Collection[str]) -> None:
 
 def _hand_back(purse: Purse, wanted: Collection[str]) -> None:
     with purse.lock:
-        for means, lent in list(purse.current.items()):
-            if lent.lease_id in wanted:
-                purse.retire(means)
+        if purse.current is not None and purse.current.lease_id in wanted:
+            purse.retire()
         asked = [lent for lent in purse.retired if lent.lease_id in wanted]
         finished = [lent.lease_id for lent in asked if not lent.outstanding]
         purse.retired = [lent for lent in purse.retired if lent.lease_id not in finished]
-        held = [lent for lent in asked if lent.outstanding and lent.left_nanos]
-        rests = [(lent.lease_id, lent.left_nanos, lent.promo_nanos) for lent in held]
+        rests = [(lent.lease_id, lent.left) for lent in asked if lent.outstanding and lent.left.nanos]
         for lent in asked:
-            lent.left_nanos = lent.promo_nanos = 0  # whatever becomes of the next lines, it is not spent here
+            lent.left = Parts()  # whatever becomes of the next lines, it is not spent here
     for lease_id in finished:
         leases.close(lease_id)
     for rest in rests:

@@ -36,7 +36,7 @@ def settle(lease_id: str, before: datetime | None = None) -> int:
             if usage.product:
                 charge = next(charges)
                 given |= {"cost_nanos": charge.cost_nanos, "tier_from": charge.tier_from}
-            given["rest_nanos"] = usage.rest_of(given["cost_nanos"])
+            given["rest_nanos"], given["owed_nanos"] = usage.rests_of(given["cost_nanos"])
             UsageEvent.objects.create(**given, id=ids.make("use"), recorded_at=now)
         Checkpoint.objects.filter(pk__in=[checkpoint.pk for checkpoint in found]).delete()
     return len(found)

@@ -14,11 +14,11 @@ from django.db.models import Q, QuerySet
 
 from billing.metering import files
 from billing.metering.models import Archive, UsageEvent
-from billing.metering.sums import FIELDS, Used
+from billing.metering.sums import FIELDS, OWED, Used
 
 ALWAYS, LATER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _AT_ONCE = 1_000
-_TEXTS = ("model", "key_id", "funding", "id", "request_id", "operation_id")
+_TEXTS = ("model", "key_id", "id", "request_id", "operation_id")
 Place = tuple[datetime, str]  # of an event in the order: its time, and its id
 Row = tuple[Any, ...]  # columns of an event, its place first: so rows compare as their events follow one another
 _PLACE = ("recorded_at", "id")
@@ -34,10 +34,10 @@ class Log:
     until: datetime = LATER
     model: str = ""
     key_id: str = ""
-    funding: str = ""
     id: str = ""
     request_id: str = ""
     operation_id: str = ""
+    invoiced: bool = False  # only those of which an invoice has something
 
     @property
     def equal(self) -> dict[str, str]:
@@ -80,7 +80,8 @@ class Log:
 
     def _rows(self) -> QuerySet[UsageEvent]:
         rows = UsageEvent.objects.filter(workspace_id=self.workspace_id)
-        return rows.filter(recorded_at__gte=self.since, recorded_at__lt=self.until, **self.equal)
+        rows = rows.filter(recorded_at__gte=self.since, recorded_at__lt=self.until, **self.equal)
+        return rows.filter(Q(funding=OWED) | Q(owed_nanos__gt=0)) if self.invoiced else rows
 
     def _stored(self, columns: Sequence[str], newest_first: bool) -> Iterator[Row]:
         order = [f"-{name}" if newest_first else name for name in _PLACE]
@@ -101,7 +102,7 @@ class Log:
         from billing.metering import parquet  # loads pyarrow: only where there is an archive
 
         file = files.whole(part.path, part.sha256)
-        return parquet.rows(file, columns, self.workspace_id, self.since, self.until, self.equal)
+        return parquet.rows(file, columns, self.workspace_id, self.since, self.until, self.equal, self.invoiced)
 
     def _archived(self, columns: Sequence[str], newest_first: bool) -> Iterator[Row]:
         """What files have of it, merged. Each is opened when its turn may have come: most of a workspace's follow one another."""

@@ -10,7 +10,7 @@ from django.db.models import Case, F, Q, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.metering.sums import FIELDS, REST, Group, Sum, paid, summed
+from billing.metering.sums import FIELDS, OWED, REST, Group, Sum, paid, summed
 
 
 class Status(models.TextChoices):
@@ -35,16 +35,18 @@ class UsageEvents(models.QuerySet["UsageEvent"]):
 
     def paid_from(self, funding: str) -> UsageEvents:
         """The events of which a funding paid something; `paid_nanos` is what."""
-        if funding == REST:
-            its = Case(When(funding=REST, then="cost_nanos"), default="rest_nanos")
-            return self.filter(Q(funding=REST) | Q(rest_nanos__gt=0)).annotate(paid_nanos=its)
-        return self.filter(funding=funding).annotate(paid_nanos=F("cost_nanos") - F("rest_nanos"))
+        of_first = F("cost_nanos") - F("rest_nanos") - F("owed_nanos")
+        rest = {REST: "rest_nanos", OWED: "owed_nanos"}.get(funding)
+        if rest is None:
+            return self.filter(funding=funding).annotate(paid_nanos=of_first)
+        its = Case(When(funding=funding, then=of_first), default=F(rest), output_field=models.BigIntegerField())
+        return self.filter(Q(funding=funding) | Q(**{f"{rest}__gt": 0})).annotate(paid_nanos=its)
 
     def paid(self) -> dict[str, int]:
         """Funding → nano-dollars that it paid of these events."""
         found: dict[str, int] = {}
         rows = self.order_by().values_list("funding")
-        for row in rows.annotate(cost=models.Sum("cost_nanos"), rest=models.Sum("rest_nanos")):
+        for row in rows.annotate(*(models.Sum(name) for name in ("cost_nanos", "rest_nanos", "owed_nanos"))):
             for funding, nanos in paid(*row):
                 found[funding] = found.get(funding, 0) + nanos
         return found
@@ -85,8 +87,9 @@ class UsageEvent(models.Model):
     )  # the publisher's workspace
     lease_id = models.CharField(_("lease"), max_length=40, blank=True)  # blank: it was free
     funding = models.CharField(_("paid from"), max_length=12, blank=True)  # promo, credit, receivable
-    # Of the cost: what bought credit paid, since promotional credit did not cover all of it.
+    # Of the cost: what bought credit paid where promotional credit paid first, and what the next invoice has where credit did.
     rest_nanos = models.BigIntegerField(_("rest from credit"), default=0, db_default=0)
+    owed_nanos = models.BigIntegerField(_("rest on the invoice"), default=0, db_default=0)
     latency_ms = models.PositiveIntegerField(_("latency"))
     first_ms = models.PositiveIntegerField(_("time to the first token"), null=True)  # of a stream
     recorded_at = models.DateTimeField(_("time"))
@@ -117,7 +120,12 @@ class UsageEvent(models.Model):
     @property
     def paid(self) -> dict[str, int]:
         """Funding → nano-dollars that it paid of the cost; empty where it was free."""
-        return dict(paid(self.funding, self.cost_nanos, self.rest_nanos))
+        return dict(paid(self.funding, self.cost_nanos, self.rest_nanos, self.owed_nanos))
+
+    @property
+    def invoiced_nanos(self) -> int:
+        """What an invoice has of the cost."""
+        return self.paid.get(OWED, 0)
 
 
 class Checkpoint(models.Model):

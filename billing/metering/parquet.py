@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from django.db import models
 
 from billing.metering.models import UsageEvent
+from billing.metering.sums import OWED
 
 FIELDS = [field for field in UsageEvent._meta.concrete_fields if field.attname]
 NAMES = [field.attname for field in FIELDS]
@@ -47,9 +48,11 @@ def written(events: Sequence[UsageEvent]) -> bytes:
 
 
 def rows(
-    file: BinaryIO, names: Sequence[str], workspace_id: str, start: datetime, end: datetime, equal: Mapping[str, str]
-) -> Iterator[tuple[Any, ...]]:
-    """These columns of the workspace's events from `start` until before `end`, the newest first, whose columns `equal` these texts.
+    file: BinaryIO, names: Sequence[str], workspace_id: str, start: datetime, end: datetime, equal: Mapping[str, str],
+    invoiced: bool = False,
+) -> Iterator[tuple[Any, ...]]:  # fmt: skip
+    """These columns of the workspace's events from `start` until before `end`, the newest first, whose columns `equal` these texts
+    and, where asked for, of which an invoice has something.
 
     Reads only the parts that can have any, and of those `names` only where there is one. A column that the file does not
     have yet has its default.
@@ -60,18 +63,26 @@ def rows(
     if not texts.keys() <= at.keys():
         return
     there = [name for name in names if name in at]
+    payers = [name for name in ("funding", "owed_nanos") if invoiced and name in at]
     for number in range(source.num_row_groups):
         group = source.metadata.row_group(number)
         spaces, times = (group.column(at[name]).statistics for name in ("workspace_id", "recorded_at"))
         if not spaces.min <= workspace_id <= spaces.max or times.max < start or times.min >= end:
             continue
-        looked_at = source.read_row_group(number, columns=[*texts, "recorded_at"])
+        looked_at = source.read_row_group(number, columns=[*texts, *payers, "recorded_at"])
         wanted = _between(looked_at["recorded_at"], start, end)
         for name, text in texts.items():
             wanted = pc.and_(wanted, pc.equal(looked_at[name], text))
+        if invoiced:
+            wanted = pc.and_(wanted, _invoiced(looked_at))
         if pc.any(wanted).as_py():
             columns = source.read_row_group(number, columns=there).filter(wanted).to_pydict()
             yield from zip(*(_values(name, columns.get(name)) for name in names), strict=False)
+
+
+def _invoiced(rows: pa.Table) -> pa.ChunkedArray:
+    by_funding = pc.equal(rows["funding"], OWED)
+    return pc.or_(by_funding, pc.greater(rows["owed_nanos"], 0)) if "owed_nanos" in rows.column_names else by_funding
 
 
 def _values(name: str, column: list[Any] | None) -> Iterable[Any]:

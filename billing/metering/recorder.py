@@ -7,6 +7,7 @@ alone pays one commit and no hand-over; sixty-four share a few commits.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,10 +18,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from billing.errors import StoreDown
-from billing.ledger.kinds import AccountKind
+from billing.ledger.parts import Parts
 from billing.metering import months
 from billing.metering.models import Checkpoint, Rollup, UsageEvent
-from billing.metering.sums import Used, summed
+from billing.metering.sums import OWED, REST, Used, summed
 from portal.kit import ids
 from portal.kit.combining import Combiner, Full, Ticket
 
@@ -54,14 +55,15 @@ class Usage:
     product: str = ""  # of it,
     most_nanos: int = 0  # and at most this, since no more is held
     checkpointed: bool = False  # it takes the place of a checkpoint
-    # Of what is held for a request that promotional credit pays: how much of it is that. Bought credit pays the rest.
-    promo_nanos: int | None = None  # None: all
+    # Of what is held for the request, what pays; a list where it was read from a checkpoint. None: `funding` pays all.
+    held: Parts | Sequence[int] | None = None
 
-    def rest_of(self, cost_nanos: int) -> int:
-        """Of a cost in nano-dollars: what bought credit pays where promotional credit comes first."""
-        if self.promo_nanos is None or self.funding != AccountKind.PROMO:
-            return 0
-        return max(cost_nanos - self.promo_nanos, 0)
+    def rests_of(self, cost_nanos: int) -> tuple[int, int]:
+        """Of a cost in nano-dollars: what bought credit and what the next invoice pay, where another funding pays first."""
+        if self.held is None:
+            return 0, 0
+        _promo, credit, owed = Parts(*self.held).first(cost_nanos)
+        return credit if self.funding != REST else 0, owed if self.funding != OWED else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ _COLUMNS = (
     "id", "request_id", "workspace_id", "key_id", "model", "version_id", "replica", "protocol",
     "units", "price_id", "cost_nanos", "lease_id", "funding", "latency_ms", "recorded_at",
     "first_ms", "operation_id", "status", "factor_bp", "tier_from", "seller_id", "rest_nanos",
+    "owed_nanos",
 )  # fmt: skip
 _INSERT = {
     mark: f"INSERT INTO {UsageEvent._meta.db_table} ({', '.join(_COLUMNS)}) VALUES ({', '.join([mark] * len(_COLUMNS))})"  # noqa: S608 – constants
@@ -168,14 +171,16 @@ class Recorder:
                 ticket.error = LeaseClosed("This server lost its budget lease: try again.", retry_after_s=1)
                 continue
             if isinstance(ticket.item, Progress):
-                cursor.execute(_SAVE[mark], (u.request_id, u.lease_id, orjson.dumps(asdict(u)).decode(), now))
+                cursor.execute(
+                    _SAVE[mark], (u.request_id, u.lease_id, orjson.dumps(asdict(u), default=tuple).decode(), now)
+                )
                 continue
             if u.checkpointed:
                 cursor.execute(_DROP[mark], (u.request_id,))
             cost, tier_from = u.cost_nanos, None
             if u.product:
                 cost, tier_from = in_tiers[id(ticket)]
-            rest = u.rest_of(cost)
+            rest, owed = u.rests_of(cost)
             event_id = ids.make("use")
             ticket.result = Recorded(event_id, cost)
             rows.append(
@@ -183,12 +188,15 @@ class Recorder:
                     event_id, u.request_id, u.workspace_id, u.key_id, u.model, u.version_id, u.replica, u.protocol,
                     orjson.dumps(u.units).decode(), u.price_id, cost, u.lease_id, u.funding, u.latency_ms, now,
                     u.first_ms, u.operation_id, u.status, u.factor_bp, tier_from, u.seller_id,
-                    rest,
+                    rest, owed,
                 )
             )  # fmt: skip
             used.append(
-                (u.workspace_id, moment, u.model, u.key_id, u.funding, u.seller_id, u.status, cost, rest, u.units)
-            )
+                (
+                    u.workspace_id, moment, u.model, u.key_id, u.funding, u.seller_id, u.status, cost, rest, owed,
+                    u.units,
+                )
+            )  # fmt: skip
         if rows:
             cursor.executemany(_INSERT[mark], rows)
             cursor.executemany(_ADD[mark], _sums(connection, used, part=rows[0][0]))

@@ -42,18 +42,19 @@ class Sum:
             own[name] = own.get(name, 0) + count
 
 
-# workspace, time, model, key, funding, seller, status, cost and its rest in nano-dollars, units
-Used = tuple[str, datetime, str, str, str, str, str, int, int, Mapping[str, int]]
+# workspace, time, model, key, funding, seller, status, cost and its rests in nano-dollars, units
+Used = tuple[str, datetime, str, str, str, str, str, int, int, int, Mapping[str, int]]
 FIELDS = (
     "workspace_id", "recorded_at", "model", "key_id", "funding", "seller_id", "status", "cost_nanos", "rest_nanos",
-    "units",
+    "owed_nanos", "units",
 )  # fmt: skip
-REST = AccountKind.CREDIT.value  # the funding of what promotional credit did not cover
+# What the funding that paid first did not cover is of these, if any.
+REST, OWED = AccountKind.CREDIT.value, AccountKind.RECEIVABLE.value
 
 
-def paid(funding: str, cost_nanos: int, rest_nanos: int) -> Iterator[tuple[str, int]]:
-    """Each funding that paid something of a cost, and what."""
-    for name, nanos in ((funding, cost_nanos - rest_nanos), (REST, rest_nanos)):
+def paid(funding: str, cost_nanos: int, rest_nanos: int, owed_nanos: int) -> Iterator[tuple[str, int]]:
+    """Each funding that paid something of a cost, and what, in their order."""
+    for name, nanos in ((funding, cost_nanos - rest_nanos - owed_nanos), (REST, rest_nanos), (OWED, owed_nanos)):
         if nanos:
             yield name, nanos
 
@@ -69,13 +70,27 @@ def day_of(moment: datetime) -> datetime:
 
 
 def summed(events: Iterable[Used]) -> dict[Group, Sum]:
-    """The events' sums by group. One that two fundings paid counts for the first, and its rest is added to the second."""
+    """The events' sums by group. One that several fundings paid counts for the first, and its rests are added to the others."""
     found: dict[Group, Sum] = {}
-    for workspace_id, moment, model, key_id, funding, seller_id, status, cost_nanos, rest_nanos, units in events:
+    for (
+        workspace_id,
+        moment,
+        model,
+        key_id,
+        funding,
+        seller_id,
+        status,
+        cost_nanos,
+        rest_nanos,
+        owed_nanos,
+        units,
+    ) in events:
         group = Group(workspace_id, hour_of(moment), model, key_id, funding, seller_id)
         if group not in found:
             found[group] = Sum()
-        found[group].add(1, status == FAILED, cost_nanos - rest_nanos, units)
+        found[group].add(1, status == FAILED, cost_nanos - rest_nanos - owed_nanos, units)
         if rest_nanos:
             found.setdefault(group._replace(funding=REST), Sum()).add(0, 0, rest_nanos, {})
+        if owed_nanos:
+            found.setdefault(group._replace(funding=OWED), Sum()).add(0, 0, owed_nanos, {})
     return found

@@ -1,21 +1,20 @@
-"""A lease may be paid from promotional and bought credit together, and so may what was used of it."""
+"""A lease may be paid from several fundings together, and so may what was used of it."""
 
 from django.db import migrations, models
 from django.db.models import F, Q
 
 
-def join(apps, schema_editor):
+def split(apps, schema_editor):
     leases = apps.get_model("billing", "Lease").objects
-    leases.filter(means="promo").update(promo_nanos=F("granted_nanos"))
-    leases.filter(means__in=("promo", "credit")).update(means="prepaid")
-    leases.filter(means="receivable").update(means="postpaid")
+    leases.filter(funding="promo").update(promo_nanos=F("granted_nanos"))
+    leases.filter(funding="credit").update(credit_nanos=F("granted_nanos"))
 
 
-def part(apps, schema_editor):
+def name_the_first(apps, schema_editor):
     leases = apps.get_model("billing", "Lease").objects
-    leases.filter(means="postpaid").update(means="receivable")
-    leases.filter(means="prepaid", promo_nanos__gt=0).update(means="promo")
-    leases.filter(means="prepaid").update(means="credit")
+    leases.update(funding="receivable")
+    leases.filter(credit_nanos__gt=0).update(funding="credit")
+    leases.filter(promo_nanos__gt=0).update(funding="promo")
 
 
 class Migration(migrations.Migration):
@@ -30,25 +29,34 @@ class Migration(migrations.Migration):
             name="rest_nanos",
             field=models.BigIntegerField(db_default=0, default=0, verbose_name="rest from credit"),
         ),
-        migrations.RenameField(model_name="lease", old_name="funding", new_name="means"),
+        migrations.AddField(
+            model_name="usageevent",
+            name="owed_nanos",
+            field=models.BigIntegerField(db_default=0, default=0, verbose_name="rest on the invoice"),
+        ),
         migrations.AddField(
             model_name="lease",
             name="promo_nanos",
             field=models.BigIntegerField(default=0, verbose_name="promotional credit"),
         ),
-        migrations.RunPython(join, part),
+        migrations.AddField(
+            model_name="lease",
+            name="credit_nanos",
+            field=models.BigIntegerField(default=0, verbose_name="credit"),
+        ),
+        # A default, for the way back.
         migrations.AlterField(
             model_name="lease",
-            name="means",
-            field=models.CharField(
-                choices=[("prepaid", "prepaid credit"), ("postpaid", "the next invoice")], max_length=12, verbose_name="paid from"
-            ),
+            name="funding",
+            field=models.CharField(max_length=12, default="credit"),
         ),
+        migrations.RunPython(split, name_the_first),
+        migrations.RemoveField(model_name="lease", name="funding"),
         migrations.AddConstraint(
             model_name="lease",
             constraint=models.CheckConstraint(
-                condition=Q(promo_nanos=0) | Q(means="prepaid", promo_nanos__gt=0, promo_nanos__lte=F("granted_nanos")),
-                name="promotional_credit_is_prepaid",
+                condition=Q(promo_nanos__gte=0, credit_nanos__gte=0, granted_nanos__gte=F("promo_nanos") + F("credit_nanos")),
+                name="a_lease_is_the_sum_of_its_parts",
             ),
         ),
     ]

@@ -21,7 +21,8 @@ AT_ONCE = 1_000  # events that are read together: what bounds the memory
 SETTLES = timedelta(seconds=5)
 _FIELDS = (
     "request_id", "operation_id", "status", "key_id", "model", "version_id", "protocol", "units",
-    "price_id", "factor_bp", "tier_from", "cost_nanos", "rest_nanos", "funding", "latency_ms",
+    "price_id", "factor_bp", "tier_from", "cost_nanos", "rest_nanos", "owed_nanos", "funding",
+    "latency_ms",
 )  # fmt: skip
 
 

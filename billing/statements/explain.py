@@ -176,7 +176,7 @@ def hour(workspace_id: str, start: datetime) -> Hour:
 
 def metered(workspace_id: str, start: datetime) -> Log:
     """The hour's requests that are invoiced."""
-    return Log(workspace_id, start, start + LASTS, funding=AccountKind.RECEIVABLE)
+    return Log(workspace_id, start, start + LASTS, invoiced=True)
 
 
 def hour_named(text: str) -> datetime:

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from billing.ledger.kinds import AccountKind
 from billing.metering.sums import hour_of
 from billing.money import NANOS_IN_CENT
 from billing.prices import explain as pricing
@@ -71,7 +72,7 @@ def hour_page(request: HttpRequest, hour: str) -> HttpResponse:
         "hour": explain.hour(workspace.pk, start),
         "events": page.events,
         "next_cursor": page.next_cursor,
-        "page_nanos": sum(event.cost_nanos for event in page.events),
+        "page_nanos": sum(event.invoiced_nanos for event in page.events),
         "runs": start <= timezone.now() < start + explain.LASTS,
     }
     return render(request, "billing/statements/hour.html", context)
@@ -90,7 +91,8 @@ def request_page(request: HttpRequest, event_id: str) -> HttpResponse:
         "event": event,
         "key": Key.objects.filter(workspace=workspace, pk=event.key_id).first() if event.key_id else None,
         "explanation": said,
-        "hour": hour_of(event.recorded_at),
+        "hour": hour_of(event.recorded_at) if event.funding == AccountKind.RECEIVABLE or event.owed_nanos else None,
+        "paid": [(AccountKind(funding).label, nanos) for funding, nanos in event.paid.items()],
     }
     return render(request, "billing/statements/request.html", context)
 

@@ -77,8 +77,10 @@ def _archived(workspace_id: str, begun: datetime | None, lasts: timedelta, **whi
     return list(islice(_around(workspace_id, begun, lasts, **which).archived(), MOST_ATTEMPTS))
 
 
-def _around(workspace_id: str, begun: datetime, lasts: timedelta, **which: str) -> Log:
-    return Log(workspace_id, begun - _SKEW, begun + lasts, **which)
+def _around(
+    workspace_id: str, begun: datetime, lasts: timedelta, id: str = "", request_id: str = "", operation_id: str = ""
+) -> Log:
+    return Log(workspace_id, begun - _SKEW, begun + lasts, id=id, request_id=request_id, operation_id=operation_id)
 
 
 def _missing(workspace_id: str, some_id: str) -> str:

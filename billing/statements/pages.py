@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing import money
+from billing.gate import leases
 from billing.ledger.balances import balance
 from billing.metering.log import Log
 from billing.plans.allowances import open_workspace
@@ -52,8 +53,8 @@ def _figures(workspace: Workspace, now: datetime) -> dict[str, Any]:
     today = usage.totals(workspace.pk, now.replace(hour=0, minute=0, second=0, microsecond=0))
     month = usage.totals(workspace.pk, now.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
     has = balance(workspace.pk)
-    # What is lent to our processes is the workspace's until it is used.
-    left = has.promo_nanos + has.credit_nanos + has.held_nanos
+    lent = leases.idle(workspace.pk)  # to our processes: it is the workspace's until it is used
+    left = has.promo_nanos + has.credit_nanos + lent.get("promo", 0) + lent.get("credit", 0)
     return {
         "today": today,
         "month": month,

@@ -33,7 +33,7 @@ def usage(workspace: Workspace, hold: holds.Hold, cost: int, key_id: str = "") -
     return Usage(
         request_id="req_x", workspace_id=workspace.pk, key_id=key_id, model="a/b", version_id="ver_x", replica="rep_x",
         protocol="predictions", units={"request": 1}, price_id="price_x", cost_nanos=cost, lease_id=hold.lease_id,
-        funding=hold.funding, promo_nanos=hold.promo_nanos, latency_ms=1,
+        funding=hold.funding, held=hold.parts, latency_ms=1,
     )  # fmt: skip
 
 

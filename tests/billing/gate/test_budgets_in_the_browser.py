@@ -143,7 +143,7 @@ def test_what_is_set_aside_is_shown_with_its_server_and_when_it_is_back(browser:
 
 def test_what_a_dead_server_held_is_shown_until_the_sweep(browser: Client, funded: Workspace) -> None:
     Lease.objects.create(
-        workspace=funded, means="prepaid", process="web-1:77:abc", granted_nanos=CENT, expires_at=timezone.now()
+        workspace=funded, process="web-1:77:abc", granted_nanos=CENT, promo_nanos=CENT - 1, expires_at=timezone.now()
     )
     [stands] = browser.get("/billing/budgets").context["holdings"]
     assert (stands.process, stands.held_nanos) == ("web-1:77", CENT)

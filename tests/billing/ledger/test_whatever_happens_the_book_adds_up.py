@@ -125,14 +125,13 @@ class Money(RuleBasedStateMachine):
             Usage(
                 request_id="req_x", workspace_id=self.workspace.pk, key_id="", model="a/b", version_id="ver_x",
                 replica="", protocol="predictions", units={"request": 1}, price_id="price_x", cost_nanos=cost,
-                lease_id=held.lease_id, funding=held.funding, promo_nanos=held.promo_nanos, latency_ms=1,
+                lease_id=held.lease_id, funding=held.funding, held=held.parts, latency_ms=1,
             )
         )  # fmt: skip
-        if held.funding == "receivable":
-            self.expected.owed += cost
-        else:
-            self.expected.promo -= min(cost, held.promo_nanos)
-            self.expected.credit -= max(cost - held.promo_nanos, 0)
+        paid = held.parts.first(cost)
+        self.expected.promo -= paid.promo
+        self.expected.credit -= paid.credit
+        self.expected.owed += paid.receivable
 
     # Processes die, and time passes
 

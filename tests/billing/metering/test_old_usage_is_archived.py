@@ -269,7 +269,7 @@ def test_an_event_that_comes_after_its_month_was_archived_is_archived_too(names:
 
 def test_the_audit_counts_leases_and_events_in_files(workspace: Workspace, names: list[str]) -> None:
     lease = Lease.objects.create(
-        workspace=workspace, means="prepaid", process="p", granted_nanos=100, spent_nanos=70, closed_at=NOW, expires_at=NOW,
+        workspace=workspace, process="p", granted_nanos=100, spent_nanos=70, closed_at=NOW, expires_at=NOW,
     )  # fmt: skip
     UsageEvent(
         id="use_1", request_id="r", workspace_id=workspace.pk, model="a/b", version_id="v", protocol="openai",

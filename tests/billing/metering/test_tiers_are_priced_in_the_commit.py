@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from billing.gate.models import Lease
 from billing.ledger.balances import balance
+from billing.ledger.parts import Parts
 from billing.metering import checkpoints, months, recorder, volume
 from billing.metering.models import Checkpoint, MonthInTiers, Rollup, UsageEvent
 from billing.metering.recorder import LeaseClosed, Recorder, Usage
@@ -121,11 +122,9 @@ def test_nothing_costs_more_than_was_set_aside_for_it(transactional_db: None) ->
 def test_a_stream_whose_process_died_is_priced_at_its_place(workspace: Workspace) -> None:
     usage = priced(FREE_FIRST)
     recorder.record(replace(usage, units={"row": 90}))
-    lease = Lease.objects.create(
-        workspace=workspace, means="prepaid", process="p", granted_nanos=10**18, expires_at=timezone.now()
-    )
-    promo = nanos(25 * (RATE // 3))
-    dead = replace(usage, lease_id=lease.pk, funding="promo", promo_nanos=promo, units={"row": 30})
+    lease = Lease.objects.create(workspace=workspace, process="p", granted_nanos=10**18, expires_at=timezone.now())
+    promo, credit = nanos(25 * (RATE // 3)), nanos(3 * (RATE // 3))
+    dead = replace(usage, lease_id=lease.pk, funding="promo", held=Parts(promo, credit, 10**15), units={"row": 30})
     for number in (1, 2):
         recorder.checkpoint(replace(dead, request_id=f"req_dead_{number}"))
     with transaction.atomic():
@@ -134,7 +133,7 @@ def test_a_stream_whose_process_died_is_priced_at_its_place(workspace: Workspace
     costs = nanos(20 * (RATE // 3)), nanos(50 * (RATE // 3)) - nanos(20 * (RATE // 3))
     assert [(event.tier_from, event.cost_nanos, event.paid) for event in settled] == [
         ({"row": 90}, costs[0], {"promo": costs[0]}),
-        ({"row": 120}, costs[1], {"promo": promo, "credit": costs[1] - promo}),
+        ({"row": 120}, costs[1], {"promo": promo, "credit": credit, "receivable": costs[1] - promo - credit}),
     ]
     assert not Checkpoint.objects.exists()
 

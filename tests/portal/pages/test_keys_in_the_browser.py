@@ -138,7 +138,7 @@ def test_a_cap_shows_what_was_spent_in_its_period_and_not_what_is_lent(workspace
     now = timezone.now()
     Budget.objects.filter(pk=cap.pk).update(used_nanos=5 * 10**7)
     Lease.objects.create(
-        workspace=workspace, key_id=key.pk, means="prepaid", process="p", granted_nanos=5 * 10**7,
+        workspace=workspace, key_id=key.pk, process="p", granted_nanos=5 * 10**7, promo_nanos=5 * 10**7,
         opened_at=now, expires_at=now + timedelta(minutes=1),
     )  # fmt: skip
     [stands] = standing.standings([key.pk], now)[key.pk]

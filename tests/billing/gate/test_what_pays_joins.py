@@ -1,4 +1,4 @@
-"""What promotional and bought credit cover together is let in; each pays its part, to the nano-dollar, in every book."""
+"""What credit and the next invoice cover together is let in; each pays its part, to the nano-dollar, in every book."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from billing.gate import holds, leases, purses, recall, tending
 from billing.gate.models import Lease
 from billing.ledger import audit, lots, postings
 from billing.ledger.balances import balance
+from billing.ledger.parts import Parts
 from billing.metering import recorder, rollups
 from billing.metering.models import Rollup, UsageEvent
+from billing.metering.sums import hour_of
 from billing.plans import subscribing
+from billing.plans.models import Plan
 from billing.plans.seeds import PAY_AS_YOU_GO, seed_plans
+from billing.stripe import reports
 from portal.accounts.models import Workspace
 from tests.billing.gate.test_a_budget_is_never_exceeded import DOLLAR, all_is_right, spend, usage
 from tests.fixtures.money import give
@@ -30,7 +34,8 @@ COST = 1_234_567  # an odd amount, so that promotional credit ends within a requ
 def has(workspace: Workspace, promo: int, credit: int) -> Workspace:
     """The workspace with so much of both, in nano-dollars, instead of its trial credit."""
     postings.adjust(workspace.pk, "promo", promo - DOLLAR, "test:promo", "for a test")
-    postings.top_up(workspace.pk, credit, "test:credit")
+    if credit:
+        postings.top_up(workspace.pk, credit, "test:credit")
     return workspace
 
 
@@ -86,7 +91,7 @@ def test_what_this_process_was_lent_of_one_joins_what_is_left_of_the_other(both:
     first = holds.hold(both.pk, "", CENT)
     assert Lease.objects.get().granted_nanos > CENT
     rest = holds.hold(both.pk, "", 9 * CENT)
-    assert (first.promo_nanos, rest.promo_nanos) == (CENT, 4 * CENT)
+    assert (first.parts, rest.parts) == (Parts(CENT), Parts(4 * CENT, 5 * CENT))
     with pytest.raises(NoBudget):
         holds.hold(both.pk, "", 1)
     holds.release(first)
@@ -101,7 +106,7 @@ def test_promotional_credit_that_comes_while_bought_credit_is_lent_joins_it(fund
     assert bought.funding == "credit"
     give(funded, 3 * CENT)
     joined = holds.hold(funded.pk, "", 4 * CENT)
-    assert (joined.funding, joined.promo_nanos) == ("promo", 3 * CENT)
+    assert (joined.funding, joined.parts) == ("promo", Parts(3 * CENT, CENT))
     for held, cost in ((bought, 4 * CENT), (joined, 4 * CENT)):
         recorder.record(usage(funded, held, cost))
         holds.settle(held, cost)
@@ -111,7 +116,7 @@ def test_promotional_credit_that_comes_while_bought_credit_is_lent_joins_it(fund
 def test_what_a_request_did_not_need_of_promotional_credit_pays_the_next(both: Workspace) -> None:
     first = holds.hold(both.pk, "", 6 * CENT)
     second = holds.hold(both.pk, "", 4 * CENT)
-    assert (first.promo_nanos, second.funding) == (5 * CENT, "credit")
+    assert (first.parts.promo, second.funding) == (5 * CENT, "credit")
     recorder.record(usage(both, first, 2 * CENT))
     holds.settle(first, 2 * CENT)
     spend(both, 4 * CENT, 4 * CENT)
@@ -121,19 +126,62 @@ def test_what_a_request_did_not_need_of_promotional_credit_pays_the_next(both: W
     assert left(both) == (0, 0)
 
 
-def test_what_is_metered_stays_alone(both: Workspace) -> None:
+def metered(workspace: Workspace) -> None:
+    """It may owe now, up to its plan's limit."""
     seed_plans()
     now = timezone.now()
     subscribing.observe(
-        workspace_id=both.pk, plan_code=PAY_AS_YOU_GO, stripe_id="sub_x", status="active", period_start=now,
+        workspace_id=workspace.pk, plan_code=PAY_AS_YOU_GO, stripe_id="sub_x", status="active", period_start=now,
         period_end=now + timedelta(days=30), cancel_at_period_end=False, ended_at=None,
     )  # fmt: skip
-    spend(both, 11 * CENT, 11 * CENT)
-    assert UsageEvent.objects.get().paid == {"receivable": 11 * CENT}
-    time.sleep(holds.DRY_S)
-    spend(both, 10 * CENT, 10 * CENT)
-    assert by_funding() == {"receivable": (1, 11 * CENT), "promo": (1, 5 * CENT), "credit": (0, 5 * CENT)}
+
+
+def test_what_credit_does_not_cover_goes_on_the_next_invoice(both: Workspace) -> None:
+    metered(both)
+    spend(both, 12 * CENT, 11 * CENT)
+    assert UsageEvent.objects.get().paid == {"promo": 5 * CENT, "credit": 5 * CENT, "receivable": CENT}
+    assert by_funding() == {"promo": (1, 5 * CENT), "credit": (0, 5 * CENT), "receivable": (0, CENT)}
     assert left(both) == (0, 0)
+    assert balance(both.pk).owed_nanos == CENT
+    spend(both, 2 * CENT, 2 * CENT)
+    assert UsageEvent.objects.paid_from("receivable").aggregate(n=Sum("paid_nanos"))["n"] == 3 * CENT
+    assert UsageEvent.objects.paid_from("credit").aggregate(n=Sum("paid_nanos"))["n"] == 5 * CENT
+    assert reports.make_for(both.pk, [hour_of(timezone.now())], timezone.now()) == 1
+    assert reports.differences() == []
+    assert left(both) == (0, 0)
+
+
+def test_the_rest_of_credit_and_the_rest_of_the_limit_are_enough_together(both: Workspace) -> None:
+    metered(both)
+    Plan.objects.filter(code=PAY_AS_YOU_GO).update(spending_limit_nanos=3 * CENT)
+    with pytest.raises(NoBudget) as refused:
+        holds.hold(both.pk, "", 13 * CENT + 1)
+    assert refused.value.details["available"] == "0.13"
+    first = holds.hold(both.pk, "", 6 * CENT)
+    rest = holds.hold(both.pk, "", 7 * CENT)
+    assert (first.parts, rest.parts) == (Parts(5 * CENT, CENT), Parts(0, 4 * CENT, 3 * CENT))
+    with pytest.raises(NoBudget):
+        holds.hold(both.pk, "", 1)
+    recorder.record(usage(both, rest, 5 * CENT))
+    holds.settle(rest, 5 * CENT)
+    again = holds.hold(both.pk, "", 2 * CENT)
+    assert again.parts == Parts(0, 0, 2 * CENT), "what one did not need pays the next"
+    for held in (first, again):
+        holds.release(held)
+    assert left(both) == (5 * CENT, CENT)
+    assert balance(both.pk).owed_nanos == CENT
+
+
+def test_credit_that_is_bought_while_usage_is_metered_pays_first(funded: Workspace) -> None:
+    has(funded, 0, 0)
+    metered(funded)
+    spend(funded, CENT, CENT)
+    assert by_funding() == {"receivable": (1, CENT)}
+    postings.top_up(funded.pk, 5 * CENT, "test:more")
+    tending.close_leases()
+    spend(funded, CENT, CENT)
+    assert by_funding() == {"receivable": (1, CENT), "credit": (1, CENT)}
+    assert left(funded) == (0, 4 * CENT)
 
 
 def test_what_is_asked_back_goes_to_where_it_came_from(both: Workspace) -> None:
@@ -144,7 +192,7 @@ def test_what_is_asked_back_goes_to_where_it_came_from(both: Workspace) -> None:
     tending.hand_back({held.lease_id})
     found = balance(both.pk)
     assert (found.promo_nanos, found.credit_nanos, found.held_nanos) == (3 * CENT, 5 * CENT, 2 * CENT)
-    assert Lease.objects.get().granted == {"promo": 2 * CENT, "credit": 0}
+    assert Lease.objects.get().granted == Parts(2 * CENT)
     holds.release(held)
     tending.hand_back({held.lease_id})
     assert left(both) == (5 * CENT, 5 * CENT)
