@@ -108,7 +108,7 @@ def settle(held: Hold, cost_nanos: int) -> None:
         return
     with held.purse.lock:
         held.lent.outstanding -= 1
-        held.lent.left = held.lent.left.plus(held.parts.minus(held.parts.first(cost_nanos)))
+        held.lent.left = held.lent.left.plus(held.parts.split(cost_nanos)[1])
 
 
 def release(held: Hold) -> None:
@@ -122,8 +122,7 @@ def abandon(held: Hold) -> None:
 
 
 def _take(lent: Lent, nanos: int, now: float, purse: Purse) -> Hold:
-    parts = lent.left.first(nanos)
-    lent.left = lent.left.minus(parts)
+    parts, lent.left = lent.left.split(nanos)
     lent.outstanding += 1
     lent.used_at = now
     return Hold(parts, purse, lent)

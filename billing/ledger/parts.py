@@ -28,12 +28,18 @@ class Parts(NamedTuple):
 
     def first(self, nanos: int) -> Parts:
         """What pays so much of it, or all if it is less."""
-        if nanos <= self.promo:
-            return Parts(nanos)
-        nanos -= self.promo
-        if nanos <= self.credit:
-            return Parts(self.promo, nanos)
-        return Parts(self.promo, self.credit, min(nanos - self.credit, self.receivable))
+        return self.split(nanos)[0]
+
+    def split(self, nanos: int) -> tuple[Parts, Parts]:
+        """What pays so much of it, or all if it is less; and what is left then."""
+        promo, credit, receivable = self
+        if nanos <= promo:
+            return Parts(nanos), Parts(promo - nanos, credit, receivable)
+        beyond = nanos - promo
+        if beyond <= credit:
+            return Parts(promo, beyond), Parts(0, credit - beyond, receivable)
+        owed = min(beyond - credit, receivable)
+        return Parts(promo, credit, owed), Parts(0, 0, receivable - owed)
 
     def plus(self, more: Parts) -> Parts:
         """Both together."""
