@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('stripe_id', models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ('number', models.CharField(blank=True, max_length=80, verbose_name='number')),
                 ('status', models.CharField(max_length=20, verbose_name='state')),
-                ('cents', models.BigIntegerField(verbose_name='amount')),
+                ('cents', models.BigIntegerField(verbose_name='amount that was not refunded')),
                 ('tax_cents', models.BigIntegerField(default=0, verbose_name='tax')),
                 ('created_at', models.DateTimeField(verbose_name='created')),
             ],

@@ -97,7 +97,7 @@ class CreditNote(models.Model):
     )
     number = models.CharField(_("number"), max_length=80, blank=True)
     status = models.CharField(_("state"), max_length=20)  # issued, void
-    cents = models.BigIntegerField(_("amount"))  # without tax
+    cents = models.BigIntegerField(_("amount that was not refunded"))  # without tax
     tax_cents = models.BigIntegerField(_("tax"), default=0)  # on top
     created_at = models.DateTimeField(_("created"))
 
