@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from inference.later.answer_field import AnswerField
 from portal.kit import ids
 
 
@@ -51,8 +52,8 @@ class Prediction(models.Model):
     model = models.CharField(_("model"), max_length=140)  # publisher/name[@version]
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.STARTING)
     input = models.JSONField()
-    output = models.JSONField(null=True)
-    error = models.JSONField(null=True)
+    output = AnswerField(null=True)
+    error = AnswerField(null=True)
     version = models.PositiveIntegerField(null=True)
     units = models.JSONField(default=dict)
     cost_nanos = models.BigIntegerField(default=0)
@@ -91,7 +92,7 @@ class Happening(models.Model):
     prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="happenings")
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=20)
-    data = models.JSONField()
+    data = AnswerField()
 
     class Meta:
         verbose_name = _("event of a prediction")
@@ -133,7 +134,7 @@ class Delivery(models.Model):
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")
     url = models.URLField(max_length=500)
     kind = models.CharField(_("event"), max_length=60)
-    payload = models.JSONField()
+    payload = AnswerField()
     attempts = models.PositiveSmallIntegerField(default=0)
     next_at = models.DateTimeField(null=True)  # None: taken, or given up
     status = models.PositiveSmallIntegerField(_("last status"), null=True)
@@ -212,7 +213,7 @@ class Line(models.Model):
     body = models.JSONField()
     attempts = models.PositiveSmallIntegerField(default=0)
     status = models.PositiveSmallIntegerField(null=True)  # of the answer; None: to do
-    answer = models.JSONField(null=True)
+    answer = AnswerField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
 
     class Meta:

@@ -230,6 +230,21 @@ def test_files_are_listed_read_and_deleted(client: Any) -> None:
         client.files.retrieve(uploaded.id)
 
 
+def test_a_nul_that_an_upstream_says_loses_no_answer(installation: Installation, client: Any) -> None:
+    installation.upstream.behave[:] = ["nul"]
+    at_once = client.chat.completions.create(model="bench/m", **CHAT)
+    assert at_once.choices[0].message.content == "hello\0there"
+    installation.upstream.behave[:] = ["nul"]
+    _, begun, _ = installation.call(ADDRESS, {"input": CHAT}, Prefer="respond-async")
+    done = ended(installation, begun["id"])
+    assert (done["status"], done["output"]["text"]) == ("succeeded", "w0\ufffdw1\ufffdw2\ufffdw3\ufffd")
+    installation.upstream.behave[:] = ["nul"]
+    batch = run_batch(client, lines({"model": "bench/m", **CHAT}))
+    assert (batch.status, batch.request_counts.completed) == ("completed", 1)
+    row = json.loads(client.files.content(batch.output_file_id).text)
+    assert row["response"]["body"]["choices"][0]["message"]["content"] == "hello\ufffdthere"
+
+
 @pytest.mark.slow
 def test_a_worker_that_is_killed_loses_and_doubles_nothing(
     client: Any, installation: Installation, worker: Worker
