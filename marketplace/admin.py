@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -18,7 +18,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from billing.prices import book
 from billing.prices.quote import FREE
 from marketplace.models import Model, Run, Split, Version
-from marketplace.training import runs
+from marketplace.training import runs, seeds
 
 LINK = "text-primary-600 dark:text-primary-500 underline"  # unfold's
 
@@ -56,6 +56,20 @@ class ModelAdminPage(ModelAdmin):  # type: ignore[misc] # as above
     list_select_related = ("publisher", "live_version__model__publisher")
     readonly_fields = ("id", "publisher", "name", "task", "price_label", "live_version", "live_figures", "created_at")
     inlines = (SplitInline,)
+    actions = ("train_starters",)
+
+    @admin.action(description=_("Train these starters"))
+    def train_starters(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
+        """Queues a run of each; the next free trainer takes it."""
+        for model in queryset.select_related("publisher"):
+            try:
+                run = seeds.train_starter(model)
+            except KeyError:
+                messages.error(request, _("%(model)s is no starter model.") % {"model": model.slug})
+            else:
+                messages.success(
+                    request, _("%(model)s is %(state)s.") % {"model": model.slug, "state": run.get_state_display()}
+                )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # `manage.py add_model` inspects what it adds

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_noop as _
 WORDS = (
     _("Image classification"),
     _("Tabular classification"),
+    _("Tabular regression"),
     _("Image generation"),
     _("Embeddings"),
     _("Text generation"),
@@ -15,6 +16,9 @@ WORDS = (
     _("Accuracy"),
     _("Log loss"),
     _("Area under the ROC curve"),
+    _("Explained variance (R²)"),
+    _("Root mean squared error"),
+    _("Mean absolute error"),
     _("Bits per character"),
     _("Next-character accuracy"),
 )

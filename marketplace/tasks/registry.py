@@ -10,6 +10,7 @@ from marketplace.tasks.task import Task
 TASKS = {
     "image-classification": "marketplace.tasks.vision.IMAGE_CLASSIFICATION",
     "tabular-classification": "marketplace.tasks.tabular.TABULAR_CLASSIFICATION",
+    "tabular-regression": "marketplace.tasks.tabular.TABULAR_REGRESSION",
     "text-generation": "marketplace.tasks.text.TEXT_GENERATION",
     "embeddings": "marketplace.tasks.embeddings.EMBEDDINGS",
     "image-generation": "marketplace.tasks.image_generation.IMAGE_GENERATION",

@@ -1,4 +1,4 @@
-"""The starter models of a new installation."""
+"""The starter models of an installation."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from billing import money
 from billing.prices import book, publishing
 from marketplace.catalog.models import Model
 from marketplace.training import runs
-from marketplace.training.starters import STARTERS
+from marketplace.training.models import Run, RunState
+from marketplace.training.starters import STARTERS, by_name
 from portal.accounts.models import Workspace
 
 
 def seed_starters(publisher: Workspace) -> list[Model]:
-    """Makes the starters that are missing, each with a price and a queued run; the ones that are there stay as they are."""
+    """Makes the starters that are missing, each with a price, and queues a run of those that a new installation has at first.
+
+    The ones that are there stay as they are.
+    """
     models = []
     for starter in STARTERS:
         with transaction.atomic():
@@ -31,6 +35,16 @@ def seed_starters(publisher: Workspace) -> list[Model]:
             if new:
                 rates = {unit: book.rate(unit, money.parse(usd)) for unit, usd in starter.prices.items()}
                 publishing.publish(model.pk, rates)
-                runs.queue(model, starter.recipe, starter.dataset, starter.params)
+                if starter.at_first:
+                    train_starter(model)
         models.append(model)
     return models
+
+
+def train_starter(model: Model) -> Run:
+    """Queues a run of the starter that this model is, or gives the one that is queued or running. Raises KeyError for another."""
+    starter = by_name(model.name)
+    with transaction.atomic():
+        Model.objects.select_for_update().get(pk=model.pk)
+        waiting = model.runs.filter(state__in=(RunState.QUEUED, RunState.RUNNING)).first()
+        return waiting or runs.queue(model, starter.recipe, starter.dataset, starter.params)

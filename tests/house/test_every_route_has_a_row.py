@@ -27,6 +27,7 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "catalog": ("GET", "/models", 200, 200, 200, 200, 200),
     "model": ("GET", "/models/olga/secret", 404, 404, 200, 200, 200),
     "model_state": ("GET", "/models/olga/secret/state", 404, 404, 200, 200, 200),
+    "model_train": ("POST", "/models/olga/secret/train", 302, 404, 404, 404, 404),
     "model_card": ("GET", "/models/olga/secret/card", 404, 404, 200, 200, 200),
     "model_health": ("GET", "/models/olga/secret/health", 404, 404, 200, 200, 200),
     "playground_token": ("POST", "/playground/token", LOGIN, 400, 400, 400, 400),

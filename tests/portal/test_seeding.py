@@ -36,4 +36,4 @@ def test_seeding_twice_changes_nothing_and_any_password_does() -> None:
     assert User.objects.get(email="operator@mercato.example").check_password("-begins-with-a-hyphen")
     assert User.objects.get(email="operator@mercato.example").is_superuser
     assert not User.objects.get(email="customer@mercato.example").is_staff
-    assert (Plan.objects.count(), Model.objects.count(), Run.objects.count()) == (4, 3, 3)
+    assert (Plan.objects.count(), Model.objects.count(), Run.objects.count()) == (4, 4, 3)

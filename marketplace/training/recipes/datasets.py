@@ -7,6 +7,7 @@ import re
 from bisect import bisect
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +15,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Inputs and labels of one split, row by row."""
+    """Inputs of one split, row by row, and for each a label's number, or the number to estimate."""
 
     x: NDArray[np.float32]
-    y: NDArray[np.int64]
+    y: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A labelled data set in three parts, 60 : 20 : 20, stratified."""
+    """A data set in three parts, 60 : 20 : 20; stratified by its labels, where it has any."""
 
     train: Part
     validation: Part
@@ -48,13 +49,36 @@ def breast_cancer(seed: int) -> Table:
     return _split(data.data.astype(np.float32), data.target, tuple(data.target_names), tuple(data.feature_names), seed)
 
 
+def diabetes(seed: int) -> Table:
+    """442 diabetes patients, ten measurements each, and how far the disease was a year later, 25 to 346 (scikit-learn)."""
+    from sklearn.datasets import load_diabetes
+
+    data = load_diabetes(scaled=False)
+    names = {"bmi": "body mass index", "bp": "blood pressure", **{f"s{n}": name for n, name in enumerate(_SERUM, 1)}}
+    features = tuple(names.get(name, name) for name in data.feature_names)
+    return _split(data.data.astype(np.float32), data.target.astype(np.float32), (), features, seed)
+
+
+# In the order of s1 to s6, as the data set's description names them.
+_SERUM = (
+    "total cholesterol", "low-density lipoproteins", "high-density lipoproteins", "total cholesterol / HDL",
+    "log of triglycerides", "blood sugar",
+)  # fmt: skip
+
+
 def _split(
-    x: NDArray[np.float32], y: NDArray[np.int64], labels: tuple[str, ...], features: tuple[str, ...], seed: int
+    x: NDArray[np.float32], y: NDArray[Any], labels: tuple[str, ...], features: tuple[str, ...], seed: int
 ) -> Table:
     from sklearn.model_selection import train_test_split
 
-    x_fit, x_test, y_fit, y_test = train_test_split(x, y, test_size=0.2, random_state=seed, stratify=y)
-    x_train, x_val, y_train, y_val = train_test_split(x_fit, y_fit, test_size=0.25, random_state=seed, stratify=y_fit)
+    def cut(x: NDArray[np.float32], y: NDArray[Any], share: float) -> list[NDArray[Any]]:
+        found: list[NDArray[Any]] = train_test_split(
+            x, y, test_size=share, random_state=seed, stratify=y if labels else None
+        )
+        return found
+
+    x_fit, x_test, y_fit, y_test = cut(x, y, 0.2)
+    x_train, x_val, y_train, y_val = cut(x_fit, y_fit, 0.25)
     return Table(Part(x_train, y_train), Part(x_val, y_val), Part(x_test, y_test), labels, features)
 
 

@@ -72,12 +72,30 @@ def judge(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> dict[
     return found
 
 
+def judge_numbers(found: NDArray[np.float32], truth: NDArray[np.float32]) -> dict[str, float]:
+    """R² (1 − the squared errors' share of the truth's variance), root mean squared error and mean absolute error."""
+    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
+    return {
+        "r2": float(r2_score(truth, found)),
+        "rmse": float(root_mean_squared_error(truth, found)),
+        "mae": float(mean_absolute_error(truth, found)),
+    }
+
+
+def mean(train: NDArray[np.float32], test: NDArray[np.float32]) -> dict[str, float]:
+    """What always answering the training split's mean would reach."""
+    return judge_numbers(np.full_like(test, train.mean()), test)
+
+
 def majority(train: NDArray[np.int64], test: NDArray[np.int64]) -> dict[str, float]:
     """What always answering the commonest label of the training split would reach."""
     return {"accuracy": float((test == np.bincount(train).argmax()).mean())}
 
 
-def export(model: Any, name: str, shape: tuple[int | None, ...], out: Path) -> Callable[..., Mapping[str, Any]]:
+def export(
+    model: Any, name: str, shape: tuple[int | None, ...], out: Path, gives: str = "probabilities"
+) -> Callable[..., Mapping[str, Any]]:
     """Writes the model's SavedModel and gives its signature as loaded again: what is judged is what is served."""
     import keras
     import tensorflow as tf
@@ -86,7 +104,7 @@ def export(model: Any, name: str, shape: tuple[int | None, ...], out: Path) -> C
     archive.track(model)
     archive.add_endpoint(
         "serve",
-        lambda given: {"probabilities": model(given, training=False)},
+        lambda given: {gives: model(given, training=False)},
         input_signature=[tf.TensorSpec(shape, tf.float32, name=name)],
     )
     archive.write_out(str(out), verbose=False)

@@ -1,5 +1,5 @@
 // A number for each feature of a table's row.
-import { scores } from "./scores.js";
+import { answer } from "./values.js";
 
 export function mount(body, { examples, changed }) {
   const inputs = [...body.querySelectorAll("input[data-feature]")];
@@ -16,6 +16,6 @@ export function mount(body, { examples, changed }) {
       for (const input of inputs) if (input.value !== "") features[input.dataset.feature] = Number(input.value);
       return Object.keys(features).length ? { features } : null;
     },
-    show: scores,
+    show: answer,
   };
 }

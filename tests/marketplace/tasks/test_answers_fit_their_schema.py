@@ -28,12 +28,15 @@ SPECS = {
     "tabular-classification": ModelSpec(
         (Tensor("features", "float32", (None, 1)),), labels=("a", "b", "c"), features=(Feature("x", 0, 9, 5),)
     ),
+    "tabular-regression": ModelSpec((Tensor("features", "float32", (None, 1)),), features=(Feature("x", 0, 9, 5),)),
     "tensor": ModelSpec((Tensor("x", "float32", (None, 2)),), (Tensor("probabilities", "float32", (None, 3)),)),
 }
 GIVEN: list[tuple[str, Any, int]] = [
     ("image-classification", {"image": picture()}, 1),
     ("tabular-classification", {"features": {"x": 2}}, 1),
     ("tabular-classification", {"rows": [{"x": 2}, {"x": 3}]}, 2),
+    ("tabular-regression", {"features": {"x": 2}}, 1),
+    ("tabular-regression", {"rows": [{"x": 2}, {"x": 3}]}, 2),
     ("tensor", {"inputs": {"x": [[1, 2], [3, 4], [5, 6]]}}, 3),
 ]
 

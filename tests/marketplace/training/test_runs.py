@@ -15,7 +15,8 @@ from marketplace.errors import ModelNotFound, ModelNotReady
 from marketplace.tasks.task import ModelSpec
 from marketplace.training import runs
 from marketplace.training.models import Run, RunState
-from marketplace.training.seeds import seed_starters
+from marketplace.training.seeds import seed_starters, train_starter
+from marketplace.training.starters import STARTERS
 from portal.accounts.models import Workspace
 
 OUTCOME = {"spec": ModelSpec().to_json(), "metrics": {"accuracy": 0.9}, "baseline": {}, "facts": {}}
@@ -27,10 +28,25 @@ def starters(workspace: Workspace) -> list[Model]:
     return seed_starters(workspace)
 
 
-def test_seeding_twice_makes_one_run_a_starter(starters: list[Model], workspace: Workspace) -> None:
+def test_seeding_twice_makes_one_run_of_each_that_is_there_at_first(
+    starters: list[Model], workspace: Workspace
+) -> None:
     seed_starters(workspace)
-    assert Run.objects.count() == len(starters) == 3
+    first = {starter.name for starter in STARTERS if starter.at_first}
+    assert {run.model.name for run in Run.objects.all()} == first < {model.name for model in starters}
+    assert Run.objects.count() == len(first)
     assert all(book.current(model.pk) for model in starters)
+
+
+def test_a_starter_is_trained_when_asked_for_and_asking_twice_queues_one_run(starters: list[Model]) -> None:
+    late = next(model for model in starters if model.name == "progression")
+    run = train_starter(late)
+    assert (run.state, train_starter(late).pk) == (RunState.QUEUED, run.pk)
+    runs.fail(run, timezone.now(), "no", again=False)
+    Run.objects.filter(pk=run.pk).update(state=RunState.FAILED)
+    assert train_starter(late).pk != run.pk
+    with pytest.raises(KeyError, match="use one of digits"):
+        train_starter(Model(publisher=late.publisher, name="other"))
 
 
 def test_one_run_is_trained_at_a_time_the_oldest_first(starters: list[Model]) -> None:

@@ -13,7 +13,7 @@ from marketplace.training.starters import STARTERS, Starter, card
 from tests.fixtures.training import Trained, train
 
 pytestmark = pytest.mark.slow
-FLOORS = {"digits": ("accuracy", 0.97), "diagnosis": ("accuracy", 0.95)}
+FLOORS = {"digits": ("accuracy", 0.97), "diagnosis": ("accuracy", 0.95), "progression": ("r2", 0.4)}
 
 
 @pytest.mark.parametrize("starter", STARTERS, ids=lambda s: s.name)
@@ -37,6 +37,16 @@ def test_a_starter_reaches_its_floor_in_time_and_says_how_it_gets_on(
         assert metrics["bits_per_character"] < 2.6 < baseline["bits_per_character"]
     assert f"{outcome['facts']['parameters']:,} parameters" in card(starter, outcome)
     assert (run.folder / "saved_model.pb").is_file()
+
+
+def test_a_number_is_estimated_in_its_own_unit_from_measurements_as_they_are(
+    trained_starter: Callable[[str], Trained],
+) -> None:
+    outcome = trained_starter("progression").outcome
+    assert outcome["baseline"]["r2"] <= 0 < outcome["metrics"]["mae"] < outcome["baseline"]["mae"]
+    features = {feature["name"]: feature for feature in outcome["spec"]["features"]}
+    assert 18 < features["body mass index"]["low"] < features["body mass index"]["high"] < 45
+    assert outcome["spec"]["examples"][0]["features"].keys() == features.keys()
 
 
 def test_the_same_seed_gives_the_same_model(tmp_path: Path) -> None:
