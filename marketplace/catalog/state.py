@@ -13,7 +13,7 @@ class ModelState(models.TextChoices):
     QUEUED = "queued", _("queued")
     TRAINING = "training", _("training")
     FAILED = "failed", _("training failed")
-    EMPTY = "empty", _("no version yet")
+    UNTRAINED = "untrained", _("no version yet")
 
 
 _OF_RUN = {"queued": ModelState.QUEUED, "running": ModelState.TRAINING, "failed": ModelState.FAILED}
@@ -23,4 +23,4 @@ def state_of(has_version: bool, run_state: str | None) -> ModelState:
     """The word for a model with or without a live version, whose latest run is in `run_state`."""
     if has_version:
         return ModelState.LIVE
-    return _OF_RUN.get(run_state or "", ModelState.EMPTY)
+    return _OF_RUN.get(run_state or "", ModelState.UNTRAINED)

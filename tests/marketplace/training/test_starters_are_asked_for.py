@@ -36,7 +36,9 @@ def operator(late: Model) -> Client:
 
 
 def test_its_page_has_a_button_for_operators_which_queues_one_run(operator: Client, late: Model) -> None:
-    assert "Train this starter" in operator.get(PAGE).text
+    page = operator.get(PAGE).text
+    assert "Train this starter" in page
+    assert '<span class="state untrained">no version yet</span>' in page
     for _ in range(2):
         assert operator.post(f"{PAGE}/train").headers["location"] == PAGE
     assert [run.state for run in late.runs.all()] == ["queued"]
