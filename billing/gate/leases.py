@@ -70,7 +70,7 @@ def _available(workspace_id: str) -> Parts:
     """What can be lent; locks the workspace's accounts."""
     has = lock_fundings(workspace_id)
     prepaid = max(has[AccountKind.PROMO] + has[AccountKind.CREDIT], 0)
-    promo = min(has[AccountKind.PROMO], prepaid)
+    promo = min(max(has[AccountKind.PROMO], 0), prepaid)
     return Parts(promo, prepaid - promo, max(has[AccountKind.RECEIVABLE] + postpaid_limit(workspace_id), 0))
 
 
