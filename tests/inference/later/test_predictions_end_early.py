@@ -69,7 +69,7 @@ def events(installation: Installation, begun: Any) -> list[tuple[str, Any]]:
 def test_a_deadline_in_the_middle_aborts_a_stream_and_nothing_is_charged(
     installation: Installation, chunks: Chunks, writer: str
 ) -> None:
-    begun = begin(installation, writer, prompt("late hold 3"), **{"Cancel-After": "2s"})
+    begun = begin(installation, writer, prompt("late hold 3"), **{"Cancel-After": "6s"})
     told = events(installation, begun)
     assert "".join(data["text"] for kind, data in told if kind == "output") == "tok tok tok "
     assert told[-1][0] == "done"
@@ -87,9 +87,10 @@ def test_a_deadline_ends_the_wait_for_an_upstream_that_is_silent(installation: I
     )
     places[0].open.clear()
     started = time.monotonic()
-    begun = begin(installation, "/v1/models/bench/silent/predictions", TEXTS, **{"Cancel-After": "1s"})
+    begun = begin(installation, "/v1/models/bench/silent/predictions", TEXTS, **{"Cancel-After": "6s"})
+    until(lambda: places[0].asked, 6)  # a worker's first prediction may take seconds to begin
     assert ended(installation, begun)["status"] == "aborted"
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 10
     until(places[0].is_left, 2)
     assert bill(installation, begun) == [("canceled", 0)]
     status, answer, _ = installation.call("/v1/models/bench/silent/predictions", TEXTS, **{"Cancel-After": "1s"})
