@@ -9,7 +9,7 @@ from billing.prices import book, publishing
 from marketplace.catalog.models import Model
 from marketplace.training import runs
 from marketplace.training.models import Run, RunState
-from marketplace.training.starters import STARTERS, by_name
+from marketplace.training.starters.registry import STARTERS, by_name
 from portal.accounts.models import Workspace
 
 

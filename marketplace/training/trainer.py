@@ -16,8 +16,10 @@ from typing import IO, Any
 from django.conf import settings
 from django.utils import timezone
 
-from marketplace.training import runs, starters
+from marketplace.training import runs
 from marketplace.training.models import Run
+from marketplace.training.starters.registry import STARTERS
+from marketplace.training.starters.starter import card
 
 WRITE_EVERY_S = 0.5
 BEAT_EVERY_S = 5.0
@@ -39,9 +41,9 @@ def train(run: Run) -> None:
             return
         target = Path(model.publisher.slug, model.name, run.pk)
         _move(building, settings.MODELS_DIR / target)
-        starter = next((s for s in starters.STARTERS if s.name == model.name), None)
-        card = starters.card(starter, outcome) if starter else model.card
-        runs.succeed(run, timezone.now(), str(target), outcome, card)
+        starter = next((s for s in STARTERS if s.name == model.name), None)
+        told = card(starter, outcome) if starter else model.card
+        runs.succeed(run, timezone.now(), str(target), outcome, told)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

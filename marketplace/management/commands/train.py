@@ -15,7 +15,7 @@ from marketplace.catalog.models import Model
 from marketplace.catalog.state import state_of
 from marketplace.training import runs, seeds, trainer
 from marketplace.training.models import Run, RunState
-from marketplace.training.starters import STARTERS
+from marketplace.training.starters.registry import STARTERS
 
 LOOK_EVERY_S = 0.5
 OVER = (RunState.SUCCEEDED, RunState.FAILED)

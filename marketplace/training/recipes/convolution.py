@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.tasks.task import ModelSpec, Tensor
-from marketplace.training.recipes import datasets, fitting
+from marketplace.training.recipes import fitting
+from marketplace.training.recipes.datasets.digits import digits
 from marketplace.training.recipes.recipe import SEED, Knob, Outcome, Progress, Report, choose
 
 SIDE = 64  # of the image that the signature takes
@@ -36,7 +37,7 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     report(Progress("loading data", 0, epochs))
     if dataset != "digits":
         raise ValueError(f"{dataset!r} are not images that this recipe knows: use digits")
-    table = datasets.digits(seed)
+    table = digits(seed)
 
     import keras
     import tensorflow as tf

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from marketplace.tasks.task import Feature, ModelSpec, Tensor
-from marketplace.training.recipes import datasets, fitting
-from marketplace.training.recipes.datasets import Table
+from marketplace.training.recipes import fitting
+from marketplace.training.recipes.datasets import tables
+from marketplace.training.recipes.datasets.splits import Table
 from marketplace.training.recipes.recipe import SEED, Knob, Outcome, Progress, Report, choose
 
 KNOBS = {
@@ -26,7 +27,7 @@ KNOBS = {
     "learning_rate": Knob(0.005, 1e-6, 1.0),
     "seed": SEED,
 }
-TABLES = {"breast-cancer": datasets.breast_cancer, "diabetes": datasets.diabetes}
+TABLES = {"breast-cancer": tables.breast_cancer, "diabetes": tables.diabetes}
 
 
 def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) -> Outcome:

@@ -35,7 +35,7 @@ class Outcome:
     spec: ModelSpec
     metrics: Mapping[str, float]
     baseline: Mapping[str, float]
-    facts: Mapping[str, Any] = field(default_factory=dict)  # split sizes, parameters, seconds, seed
+    facts: Mapping[str, Any] = field(default_factory=dict)  # split sizes and their unit, parameters, seconds, seed
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form that the training process prints."""

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.tasks.task import ModelSpec, Tensor
-from marketplace.training.recipes import datasets, fitting
+from marketplace.training.recipes import fitting
+from marketplace.training.recipes.datasets.prose import pydoc_topics
 from marketplace.training.recipes.recipe import SEED, Knob, Outcome, Progress, Report, choose
 
 STREAMS = 48  # the training text is read in so many places side by side
@@ -40,7 +41,7 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     report(Progress("loading data", 0, epochs))
     if dataset != "pydoc":
         raise ValueError(f"{dataset!r} is not a text that this recipe knows: use pydoc")
-    prose = datasets.pydoc_topics(seed)
+    prose = pydoc_topics(seed)
     tokens = ["\N{REPLACEMENT CHARACTER}", *sorted(set(prose.train))]
     index = {token: i for i, token in enumerate(tokens)}
     train_ids, validation_ids, test_ids = (
@@ -72,6 +73,7 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
         _bigrams(train_ids, test_ids, len(tokens)),
         {
             "rows": [len(train_ids), len(validation_ids), len(test_ids)],
+            "unit": "characters",
             "parameters": sum(int(np.prod(v.shape)) for v in network.trainable_variables),
             "seconds": round(time.monotonic() - started, 1),
             "seed": seed,

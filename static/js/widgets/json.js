@@ -1,4 +1,6 @@
 // Any input as JSON.
+import { json } from "./shown.js";
+
 export function mount(body, { changed }) {
   const text = body.querySelector("textarea");
   text.addEventListener("input", changed);
@@ -13,10 +15,6 @@ export function mount(body, { changed }) {
         return null;
       }
     },
-    show: (output) => {
-      const pre = document.createElement("pre");
-      pre.textContent = JSON.stringify(output, null, 2);
-      return pre;
-    },
+    show: json,
   };
 }

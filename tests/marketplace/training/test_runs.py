@@ -16,7 +16,7 @@ from marketplace.tasks.task import ModelSpec
 from marketplace.training import runs
 from marketplace.training.models import Run, RunState
 from marketplace.training.seeds import seed_starters, train_starter
-from marketplace.training.starters import STARTERS
+from marketplace.training.starters.registry import STARTERS
 from portal.accounts.models import Workspace
 
 OUTCOME = {"spec": ModelSpec().to_json(), "metrics": {"accuracy": 0.9}, "baseline": {}, "facts": {}}

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from marketplace.training.recipes import datasets
+from marketplace.training.recipes.datasets.digits import digits
 from tests.fixtures.training import Trained
 from tests.house.tree import ROOT
 from tests.marketplace.training.recipes.pens import WAYS, drawn, printed
@@ -82,7 +82,7 @@ def test_print(trained_starter: Callable[[str], Trained]) -> None:
 
 def test_scans_of_eight_by_eight_pixels_of_either_polarity(trained_starter: Callable[[str], Trained]) -> None:
     run = trained_starter("digits")
-    test = datasets.digits(run.outcome["facts"]["seed"]).test
+    test = digits(run.outcome["facts"]["seed"]).test
     scans = [(int(digit), np.uint8(255 * scan[..., 0])) for digit, scan in zip(test.y, test.x, strict=True)]
     cases = [(digit, Image.fromarray(255 - scan if at % 2 else scan)) for at, (digit, scan) in enumerate(scans)]
     share, wrong = hits(run, cases)

@@ -7,12 +7,15 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from marketplace.training.recipes import datasets
+from marketplace.training.recipes.datasets.digits import digits
+from marketplace.training.recipes.datasets.prose import pydoc_topics
+from marketplace.training.recipes.datasets.splits import Table
+from marketplace.training.recipes.datasets.tables import breast_cancer
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_no_paragraph_of_prose_is_in_two_parts(seed: int) -> None:
-    prose = datasets.pydoc_topics(seed)
+    prose = pydoc_topics(seed)
     parts = [set(part.split("\n")) for part in (prose.train, prose.validation, prose.test)]
     assert all(parts)
     assert not any(one & other for one, other in combinations(parts, 2))
@@ -20,10 +23,10 @@ def test_no_paragraph_of_prose_is_in_two_parts(seed: int) -> None:
     assert "don't" in prose.train, "apostrophes stay"
 
 
-@pytest.mark.parametrize("load", [datasets.digits, datasets.breast_cancer])
+@pytest.mark.parametrize("load", [digits, breast_cancer])
 def test_tables_are_split_whole_and_stratified(load: object) -> None:
     assert callable(load)
-    table: datasets.Table = load(3)
+    table: Table = load(3)
     parts = (table.train, table.validation, table.test)
     rows = [{row.tobytes() for row in part.x} for part in parts]
     assert not any(one & other for one, other in combinations(rows, 2))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from marketplace.training.recipes import datasets
+from marketplace.training.recipes.datasets.prose import pydoc_topics
 from tests.fixtures.training import Trained
 from tests.house.tree import ROOT
 
@@ -52,7 +52,7 @@ def test_prefill_is_the_steps_at_once_and_words_are_english(trained_starter: Cal
     )
     said = json.loads(done.stdout)
     assert said["same"] == {"steps": True, "batch": True, "unknown": True, "nothing known": True}
-    known = set(datasets.pydoc_topics(run.outcome["facts"]["seed"]).train.split())
+    known = set(pydoc_topics(run.outcome["facts"]["seed"]).train.split())
     words = said["text"].split()[:-1]
     share = sum(word in known for word in words) / len(words)
     assert len(words) > 60

@@ -1,0 +1,12 @@
+// An output by its shape: probabilities, a number, a text, pictures, else JSON.
+import { answer } from "./values.js";
+
+export function shown(output) {
+  if (output.scores || "value" in output) return answer(output);
+  if (typeof output.text === "string") return Object.assign(document.createElement("div"), { className: "written", textContent: output.text });
+  return json(output);
+}
+
+export function json(output) {
+  return Object.assign(document.createElement("pre"), { textContent: JSON.stringify(output, null, 2) });
+}
