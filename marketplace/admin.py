@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
@@ -17,7 +18,9 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from billing.prices import book
 from billing.prices.quote import FREE
-from marketplace.models import Model, Run, Split, Version
+from marketplace.jobs import bring_in_models
+from marketplace.models import Import, Model, Run, Split, Version
+from marketplace.publishing import forms
 from marketplace.training import runs, seeds
 
 LINK = "text-primary-600 dark:text-primary-500 underline"  # unfold's
@@ -118,3 +121,28 @@ class RunAdmin(ReadOnly):
     def train_again(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         for run in queryset:
             runs.queue(run.model, run.recipe, run.dataset, run.params)
+
+
+@admin.register(Import)
+class ImportAdmin(ReadOnly):
+    """Brings a model in, as `manage.py add_model` does; a worker reads it, and its row tells how far that is."""
+
+    list_display = ("slug", "task", "engine", "state", "version", "error", "created_at")
+    list_filter = ("state", "engine")
+    search_fields = ("slug", "source")
+    list_select_related = ("version__model__publisher",)
+    exclude = ("leased_until",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("marketplace.add_import"))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **kwargs | ({} if obj else {"form": forms.ImportForm}))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fields(request, obj) if obj else forms.ORDER
+
+    def save_model(self, request: HttpRequest, obj: Import, form: Any, change: bool) -> None:
+        obj.asked_by = request.user  # type: ignore[assignment] # staff are signed in
+        super().save_model(request, obj, form, change)
+        transaction.on_commit(bring_in_models.delay)

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from marketplace.catalog import pricing
+from marketplace.publishing import imports
 from marketplace.training import runs, trainer
 
 
@@ -16,6 +17,15 @@ def train_queued() -> None:
     if run is not None:
         trainer.train(run)
         train_queued.delay()
+
+
+@shared_task
+def bring_in_models() -> None:
+    """Models that the console asked for, one after the other."""
+    asked = imports.claim(timezone.now())
+    if asked is not None:
+        imports.work(asked)
+        bring_in_models.delay()
 
 
 @shared_task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from marketplace.catalog.models import Model, Split, Version
+from marketplace.publishing.models import Import
 from marketplace.training.models import Run
 
-__all__ = ["Model", "Run", "Split", "Version"]
+__all__ = ["Import", "Model", "Run", "Split", "Version"]

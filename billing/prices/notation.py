@@ -53,6 +53,16 @@ def read(text: str, unit: str) -> int | Tiers | None:
     return Tiers(mode, tuple(steps))
 
 
+def pair(text: str) -> tuple[str, str]:
+    """The unit and what is written of it, of a text like output_token=0.25. Raises MoneyInvalid."""
+    unit, equals, written = text.partition("=")
+    if not equals:
+        raise MoneyInvalid(
+            _("“%(text)s”: write it like output_token=0.25.") % {"text": text.strip()[:80]}, param="price"
+        )
+    return unit.strip(), written
+
+
 def scheme(written: Iterable[tuple[str, str]], minimum: str = "") -> Scheme:
     """The price of what is written of each unit, and of the least that a request costs.
 

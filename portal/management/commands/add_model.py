@@ -118,11 +118,7 @@ def _scheme(given: dict[str, Any]) -> Scheme | None:
         )
         if given[option] is not None
     ]
-    for text in given["price"]:
-        unit, equals, amount = text.partition("=")
-        if not equals:
-            raise MoneyInvalid(f"--price {text[:80]}: write it like output_token=0.25.")
-        written.append((unit.strip(), amount))
+    written += map(notation.pair, given["price"])
     if not written and not given["price_minimum"]:
         return None
     scheme = notation.scheme(written, given["price_minimum"])

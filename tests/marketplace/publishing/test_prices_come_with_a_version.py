@@ -53,7 +53,7 @@ def test_a_version_without_a_price_leaves_that_of_the_model() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (["--price", "0.25"], "--price 0.25: write it like output_token=0.25"),
+        (["--price", "0.25"], "price: “0.25”: write it like output_token=0.25"),
         (["--price", "token=0.25"], "token: 'token' is not a unit: use one of request, input_token"),
         (["--price", "row="], "row: row has no amount"),
         (["--price", "row=1", "--price", "row=2"], "row: row has two prices"),

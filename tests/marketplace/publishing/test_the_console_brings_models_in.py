@@ -1,0 +1,99 @@
+"""The console's page that brings models in: asked for there, done by a worker, told by its row."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from billing.prices import book
+from marketplace.jobs import bring_in_models
+from marketplace.models import Import, Model, Version
+from marketplace.publishing import imports
+from portal.accounts.models import User
+from tests.fixtures.people import person, signed_in
+
+PAGE = "/admin/marketplace/import/add/"
+ASKED = {
+    "slug": "acme/writer", "task": "chat", "engine": "openai", "source": "http://127.0.0.1:9/v1", "upstream_model": "big",
+    "price": "input_token=0.50\noutput_token=2",
+}  # fmt: skip
+
+
+@pytest.fixture
+def operator(transactional_db: None) -> Client:
+    return signed_in(User.objects.create_superuser("root@example.com", "a-long-Passw0rd"))
+
+
+def ask(operator: Client, **changed: str) -> str:
+    return operator.post(PAGE, {**ASKED, **changed}, follow=True).text
+
+
+def test_what_is_asked_for_is_live_once_a_worker_was_at_it(operator: Client) -> None:
+    assert "acme/writer" in ask(operator)
+    bring_in_models()
+    asked = Import.objects.get()
+    assert (asked.state, asked.asked_by) == ("succeeded", User.objects.get())
+    model = Model.objects.get()
+    assert (model.slug, model.live_version, asked.version) == ("acme/writer", asked.version, asked.version)
+    assert asked.version is not None
+    assert asked.version.options == {"upstream_model": "big"}
+    price = book.current(model.pk)
+    assert price is not None
+    assert book.label(price.scheme) == "$0.50 / 1M input tokens · $2.00 / 1M output tokens"
+    page = operator.get(f"/admin/marketplace/import/{asked.pk}/change/").text
+    assert "acme/writer v1" in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"slug": "writer"}, "is not of the form PUBLISHER/NAME"),
+        ({"slug": "acme/Big Writer"}, "Use 1 to 60 lower-case letters"),
+        ({"slug": "Acme!/writer"}, "The publisher"),
+        ({"price": "0.25"}, "write it like output_token=0.25"),
+        ({"price": "output_token=-1"}, "with nine decimals at most"),
+        ({"price": "token=1"}, "is not a unit"),
+        ({"source": ""}, "This field is required"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused_at_once_and_nothing_is_queued(
+    operator: Client, changed: dict[str, str], told: str
+) -> None:
+    assert told in ask(operator, **changed)
+    assert not Import.objects.exists()
+
+
+def test_what_turns_out_to_be_no_model_says_so_and_the_next_goes_on(operator: Client, tmp_path: Path) -> None:
+    ask(operator, engine="tensorflow", source=str(tmp_path))
+    ask(operator, slug="acme/other")
+    for _ in range(2):
+        bring_in_models()
+    bad, good = Import.objects.order_by("created_at")
+    assert (bad.state, good.state) == ("failed", "succeeded")
+    assert "is no model: it has no saved_model.pb" in bad.error
+    assert not Model.objects.filter(name="writer").exists(), "nothing half made is left"
+
+
+def test_a_worker_that_is_lost_is_followed_by_another_and_the_model_comes_once(operator: Client) -> None:
+    ask(operator)
+    lost = imports.claim(timezone.now())
+    assert lost is not None
+    assert imports.claim(timezone.now()) is None, "it is being worked on"
+    later = imports.claim(timezone.now() + imports.LEASE + timedelta(seconds=1))
+    assert later is not None
+    imports.work(later)
+    imports.work(lost)  # it was not dead, only slow
+    assert Version.objects.count() == 1
+    assert Import.objects.get().state == "succeeded"
+
+
+def test_only_operators_may_ask(transactional_db: Any) -> None:
+    ada = signed_in(person("ada@example.com"))
+    assert ada.post(PAGE, ASKED).status_code == 302
+    assert not Import.objects.exists()
