@@ -19,7 +19,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from billing.prices import book
 from billing.prices.quote import FREE
 from marketplace.jobs import bring_in_models
-from marketplace.models import Import, Model, Run, Split, Version
+from marketplace.models import Import, Model, Review, Run, Split, Version
 from marketplace.publishing import forms
 from marketplace.training import runs, seeds
 
@@ -146,3 +146,22 @@ class ImportAdmin(ReadOnly):
         obj.asked_by = request.user  # type: ignore[assignment] # staff are signed in
         super().save_model(request, obj, form, change)
         transaction.on_commit(bring_in_models.delay)
+
+
+@admin.register(Review)
+class ReviewAdmin(ReadOnly):
+    """What people say; an operator hides what breaks the rules, and changes no word."""
+
+    list_display = ("model", "stars", "text", "author", "hidden", "changed_at")
+    list_filter = ("hidden", "stars")
+    search_fields = ("text", "model__name", "author__email")
+    list_select_related = ("model__publisher", "author")
+    actions = ("hide", "show")
+
+    @admin.action(description=_("Hide"))
+    def hide(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
+        queryset.update(hidden=True)
+
+    @admin.action(description=_("Show again"))
+    def show(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
+        queryset.update(hidden=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from marketplace.catalog.models import Model, Split, Version
+from marketplace.collections.models import Collection, Kept
 from marketplace.publishing.models import Import
+from marketplace.reviews.models import Review
 from marketplace.training.models import Run
 
-__all__ = ["Import", "Model", "Run", "Split", "Version"]
+__all__ = ["Collection", "Import", "Kept", "Model", "Review", "Run", "Split", "Version"]

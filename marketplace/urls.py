@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from marketplace.catalog import compare_pages, pages
+from marketplace.collections import pages as collection_pages
+from marketplace.reviews import pages as review_pages
 from marketplace.training import pages as training_pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,5 +15,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/<str:publisher>/<str:name>", pages.model, name="model"),
     path("models/<str:publisher>/<str:name>/state", pages.model_state, name="model_state"),
     path("models/<str:publisher>/<str:name>/train", training_pages.train, name="model_train"),
+    path("models/<str:publisher>/<str:name>/keep", collection_pages.keep, name="model_keep"),
+    path("models/<str:publisher>/<str:name>/reviews", review_pages.reviews, name="model_reviews"),
+    path("models/<str:publisher>/<str:name>/reviews/remove", review_pages.remove, name="model_unreview"),
+    path("collections", collection_pages.collections, name="collections"),
+    path("collections/<str:collection_id>", collection_pages.collection, name="collection"),
+    path("collections/<str:collection_id>/share", collection_pages.share, name="collection_share"),
+    path("collections/<str:collection_id>/delete", collection_pages.delete, name="collection_delete"),
     path("models/<str:publisher>/<str:name>/card", pages.model_row, name="model_card"),
 ]

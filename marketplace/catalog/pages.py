@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -15,12 +15,12 @@ from billing.prices import book
 from billing.prices.models import Price
 from billing.prices.quote import FREE
 from marketplace.catalog import pricing, search, snippets
+from marketplace.catalog.access import model_of, workspace_id_of
 from marketplace.catalog.cards import html_of
 from marketplace.catalog.models import Model
 from marketplace.catalog.state import ModelState, state_of
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
-from portal.accounts.access import workspace_of
 
 
 def catalog(request: HttpRequest) -> HttpResponse:
@@ -31,7 +31,7 @@ def catalog(request: HttpRequest) -> HttpResponse:
     except ValueError:
         number = 1
     begin = (number - 1) * search.PAGE
-    found = search.search(search.visible(_workspace_id(request)), words, task, sort or "name")
+    found = search.search(search.visible(workspace_id_of(request)), words, task, sort or "name")
     rows = list(found[begin : begin + search.PAGE + 1])
     context = {
         "models": shown_all(rows[: search.PAGE]),
@@ -50,7 +50,7 @@ def catalog(request: HttpRequest) -> HttpResponse:
 
 def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     """One model: its state, its panel to try it, its interface, its card and versions."""
-    found = _visible_or_404(request, publisher, name)
+    found = model_of(request, publisher, name)
     task = registry.get(found.task)
     spec = ModelSpec.from_json(found.live_version.spec) if found.live_version else ModelSpec()
     context = {
@@ -69,7 +69,7 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
         "snippets": snippets.of(found.slug, task, task.example(spec), settings.SITE_URL),
         "schema": task.codec.input_schema(spec),
         "objective": standing(found.slug, timezone.now().date()),
-        **pricing.page(found, _workspace_id(request)),
+        **pricing.page(found, workspace_id_of(request)),
         **_run(found),
     }
     return render(request, "marketplace/catalog/model.html", context)
@@ -77,7 +77,7 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
 
 def model_state(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     """The state as it is now; asks for itself again until the model is live."""
-    found = _visible_or_404(request, publisher, name)
+    found = model_of(request, publisher, name)
     context = {"model": shown(found, book.current(found.pk)), **_run(found)}
     response = render(request, "marketplace/catalog/_state.html", context)
     if context["model"]["state"] == ModelState.LIVE:
@@ -87,7 +87,7 @@ def model_state(request: HttpRequest, publisher: str, name: str) -> HttpResponse
 
 def model_row(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     """The model's card in the catalog, which asks for itself again until the model is live."""
-    found = _visible_or_404(request, publisher, name)
+    found = model_of(request, publisher, name)
     return render(request, "marketplace/catalog/_card.html", {"model": shown(found, book.current(found.pk))})
 
 
@@ -139,14 +139,3 @@ def _run(found: Model) -> dict[str, Any]:
         ],
     }
     return {"run": run, "percent": percent, "curve": points, "chart": chart if len(points) > 1 else None}
-
-
-def _visible_or_404(request: HttpRequest, publisher: str, name: str) -> Model:
-    found = search.visible(_workspace_id(request)).filter(publisher__slug=publisher, name=name).first()
-    if found is None:
-        raise Http404
-    return found
-
-
-def _workspace_id(request: HttpRequest) -> str | None:
-    return workspace_of(request).pk if request.user.is_authenticated else None

@@ -15,8 +15,10 @@ from billing.metering.models import UsageEvent
 from billing.models import Payout
 from billing.plans.seeds import seed_plans
 from billing.stripe.models import Invoice
+from marketplace.collections import keeping
 from portal.accounts.keys.issuing import issue
 from portal.accounts.models import Membership, Role, User, Workspace
+from portal.kit import ids
 from tests.fixtures.people import signed_in
 
 LOGIN = 302
@@ -29,6 +31,13 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "model_state": ("GET", "/models/olga/secret/state", 404, 404, 200, 200, 200),
     "model_train": ("POST", "/models/olga/secret/train", 302, 404, 404, 404, 404),
     "model_card": ("GET", "/models/olga/secret/card", 404, 404, 200, 200, 200),
+    "model_keep": ("POST", "/models/olga/secret/keep", 404, 404, 403, 302, 302),
+    "model_reviews": ("GET", "/models/olga/secret/reviews", 404, 404, 200, 200, 200),
+    "model_unreview": ("POST", "/models/olga/secret/reviews/remove", LOGIN, 404, 302, 302, 302),
+    "collections": ("POST", "/collections", LOGIN, 422, 403, 422, 422),
+    "collection": ("GET", "/collections/{collection}", 404, 404, 200, 200, 200),
+    "collection_share": ("POST", "/collections/{collection}/share", LOGIN, 404, 403, 302, 302),
+    "collection_delete": ("POST", "/collections/{collection}/delete", LOGIN, 404, 403, 302, 302),
     "model_health": ("GET", "/models/olga/secret/health", 404, 404, 200, 200, 200),
     "playground_token": ("POST", "/playground/token", LOGIN, 400, 400, 400, 400),
     "keys": ("POST", "/keys", LOGIN, 422, 403, 422, 422),
@@ -227,6 +236,8 @@ def test_everybody_sees_what_they_may(everybody: list[Client], workspace: Worksp
             named = {"key": key.pk, "hook": hook, "message": message}
             if "{budget}" in path:
                 named["budget"] = budgets.make(workspace, Wish("total", "1", False, (80,), key_id=key.pk)).pk
+            if "{collection}" in path:
+                named["collection"] = keeping.make(workspace, ids.make("title")).pk
             answer = getattr(client, method.lower())(path.format(**named), **body)
             to_login = answer.headers.get("Location", "").startswith("/accounts/login/")
             if answer.status_code != status or to_login != (
