@@ -32,3 +32,10 @@ class SourceInvalid(Problem):
 
     status = 422
     code = "source_invalid"
+
+
+class DatasetInvalid(Problem):
+    """The upload is no dataset that can be kept."""
+
+    status = 422
+    code = "dataset_invalid"

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from marketplace.catalog import pricing
 from marketplace.publishing import imports
-from marketplace.training import runs, trainer
+from marketplace.training import datasets, runs, trainer
 
 
 @shared_task
@@ -26,6 +26,13 @@ def bring_in_models() -> None:
     if asked is not None:
         imports.work(asked)
         bring_in_models.delay()
+
+
+@shared_task
+def examine_datasets() -> None:
+    """Uploads that are complete; drops those that were given up."""
+    datasets.drop_unfinished(timezone.now())
+    datasets.examine_waiting()
 
 
 @shared_task

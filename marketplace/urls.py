@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from marketplace.catalog import compare_pages, pages
 from marketplace.collections import pages as collection_pages
 from marketplace.reviews import pages as review_pages
+from marketplace.training import dataset_pages
 from marketplace.training import pages as training_pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -23,4 +24,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("collections/<str:collection_id>/share", collection_pages.share, name="collection_share"),
     path("collections/<str:collection_id>/delete", collection_pages.delete, name="collection_delete"),
     path("models/<str:publisher>/<str:name>/card", pages.model_row, name="model_card"),
+    path("training", dataset_pages.training, name="training"),
+    path("training/samples", dataset_pages.add_sample, name="training_sample"),
+    path("training/uploads", dataset_pages.begin, name="training_upload"),
+    path("training/datasets/<str:dataset_id>", dataset_pages.dataset, name="dataset"),
+    path("training/datasets/<str:dataset_id>/content", dataset_pages.content, name="dataset_content"),
+    path("training/datasets/<str:dataset_id>/delete", dataset_pages.delete, name="dataset_delete"),
 ]

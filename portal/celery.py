@@ -47,5 +47,6 @@ app.conf.beat_schedule = {
     "purge-kept-answers": {"task": "inference.jobs.purge_kept_answers", "schedule": 3600.0},
     "announce-prices": {"task": "marketplace.jobs.announce_prices", "schedule": 600.0},
     "bring-in-models": {"task": "marketplace.jobs.bring_in_models", "schedule": 10.0},
+    "examine-datasets": {"task": "marketplace.jobs.examine_datasets", "schedule": 10.0},
     "train-queued": {"task": "marketplace.jobs.train_queued", "schedule": 10.0},
 }

@@ -21,4 +21,10 @@ WORDS = (
     _("Mean absolute error"),
     _("Bits per character"),
     _("Next-character accuracy"),
+    # Kinds of a dataset's columns.
+    _("number"),
+    _("category"),
+    _("text"),
+    _("date"),
+    _("id"),
 )

@@ -1,4 +1,4 @@
-"""Runs: executions of a recipe, each ending in a version."""
+"""Datasets: tables that a workspace brought. Runs: executions of a recipe, each ending in a version."""
 
 from __future__ import annotations
 
@@ -8,6 +8,48 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.kit import ids
+
+
+class DatasetState(models.TextChoices):
+    """Where a dataset is; transitions are in datasets.py."""
+
+    UPLOADING = "uploading", _("being uploaded")
+    CHECKING = "checking", _("being checked")
+    READY = "ready", _("ready")
+    REFUSED = "refused", _("refused")
+
+
+def _dataset_id() -> str:
+    return ids.make("ds")
+
+
+class Dataset(models.Model):
+    """A table that a workspace uploaded; the file lies in the data folder by its id."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=_dataset_id, editable=False)
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="datasets")
+    name = models.CharField(_("name"), max_length=120)
+    form = models.CharField(_("format"), max_length=10)  # a name in recipes.datasets.reading.FORMS
+    size = models.PositiveBigIntegerField(_("bytes"))
+    sha256 = models.CharField(max_length=64, blank=True)
+    state = models.CharField(_("state"), max_length=10, choices=DatasetState.choices, default=DatasetState.UPLOADING)
+    refused = models.JSONField(_("why it was refused"), null=True)  # a reason of refusals.REASONS and its values
+    rows = models.PositiveIntegerField(_("rows"), default=0)
+    profile = models.JSONField(_("profile"), default=dict)  # recipes.datasets.profile.profile
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("dataset")
+        verbose_name_plural = _("datasets")
+        indexes = [
+            models.Index(fields=["workspace", "-created_at"], name="datasets_of_a_workspace"),
+            models.Index(
+                fields=["created_at"], condition=Q(state__in=["uploading", "checking"]), name="datasets_to_check"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class RunState(models.TextChoices):

@@ -16,6 +16,7 @@ from billing.models import Payout
 from billing.plans.seeds import seed_plans
 from billing.stripe.models import Invoice
 from marketplace.collections import keeping
+from marketplace.training import datasets
 from portal.accounts.keys.issuing import issue
 from portal.accounts.models import Membership, Role, User, Workspace
 from portal.kit import ids
@@ -39,6 +40,12 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "collection_share": ("POST", "/collections/{collection}/share", LOGIN, 404, 403, 302, 302),
     "collection_delete": ("POST", "/collections/{collection}/delete", LOGIN, 404, 403, 302, 302),
     "model_health": ("GET", "/models/olga/secret/health", 404, 404, 200, 200, 200),
+    "training": ("GET", "/training", LOGIN, 200, 200, 200, 200),
+    "training_sample": ("POST", "/training/samples", LOGIN, 404, 403, 404, 404),
+    "training_upload": ("POST", "/training/uploads", LOGIN, 422, 403, 422, 422),
+    "dataset": ("GET", "/training/datasets/{dataset}", LOGIN, 404, 200, 200, 200),
+    "dataset_content": ("GET", "/training/datasets/{dataset}/content", LOGIN, 404, 200, 200, 200),
+    "dataset_delete": ("POST", "/training/datasets/{dataset}/delete", LOGIN, 404, 403, 302, 302),
     "playground_token": ("POST", "/playground/token", LOGIN, 400, 400, 400, 400),
     "keys": ("POST", "/keys", LOGIN, 422, 403, 422, 422),
     "key": ("POST", "/keys/{key}", LOGIN, 404, 403, 422, 422),
@@ -234,6 +241,8 @@ def test_everybody_sees_what_they_may(everybody: list[Client], workspace: Worksp
             hook, message = hook_of(workspace)
             body: dict[str, Any] = {"data": {}} if method == "POST" else {}
             named = {"key": key.pk, "hook": hook, "message": message}
+            if "{dataset}" in path:
+                named["dataset"] = datasets.begin(workspace, "olgas.csv", 9).pk
             if "{budget}" in path:
                 named["budget"] = budgets.make(workspace, Wish("total", "1", False, (80,), key_id=key.pk)).pk
             if "{collection}" in path:
