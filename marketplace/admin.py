@@ -12,14 +12,17 @@ from django.db.models import QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 
 from billing.prices import book
 from billing.prices.quote import FREE
+from marketplace.catalog import retiring
+from marketplace.catalog.forms import RetirementForm
 from marketplace.jobs import bring_in_models
-from marketplace.models import Import, Model, Review, Run, Split, Version
+from marketplace.models import Import, Model, Retirement, Review, Run, Split, Version
 from marketplace.publishing import forms
 from marketplace.training import runs, seeds
 
@@ -165,3 +168,29 @@ class ReviewAdmin(ReadOnly):
     @admin.action(description=_("Show again"))
     def show(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
         queryset.update(hidden=False)
+
+
+@admin.register(Retirement)
+class RetirementAdmin(ReadOnly):
+    """Announces that a model or a version will go, and takes that back."""
+
+    list_display = ("model", "version", "ends_at", "successor", "reason")
+    list_select_related = ("model__publisher", "version__model__publisher", "successor__publisher")
+    autocomplete_fields = ("model", "version", "successor")
+    fields = ("model", "version", "ends_at", "successor", "reason")
+    form = RetirementForm
+    actions = ("withdraw",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("marketplace.add_retirement"))
+
+    def save_model(self, request: HttpRequest, obj: Retirement, form: Any, change: bool) -> None:
+        made = retiring.announce(
+            obj.model, obj.version, obj.ends_at, timezone.now(), reason=obj.reason, successor=obj.successor
+        )
+        obj.pk, obj._state.adding = made.pk, False
+
+    @admin.action(description=_("Take back: it stays, and who was told is told so"))
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[Retirement]) -> None:
+        for retirement in queryset.select_related("model__publisher", "version"):
+            retiring.withdraw(retirement)

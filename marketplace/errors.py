@@ -27,6 +27,13 @@ class ModelNotReady(Problem):
     retry_after_s = 5.0
 
 
+class ModelGone(Problem):
+    """The model, or this version of it, was retired."""
+
+    status = 410
+    code = "model_retired"
+
+
 class SourceInvalid(Problem):
     """What was to be imported is not what its engine runs."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from marketplace.catalog import pricing
+from marketplace.catalog import pricing, retiring
 from marketplace.publishing import imports
 from marketplace.training import datasets, runs, trainer
 
@@ -33,6 +33,12 @@ def examine_datasets() -> None:
     """Uploads that are complete; drops those that were given up."""
     datasets.drop_unfinished(timezone.now())
     datasets.examine_waiting()
+
+
+@shared_task
+def announce_retirements() -> None:
+    """Models and versions that will go: to those who used them lately."""
+    retiring.tell(timezone.now())
 
 
 @shared_task

@@ -18,7 +18,7 @@ from portal.kit.errors import Problem
 
 _EXPOSED = (
     "x-request-id, x-mercato-cost, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
-    "x-ratelimit-reset-requests, retry-after, x-should-retry"
+    "x-ratelimit-reset-requests, retry-after, x-should-retry, deprecation, sunset, link"
 )
 
 

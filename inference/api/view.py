@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
+from django.utils.http import http_date
 from rest_framework.request import Request
 
 from billing import money
@@ -16,6 +18,7 @@ from inference.api.wishes import wishes_of
 from inference.call import NONE, Call, Outcome, Wishes
 from inference.errors import FaultUnknown
 from inference.testmode import Disconnected
+from marketplace.catalog.resolve import Leaving
 from portal.accounts.wire.answers import json_answer
 from portal.accounts.wire.view import KeyedView
 from portal.kit import ids
@@ -38,6 +41,7 @@ class PredictionView(KeyedView):
     repeat: Repeat | None = None
     ran: settling.Ran | None = None  # set where the answer may be kept
     following: predict.Stream | None = None
+    leaving: Leaving | None = None  # of the version that answered
 
     def body(self, request: Request) -> Any:
         """The JSON of the body without what the caller wishes of any call; that is in `self.wishes`."""
@@ -64,7 +68,7 @@ class PredictionView(KeyedView):
     def run(self, call: Call) -> Outcome:
         """The whole answer to the call, as its caller wishes."""
         outcome = predict.run(self._wished(call))
-        self.cost_nanos = outcome.cost_nanos
+        self.cost_nanos, self.leaving = outcome.cost_nanos, outcome.resolved.leaving
         if self.repeat is not None:
             self.ran = settling.Ran(outcome.resolved.slug, outcome.resolved.version_id, call.protocol)
         return outcome
@@ -72,6 +76,7 @@ class PredictionView(KeyedView):
     def stream(self, call: Call) -> predict.Stream:
         """The answer in pieces, to be rendered and given to `events`."""
         self.following = following = predict.Stream(self._wished(call))
+        self.leaving = following.resolved.leaving
         if self.repeat is not None:
             self.ran = settling.Ran(following.resolved.slug, following.resolved.version_id, call.protocol)
         return following
@@ -100,6 +105,9 @@ class PredictionView(KeyedView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         if self.cost_nanos is not None:
             response.headers.setdefault("x-mercato-cost", money.decimal(self.cost_nanos))
+        if self.leaving is not None:
+            for name, value in _goes(self.leaving).items():
+                response.headers[name] = value
         response = super().finalize_response(request, response, *args, **kwargs)
         if self.wishes.fault == "disconnect" and not response.streaming and response.status_code == 200:
             return _cut_off(response)
@@ -117,6 +125,17 @@ def fields(body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise FieldInvalid("The body must be a JSON object.", param="")
     return body
+
+
+def _goes(leaving: Leaving) -> dict[str, str]:
+    """Deprecation by RFC 9745, Sunset by RFC 8594, and by RFC 5829 what follows."""
+    headers = {
+        "Deprecation": f"@{int(leaving.announced_at.timestamp())}",
+        "Sunset": http_date(leaving.ends_at.timestamp()),
+    }
+    if leaving.successor:
+        headers["Link"] = f'<{settings.SITE_URL}/models/{leaving.successor}>; rel="successor-version"'
+    return headers
 
 
 def _cut_off(response: HttpResponse) -> StreamingHttpResponse:

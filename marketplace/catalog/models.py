@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -110,3 +111,32 @@ class Version(models.Model):
         if not self._state.adding:
             raise TypeError("A version never changes: publish the next one.")
         super().save(*args, **kwargs)
+
+
+class Retirement(models.Model):
+    """A model, or one version of it, that will go, and is refused from `ends_at` on."""
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="retirements")
+    version = models.ForeignKey(
+        Version,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text=_("empty: the whole model"),
+    )
+    announced_at = models.DateTimeField(_("announced"), default=timezone.now, editable=False)
+    ends_at = models.DateTimeField(_("goes at"))
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    successor = models.ForeignKey(Model, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        verbose_name = _("retirement")
+        verbose_name_plural = _("retirements")
+        constraints = [
+            models.UniqueConstraint(fields=["model", "version"], name="one_retirement_a_version"),
+            models.UniqueConstraint(fields=["model"], condition=Q(version=None), name="one_retirement_a_model"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.version or self.model)

@@ -69,6 +69,8 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
         "snippets": snippets.of(found.slug, task, task.example(spec), settings.SITE_URL),
         "schema": task.codec.input_schema(spec),
         "objective": standing(found.slug, timezone.now().date()),
+        "retirements": found.retirements.select_related("version", "successor__publisher").order_by("ends_at"),
+        "now": timezone.now(),
         **pricing.page(found, workspace_id_of(request)),
         **_run(found),
     }

@@ -5,15 +5,27 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
+from marketplace.catalog import retiring
 from marketplace.catalog.models import Model, Version, Visibility
-from marketplace.errors import ModelNotFound, ModelNotReady
+from marketplace.errors import ModelGone, ModelNotFound, ModelNotReady
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec, Task
 from portal.kit.caches import RecentValues
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What is announced of a model or version that will go."""
+
+    announced_at: datetime
+    ends_at: datetime
+    successor: str  # publisher/name; empty without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,7 @@ class Resolved:
     options: Mapping[str, Any]
     task: Task
     spec: ModelSpec
+    leaving: Leaving | None = None
     splits: tuple[tuple[Resolved, int], ...] = ()  # versions that share the calls, with their weights
 
 
@@ -46,13 +59,17 @@ def choose(found: Resolved) -> Resolved:
 def resolve(name: str, workspace_id: str) -> Resolved:
     """The version that answers for this workspace.
 
-    Raises ModelNotFound (404), also for another workspace's private model, and ModelNotReady (503) without a version.
+    Raises ModelNotFound (404), also for another workspace's private model, ModelGone (410) for what was retired, and
+    ModelNotReady (503) without a version.
     """
     found = _recent.get(name)
     if found is None or not (found.public or found.owner_id == workspace_id):
         raise ModelNotFound(
             f"There is no model {name[:120]!r}: GET /v1/models lists those that you can call.", param="/model"
         )
+    if found.leaving is not None and found.leaving.ends_at <= timezone.now():
+        instead = f" Use {found.leaving.successor}." if found.leaving.successor else ""
+        raise ModelGone(f"{name[:120]} was retired on {found.leaving.ends_at:%Y-%m-%d}.{instead}", param="/model")
     if not found.version_id:
         raise ModelNotReady(f"{found.slug} has no version yet: it may still be training.", retry_after_s=5)
     return found
@@ -89,8 +106,16 @@ def _resolved(
         options=version.options if version else {},
         task=registry.get(model.task),
         spec=ModelSpec.from_json(version.spec) if version else ModelSpec(),
+        leaving=_leaving(model, version),
         splits=splits,
     )
+
+
+def _leaving(model: Model, version: Version | None) -> Leaving | None:
+    found = retiring.of(model, version)
+    if found is None:
+        return None
+    return Leaving(found.announced_at, found.ends_at, found.successor.slug if found.successor else "")
 
 
 _recent: RecentValues[str, Resolved | None] = RecentValues(_load, settings.CATALOG_MAX_AGE_S)
