@@ -27,6 +27,12 @@ def keep_figures() -> None:
 
 
 @shared_task
+def tell_catalog() -> None:
+    """How much models are used and how fast they are, for the catalog to sort by."""
+    figures.tell_catalog(timezone.now())
+
+
+@shared_task
 def make_predictions() -> None:
     """Queued predictions, one after the other until none is left; several threads and workers share them.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from marketplace.catalog import pricing, retiring
+from marketplace.catalog import listings, pricing, retiring
 from marketplace.publishing import imports
 from marketplace.training import datasets, runs, trainer
 
@@ -45,3 +45,9 @@ def announce_retirements() -> None:
 def announce_prices() -> None:
     """Prices that will rise: to those who used the models lately."""
     pricing.announce(timezone.now())
+
+
+@shared_task
+def keep_listings() -> None:
+    """What the catalog is searched by: of models that came past it, and of prices that began."""
+    listings.keep(timezone.now())

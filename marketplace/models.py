@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from marketplace.catalog.models import Model, Retirement, Split, Version
+from marketplace.catalog.models import Listing, Model, Retirement, Split, Version
 from marketplace.collections.models import Collection, Kept
 from marketplace.publishing.models import Import
 from marketplace.reviews.models import Review
 from marketplace.training.models import Dataset, Run
 
-__all__ = ["Collection", "Dataset", "Import", "Kept", "Model", "Retirement", "Review", "Run", "Split", "Version"]
+__all__ = ["Collection", "Dataset", "Import", "Kept", "Listing", "Model", "Retirement", "Review", "Run", "Split", "Version"]

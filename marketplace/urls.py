@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from marketplace.catalog import compare_pages, pages
+from marketplace.catalog import compare_pages, pages, search_pages
 from marketplace.collections import pages as collection_pages
 from marketplace.reviews import pages as review_pages
 from marketplace.training import dataset_pages
@@ -12,7 +12,7 @@ from marketplace.training import pages as training_pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/compare", compare_pages.compare_page, name="billing_compare"),
-    path("models", pages.catalog, name="catalog"),
+    path("models", search_pages.catalog, name="catalog"),
     path("models/<str:publisher>/<str:name>", pages.model, name="model"),
     path("models/<str:publisher>/<str:name>/state", pages.model_state, name="model_state"),
     path("models/<str:publisher>/<str:name>/train", training_pages.train, name="model_train"),

@@ -19,6 +19,8 @@ from django.utils import timezone
 
 from billing.metering.models import Status, UsageEvent
 from inference.routing.models import Figures
+from marketplace.catalog import listings
+from marketplace.catalog.listings import Use
 from marketplace.catalog.resolve import Resolved
 
 EVERY = timedelta(minutes=5)
@@ -90,6 +92,17 @@ def by_replica(model: str, since: datetime, now: datetime) -> dict[str, Summary]
     for row in Figures.objects.filter(model=model, since__gte=since).exclude(replica=""):
         rows.setdefault(row.replica, []).append(row)
     return {replica: _summary(own, now - since, True) for replica, own in rows.items()}
+
+
+def tell_catalog(now: datetime) -> int:
+    """Lets the catalog sort by the requests and the median latency of the last week; how many models' changed."""
+    asked: Counter[str] = Counter()
+    latencies: dict[str, Counter[str]] = {}
+    rows = Figures.objects.filter(since__gte=now - FARTHEST).exclude(replica="")
+    for row in rows.only("model", "served", "failed", "latencies").iterator():
+        asked[row.model] += row.served + row.failed
+        latencies.setdefault(row.model, Counter()).update(row.latencies)
+    return listings.note_use({model: Use(asked[model], percentile(found, 0.5)) for model, found in latencies.items()})
 
 
 def bucket(ms: float) -> int:

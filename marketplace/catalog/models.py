@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -45,6 +46,9 @@ class Model(models.Model):
     summary = models.CharField(_("summary"), max_length=300, blank=True)
     card = models.TextField(_("model card"), blank=True)  # Markdown
     licence = models.CharField(_("licence"), max_length=60, blank=True)
+    languages = models.CharField(
+        _("languages"), max_length=120, blank=True, default="", db_default="", help_text=_("codes with spaces: en zh")
+    )
     visibility = models.CharField(_("visibility"), max_length=10, choices=Visibility.choices, default=Visibility.PUBLIC)
     live_version = models.ForeignKey("Version", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
@@ -58,10 +62,39 @@ class Model(models.Model):
     def __str__(self) -> str:
         return self.slug
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        from marketplace.catalog.listings import relist  # it reads these tables
+
+        super().save(*args, **kwargs)
+        relist(self.pk)
+
     @property
     def slug(self) -> str:
         """`publisher/name`; reads the publisher."""
         return f"{self.publisher.slug}/{self.name}"
+
+
+class Listing(models.Model):
+    """What a model is sorted and filtered by: written by listings.py alone, and made again from the rest at any time."""
+
+    NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+    model = models.OneToOneField(Model, primary_key=True, on_delete=models.CASCADE, related_name="listing")
+    changed_at = models.DateTimeField(default=NEVER)  # the listing, or what the catalog shows of the model
+    price_nanos = models.BigIntegerField(default=0)  # of a typical request
+    quality = models.FloatField(null=True)  # the task's first metric that was measured; more is better
+    percent = models.BooleanField(default=False)  # whether that is a share from 0 to 1
+    context_length = models.PositiveIntegerField(default=0)  # tokens; 0: not known
+    p50_ms = models.FloatField(null=True)  # of the last days
+    requests = models.PositiveBigIntegerField(default=0)  # in the last days
+
+    class Meta:
+        verbose_name = _("listing")
+        verbose_name_plural = _("listings")
+        indexes = [models.Index(fields=["changed_at"], name="listings_that_changed")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class Split(models.Model):

@@ -1,4 +1,4 @@
-"""/models and a model's own page."""
+"""A model's own page, its card, and the fragments that ask for themselves again."""
 
 from __future__ import annotations
 
@@ -14,38 +14,13 @@ from billing.objectives.standing import standing
 from billing.prices import book
 from billing.prices.models import Price
 from billing.prices.quote import FREE
-from marketplace.catalog import pricing, search, snippets
+from marketplace.catalog import pricing, snippets
 from marketplace.catalog.access import model_of, workspace_id_of
 from marketplace.catalog.cards import html_of
 from marketplace.catalog.models import Model
 from marketplace.catalog.state import ModelState, state_of
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
-
-
-def catalog(request: HttpRequest) -> HttpResponse:
-    """The models that the visitor may see, searched and filtered."""
-    words, task, sort = (request.GET.get(name, "") for name in ("q", "task", "sort"))
-    try:
-        number = max(int(request.GET.get("page", 1)), 1)
-    except ValueError:
-        number = 1
-    begin = (number - 1) * search.PAGE
-    found = search.search(search.visible(workspace_id_of(request)), words, task, sort or "name")
-    rows = list(found[begin : begin + search.PAGE + 1])
-    context = {
-        "models": shown_all(rows[: search.PAGE]),
-        "next_page": number + 1 if len(rows) > search.PAGE else None,
-        "words": words,
-        "task": task,
-        "sort": sort,
-        "tasks": [registry.get(name) for name in registry.TASKS],
-        "sorts": search.SORTS,
-    }
-    whole = not request.headers.get("HX-Request")
-    return render(
-        request, "marketplace/catalog/catalog.html" if whole else "marketplace/catalog/_results.html", context
-    )
 
 
 def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:

@@ -18,6 +18,7 @@ from billing.prices import book, publishing
 from billing.prices.models import Price
 from billing.prices.quote import FREE, LIST_BP, PER, Tiers
 from billing.prices.units import UNITS, Unit
+from marketplace.catalog.listings import relist
 from marketplace.catalog.models import Model
 
 MOST_CURVES = 3
@@ -39,7 +40,7 @@ def set_price(
     """
     others = customers.since(model.slug, timezone.now() - IN_USE) - {model.publisher_id}
     peers = Model.objects.filter(task=model.task).exclude(pk=model.pk).values_list("pk", flat=True)
-    return publishing.publish(
+    price = publishing.publish(
         model.pk,
         rates,
         tiers=tiers,
@@ -50,6 +51,8 @@ def set_price(
         peers=peers,
         confirmed=confirmed,
     )
+    relist(model.pk)
+    return price
 
 
 def announce(now: datetime) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from marketplace.catalog.listings import relist
 from marketplace.catalog.models import Model, Split, Version
 from marketplace.errors import ModelNotFound
 from marketplace.tasks.task import ModelSpec
@@ -54,4 +55,5 @@ def publish(
             notes=notes,
         )
         Model.objects.filter(pk=locked.pk).update(live_version=version)
+        relist(locked.pk)
     return version

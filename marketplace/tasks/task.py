@@ -41,6 +41,7 @@ class ModelSpec:
     features: tuple[Feature, ...] = ()
     examples: tuple[Json, ...] = ()  # inputs that show the model at work, as the API takes them
     max_output_tokens: int = 1024
+    context_length: int | None = None  # tokens of a prompt and its answer; None: not known
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form that `from_json` reads."""
@@ -56,6 +57,7 @@ class ModelSpec:
             features=tuple(Feature(**f) for f in stored.get("features", ())),
             examples=tuple(stored.get("examples", ())),
             max_output_tokens=stored.get("max_output_tokens", 1024),
+            context_length=stored.get("context_length"),
         )
 
 

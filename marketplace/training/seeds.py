@@ -6,6 +6,7 @@ from django.db import transaction
 
 from billing import money
 from billing.prices import book, publishing
+from marketplace.catalog.listings import relist
 from marketplace.catalog.models import Model
 from marketplace.training import runs
 from marketplace.training.models import Run, RunState
@@ -35,6 +36,7 @@ def seed_starters(publisher: Workspace) -> list[Model]:
             if new:
                 rates = {unit: book.rate(unit, money.parse(usd)) for unit, usd in starter.prices.items()}
                 publishing.publish(model.pk, rates)
+                relist(model.pk)
                 if starter.at_first:
                     train_starter(model)
         models.append(model)

@@ -6,11 +6,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from marketplace.catalog import search
 from marketplace.catalog.pages import shown_all
+from marketplace.catalog.search import Query, search
 
 
 def home(request: HttpRequest) -> HttpResponse:
     """The front page."""
-    models = shown_all(search.search(search.visible(None))[:6])
+    models = shown_all(search(Query(), None, count=6, counted=False).models)
     return render(request, "portal/home.html", {"models": models, "site_url": settings.SITE_URL})

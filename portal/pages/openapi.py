@@ -21,6 +21,7 @@ from billing.statements.usage import MOST_A_PAGE
 from inference.api.oip.infer import OipView
 from inference.api.tfserving.predict import TfServingView
 from inference.later.batches import ENDPOINTS
+from marketplace.catalog.search import SORTS
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
 from portal.accounts.keys.scopes import SCOPES
@@ -69,7 +70,7 @@ _TIME: Json = {"type": "string", "format": "date-time"}
 _ORDER: Json = {"enum": ["asc", "desc"]}
 # Address name → what may stand in the query of its list.
 _QUERIES: dict[str, Json] = {
-    "api_models": {"limit": _LIMIT, "after": _TEXT, "task": {"enum": list(registry.TASKS)}},
+    "api_models": {"limit": _LIMIT, "after": _TEXT, "task": {"enum": list(registry.TASKS)}, "q": _TEXT, "sort": {"enum": list(SORTS)}},
     "api_files": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER, "purpose": _TEXT},
     "api_batches": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER},
     "api_usage": {

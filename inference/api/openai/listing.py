@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db.models import Model as Row
@@ -23,7 +23,7 @@ def limit_of(query: Mapping[str, str], default: int, most: int) -> int:
     return int(said)
 
 
-def page(rows: QuerySet[T], limit: int, shown: Callable[[T], Mapping[str, Any]]) -> dict[str, Any]:
+def page(rows: QuerySet[T] | Sequence[T], limit: int, shown: Callable[[T], Mapping[str, Any]]) -> dict[str, Any]:
     """The first `limit` of the rows, and whether there are more."""
     found = list(rows[: limit + 1])
     data = [shown(row) for row in found[:limit]]

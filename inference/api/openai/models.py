@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse
@@ -14,31 +15,50 @@ from billing.prices.quote import FREE, tiers_to
 from inference.api.openai import listing
 from inference.api.view import FieldInvalid, PredictionView
 from marketplace.catalog.models import Model
-from marketplace.catalog.search import search, visible
+from marketplace.catalog.search import Query, check_task, search, visible
 from marketplace.catalog.state import state_of
 from marketplace.errors import ModelNotFound
 from portal.accounts.wire.answers import json_answer
 
 MOST_LISTED = 1_000
+MOST_FOUND = 200  # by a search
 
 
 class Models(PredictionView):
-    """The models that the caller may call, oldest first: `task` chooses among them, `limit` and `after` turn pages."""
+    """The models that the caller may call, oldest first: `task` chooses among them, `limit` and `after` turn pages.
+
+    With `q` or `sort` they are searched as in the catalog: the first MOST_FOUND, the best first.
+    """
 
     def get(self, request: Request) -> HttpResponse:
         query = request.query_params
-        models = visible(self.caller.workspace_id).exclude(live_version=None)
-        if "task" in query:
-            models = search(models, task=query["task"])
-        after = query.get("after") or query.get("after_id")  # as Anthropic's SDK names it
-        if after:
-            models = models.filter(pk__gt=_found(self.caller.workspace_id, *_parts(after)).pk)
+        limit = listing.limit_of(query, MOST_LISTED, MOST_LISTED)
         if "before_id" in query:
             raise FieldInvalid("Pages are turned forward only, by after.", param="before_id")
-        limit = listing.limit_of(query, MOST_LISTED, MOST_LISTED)
+        after = query.get("after") or query.get("after_id")  # as Anthropic's SDK names it
+        if "q" in query or "sort" in query:
+            return self._found(query, after, limit)
+        models = visible(self.caller.workspace_id).exclude(live_version=None)
+        if "task" in query:
+            check_task(query["task"])
+            models = models.filter(task=query["task"])
+        if after:
+            models = models.filter(pk__gt=_found(self.caller.workspace_id, *_parts(after)).pk)
         rows = models.order_by("pk")
         prices = book.currents(rows.values_list("pk", flat=True)[: limit + 1])
         return json_answer(listing.page(rows, limit, lambda model: _shown(model, prices.get(model.pk))))
+
+    def _found(self, query: Mapping[str, str], after: str | None, limit: int) -> HttpResponse:
+        chosen = {"task": [query["task"]]} if "task" in query else {}
+        wanted = Query(query.get("q", ""), chosen, query.get("sort") or "relevance", live=True)
+        found = search(wanted, self.caller.workspace_id, count=MOST_FOUND, counted=False).models
+        if after:
+            slugs = [model.slug for model in found]
+            if after not in slugs:
+                raise FieldInvalid("after is the id of the last one of the page before.", param="after")
+            found = found[slugs.index(after) + 1 :]
+        prices = book.currents(model.pk for model in found[: limit + 1])
+        return json_answer(listing.page(found, limit, lambda model: _shown(model, prices.get(model.pk))))
 
 
 class OneModel(PredictionView):
