@@ -155,9 +155,9 @@ FACETS: dict[str, Facet] = {
         }),
         _tested("quality", _("Quality"), {
             "measured": (_("measured"), lambda shelf: ~np.isnan(shelf["quality"])),
-            "80": (_("80 % or more"), _share_from(0.8)),
-            "90": (_("90 % or more"), _share_from(0.9)),
-            "95": (_("95 % or more"), _share_from(0.95)),
+            "80": (_("at least 80 %"), _share_from(0.8)),
+            "90": (_("at least 90 %"), _share_from(0.9)),
+            "95": (_("at least 95 %"), _share_from(0.95)),
         }),
         _tested("context", _("Context length"), {
             "4096": (_("4k tokens or more"), _from("context", 4_096)),

@@ -53,6 +53,8 @@ def catalog(request: HttpRequest) -> HttpResponse:
     name = "catalog" if whole else "_found"
     response = render(request, f"marketplace/catalog/{name}.html", context)
     patch_vary_headers(response, ["HX-Request"])
+    if not whole:
+        response["HX-Push-Url"] = address(query, page)  # without what is empty
     return response
 
 

@@ -105,3 +105,16 @@ def test_what_a_batch_or_a_file_cannot_have_is_refused_by_name(client: Any, aske
         client.files.create(
             file=("a.jsonl", b"{}"), purpose="batch", expires_after={"anchor": "created_at", "seconds": 3_600}
         )
+
+
+def test_models_are_searched_as_in_the_catalog(client: Any) -> None:
+    found = paged(client, 2, q="bnech", sort="name")  # mistyped
+    assert found
+    assert all(name.startswith("bench/") for name in found)
+    assert paged(client, 50, q="bench", task="chat", sort="cheapest") == paged(
+        client, 1, q="bench", task="chat", sort="cheapest"
+    )
+    for wrong in ({"sort": "none"}, {"q": "bench", "task": "none"}, {"q": "bench", "after": "no/such"}):
+        with pytest.raises(openai.APIStatusError) as refused:
+            client.models.list(extra_query=wrong)
+        assert refused.value.status_code in (400, 422)

@@ -12,6 +12,8 @@ import pytest
 from billing.metering.models import UsageEvent
 from inference.models import Figures
 from inference.routing import figures
+from marketplace.catalog.models import Listing, Model
+from portal.accounts.models import Workspace
 from portal.kit import ids
 
 NOW = datetime(2026, 3, 1, 12, 2, tzinfo=UTC)
@@ -102,3 +104,20 @@ def test_what_is_wrong_with_a_request_does_not_make_a_model_look_down() -> None:
     event(NOW, replica="", status="failed")
     figures.sum_up(NOW)
     assert figures.of("a/b", NOW - DAY, NOW).uptime == 1.0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_catalog_learns_of_the_week() -> None:
+    acme = Workspace.objects.create(slug="a", name="A")
+    model = Model.objects.create(publisher=acme, name="b", task="tensor", title="B")
+    for ms in (90, 100, 5_000):
+        event(NOW - DAY, latency_ms=ms)
+    event(NOW - DAY, status="failed")
+    figures.sum_up(NOW)
+    assert figures.tell_catalog(NOW) == 1
+    assert figures.tell_catalog(NOW) == 0
+    found = Listing.objects.get(model=model)
+    assert found.requests == 4
+    assert found.p50_ms == pytest.approx(100, rel=0.05)
+    assert figures.tell_catalog(NOW + 8 * DAY) == 1
+    assert Listing.objects.get(model=model).p50_ms is None

@@ -63,6 +63,8 @@ def test_htmx_gets_the_results_and_the_facets_alone() -> None:
     assert "<html" not in said
     assert cards(said) == ["a"]
     assert 'id="facets" hx-swap-oob="true"' in said
+    answer = Client(headers={"HX-Request": "true"}).get("/models?q=&sort=relevance&task=tensor")
+    assert answer["HX-Push-Url"] == "/models?task=tensor"
     assert "<html" in page("/models", **{"HX-Request": "true", "HX-History-Restore-Request": "true"})
 
 
