@@ -8,4 +8,16 @@ from marketplace.publishing.models import Import
 from marketplace.reviews.models import Review
 from marketplace.training.models import Dataset, Run
 
-__all__ = ["Collection", "Dataset", "Import", "Kept", "Listing", "Model", "Retirement", "Review", "Run", "Split", "Version"]
+__all__ = [
+    "Collection",
+    "Dataset",
+    "Import",
+    "Kept",
+    "Listing",
+    "Model",
+    "Retirement",
+    "Review",
+    "Run",
+    "Split",
+    "Version",
+]
