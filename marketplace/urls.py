@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from marketplace.catalog import compare_pages, pages, search_pages
+from marketplace.catalog import compare_pages, pages, search_pages, version_pages
 from marketplace.collections import pages as collection_pages
 from marketplace.reviews import pages as review_pages
 from marketplace.training import dataset_pages
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/<str:publisher>/<str:name>", pages.model, name="model"),
     path("models/<str:publisher>/<str:name>/state", pages.model_state, name="model_state"),
     path("models/<str:publisher>/<str:name>/train", training_pages.train, name="model_train"),
+    path("models/<str:publisher>/<str:name>/versions", version_pages.versions, name="model_versions"),
     path("models/<str:publisher>/<str:name>/keep", collection_pages.keep, name="model_keep"),
     path("models/<str:publisher>/<str:name>/reviews", review_pages.reviews, name="model_reviews"),
     path("models/<str:publisher>/<str:name>/reviews/remove", review_pages.remove, name="model_unreview"),

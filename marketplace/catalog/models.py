@@ -122,6 +122,7 @@ class Version(models.Model):
     id = models.CharField(primary_key=True, max_length=40, default=_version_id, editable=False)
     model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField(_("number"))
+    semver = models.CharField(_("semantic version"), max_length=30, default="1.0.0")  # see semver.py
     engine = models.CharField(_("engine"), max_length=20)  # a name in inference.engines.registry
     source = models.CharField(
         _("source"), max_length=500
@@ -135,7 +136,10 @@ class Version(models.Model):
     class Meta:
         verbose_name = _("version")
         verbose_name_plural = _("versions")
-        constraints = [models.UniqueConstraint(fields=["model", "number"], name="one_version_a_number")]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "number"], name="one_version_a_number"),
+            models.UniqueConstraint(fields=["model", "semver"], name="one_version_a_semantic_version"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.model} v{self.number}"

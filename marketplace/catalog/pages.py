@@ -40,7 +40,7 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
             for metric in task.metrics
             if found.live_version and metric.name in found.live_version.metrics
         ],
-        "versions": found.versions.order_by("-number")[:20],
+        "versions": found.versions.order_by("-number")[:5],
         "snippets": snippets.of(found.slug, task, task.example(spec), settings.SITE_URL),
         "schema": task.codec.input_schema(spec),
         "objective": standing(found.slug, timezone.now().date()),

@@ -1,4 +1,4 @@
-"""From `publisher/name` or `publisher/name@3` to the version that answers, at most a second old."""
+"""From `publisher/name`, `publisher/name@3` or `publisher/name@1.2.0` to the version that answers, at most a second old."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def _load(name: str) -> Resolved | None:
         return None
     version = model.live_version
     if number:
-        version = model.versions.filter(number=int(number)).first() if number.isdecimal() else None
+        which = {"number": int(number)} if number.isdecimal() and len(number) < 10 else {"semver": number}
+        version = model.versions.filter(**which).first()
         if version is None:
             return None
         return _resolved(slug, model, version)

@@ -7,9 +7,11 @@ from typing import Any
 
 from django.db import transaction
 
+from marketplace.catalog import semver
 from marketplace.catalog.listings import relist
 from marketplace.catalog.models import Model, Split, Version
 from marketplace.errors import ModelNotFound
+from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
 
 
@@ -47,6 +49,7 @@ def publish(
         version = Version.objects.create(
             model=locked,
             number=last.number + 1 if last else 1,
+            semver=_semver(locked, last, spec),
             engine=engine,
             source=source,
             options=dict(options or {}),
@@ -57,3 +60,9 @@ def publish(
         Model.objects.filter(pk=locked.pk).update(live_version=version)
         relist(locked.pk)
     return version
+
+
+def _semver(model: Model, last: Version | None, spec: ModelSpec) -> str:
+    if last is None:
+        return semver.FIRST
+    return semver.following(last.semver, semver.changes(registry.get(model.task), ModelSpec.from_json(last.spec), spec))

@@ -32,6 +32,7 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "model_state": ("GET", "/models/olga/secret/state", 404, 404, 200, 200, 200),
     "model_train": ("POST", "/models/olga/secret/train", 302, 404, 404, 404, 404),
     "model_card": ("GET", "/models/olga/secret/card", 404, 404, 200, 200, 200),
+    "model_versions": ("GET", "/models/olga/secret/versions", 404, 404, 200, 200, 200),
     "model_keep": ("POST", "/models/olga/secret/keep", 404, 404, 403, 302, 302),
     "model_reviews": ("GET", "/models/olga/secret/reviews", 404, 404, 200, 200, 200),
     "model_unreview": ("POST", "/models/olga/secret/reviews/remove", LOGIN, 404, 302, 302, 302),
