@@ -1,4 +1,4 @@
-"""The words of tasks and metrics, for translators: tasks themselves know no Django."""
+"""The words of tasks, their fields and metrics, for translators: tasks themselves know no Django."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ WORDS = (
     _("Image generation"),
     _("Embeddings"),
     _("Text generation"),
+    _("Text classification"),
     _("Chat"),
     _("Raw tensors"),
     _("Accuracy"),
     _("Log loss"),
+    _("F1 score, mean of all classes"),
     _("Area under the ROC curve"),
     _("Explained variance (R²)"),
     _("Root mean squared error"),
@@ -27,4 +29,6 @@ WORDS = (
     _("text"),
     _("date"),
     _("id"),
+    # What fields of the widgets are called.
+    _("Text"),
 )

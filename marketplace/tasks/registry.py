@@ -11,6 +11,7 @@ TASKS = {
     "image-classification": "marketplace.tasks.vision.IMAGE_CLASSIFICATION",
     "tabular-classification": "marketplace.tasks.tabular.TABULAR_CLASSIFICATION",
     "tabular-regression": "marketplace.tasks.tabular.TABULAR_REGRESSION",
+    "text-classification": "marketplace.tasks.text_classification.TEXT_CLASSIFICATION",
     "text-generation": "marketplace.tasks.text.TEXT_GENERATION",
     "embeddings": "marketplace.tasks.embeddings.EMBEDDINGS",
     "image-generation": "marketplace.tasks.image_generation.IMAGE_GENERATION",

@@ -36,3 +36,14 @@ def scored(labels: Sequence[str]) -> dict[str, Any]:
         "required": ["label", "score", "scores"],
         "additionalProperties": False,
     }
+
+
+def one_or_rows(answer: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of the answer for a row, or of one for each."""
+    rows = {
+        "type": "object",
+        "properties": {"rows": {"type": "array", "items": answer, "minItems": 1}},
+        "required": ["rows"],
+        "additionalProperties": False,
+    }
+    return {"oneOf": [answer, rows]}

@@ -10,6 +10,7 @@ from marketplace.training.recipes.recipe import Recipe
 RECIPES = {
     "convolution": "marketplace.training.recipes.convolution",
     "dense": "marketplace.training.recipes.dense",
+    "lstm": "marketplace.training.recipes.lstm",
     "recurrent": "marketplace.training.recipes.recurrent",
 }
 

@@ -1,4 +1,4 @@
-// A field for each property of the input's schema; whatever the output is, it is shown as people read it.
+// A field for each property of the input's schema (the first, where it takes one of several); whatever the output is, it is shown as people read it.
 import { shown } from "./shown.js";
 
 export function mount(body, { example, examples, changed }) {

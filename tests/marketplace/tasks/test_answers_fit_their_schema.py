@@ -29,6 +29,7 @@ SPECS = {
         (Tensor("features", "float32", (None, 1)),), labels=("a", "b", "c"), features=(Feature("x", 0, 9, 5),)
     ),
     "tabular-regression": ModelSpec((Tensor("features", "float32", (None, 1)),), features=(Feature("x", 0, 9, 5),)),
+    "text-classification": ModelSpec((Tensor("text", "str", (None,)),), labels=("a", "b", "c")),
     "tensor": ModelSpec((Tensor("x", "float32", (None, 2)),), (Tensor("probabilities", "float32", (None, 3)),)),
 }
 GIVEN: list[tuple[str, Any, int]] = [
@@ -37,6 +38,8 @@ GIVEN: list[tuple[str, Any, int]] = [
     ("tabular-classification", {"rows": [{"x": 2}, {"x": 3}]}, 2),
     ("tabular-regression", {"features": {"x": 2}}, 1),
     ("tabular-regression", {"rows": [{"x": 2}, {"x": 3}]}, 2),
+    ("text-classification", {"text": "Hello"}, 1),
+    ("text-classification", {"texts": ["Hello", "你好"]}, 2),
     ("tensor", {"inputs": {"x": [[1, 2], [3, 4], [5, 6]]}}, 3),
 ]
 

@@ -21,6 +21,8 @@ FLOORS = {
     "diagnosis": ("accuracy", 0.95),
     "progression": ("r2", 0.3),
     "prose": ("bits_per_character", 2.6),
+    "languages": ("accuracy", 0.88),
+    "sentiment": ("accuracy", 0.95),
 }
 
 
@@ -29,7 +31,7 @@ def test_a_starter_reaches_its_floor_in_time_and_says_how_it_gets_on(
     starter: Starter, trained_starter: Callable[[str], Trained]
 ) -> None:
     run = trained_starter(starter.name)
-    assert run.seconds < 90, "thirty seconds on a free core; this machine may be busy"
+    assert run.seconds < 90, "of a core: it takes less where no other process uses the same caches"
     said, outcome = run.said, run.outcome
     phases = [line["progress"]["phase"] for line in said[:-1]]
     assert [p for i, p in enumerate(phases) if i == 0 or phases[i - 1] != p] == [

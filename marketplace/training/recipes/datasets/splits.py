@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Inputs of one split, row by row, and for each a label's number, or the number to estimate."""
+    """Inputs of one split, row by row (numbers, or texts), and for each a label's number, or the number to estimate."""
 
-    x: NDArray[np.float32]
+    x: NDArray[Any]
     y: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A data set in three parts, 60 : 20 : 20; stratified by its labels, where it has any."""
+    """A data set in three parts; those of `split` are 60 : 20 : 20, stratified by its labels where it has any."""
 
     train: Part
     validation: Part

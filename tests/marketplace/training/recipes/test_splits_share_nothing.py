@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 import pytest
 
+from marketplace.training.recipes.datasets.catalogs import languages
 from marketplace.training.recipes.datasets.digits import digits
+from marketplace.training.recipes.datasets.opinions import opinions
 from marketplace.training.recipes.datasets.prose import pydoc_topics
 from marketplace.training.recipes.datasets.splits import Table
 from marketplace.training.recipes.datasets.tables import breast_cancer
@@ -35,3 +38,14 @@ def test_tables_are_split_whole_and_stratified(load: object) -> None:
     assert np.allclose(shares[0], shares[2], atol=0.02)
     assert np.array_equal(load(3).test.x, table.test.x)
     assert not np.array_equal(load(4).test.x, table.test.x)
+
+
+@pytest.mark.parametrize("load", [languages, opinions])
+def test_a_text_is_in_one_part_only(load: Callable[[int], Table]) -> None:
+    table = load(3)
+    parts = (table.train, table.validation, table.test)
+    texts = [set(zip(part.x, part.y, strict=True)) for part in parts]
+    assert not any(one & other for one, other in combinations(texts, 2))
+    assert [set(part.y) for part in parts] == [set(range(len(table.labels)))] * 3
+    assert 0.7 < len(table.train.y) / sum(len(part.y) for part in parts) < 0.9
+    assert list(load(3).test.x) == list(table.test.x)
