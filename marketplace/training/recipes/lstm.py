@@ -18,7 +18,7 @@ from marketplace.tasks.task import ModelSpec, Tensor
 from marketplace.training.recipes import fitting, subwords
 from marketplace.training.recipes.datasets.catalogs import languages
 from marketplace.training.recipes.datasets.opinions import opinions
-from marketplace.training.recipes.datasets.splits import Part, Table
+from marketplace.training.recipes.datasets.splits import Part
 from marketplace.training.recipes.recipe import SEED, Knob, Outcome, Progress, Report, choose
 
 KNOBS = {
@@ -64,7 +64,9 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     report(Progress("exporting", epochs, epochs))
     serve = subwords.export(lambda text: {"probabilities": model(read(text), training=False)}, model, out)
     report(Progress("evaluating", epochs, epochs))
-    answers = np.concatenate([serve(table.test.x[at : at + 512])["probabilities"] for at in range(0, len(table.test.x), 512)])
+    answers = np.concatenate(
+        [serve(table.test.x[at : at + 512])["probabilities"] for at in range(0, len(table.test.x), 512)]
+    )
     commonest = np.full_like(table.test.y, np.bincount(table.train.y).argmax())
     return Outcome(
         ModelSpec(
@@ -121,7 +123,9 @@ def _network(classes: int, chosen: Mapping[str, Any]) -> Any:
     states = layers.Bidirectional(layers.LSTM(units, return_sequences=True))(vectors, mask=known)
     seen = keras.ops.max(states, 1)
     model = keras.Model(pieces, layers.Dense(classes, "softmax")(layers.Dropout(drop)(seen)))
-    model.compile(keras.optimizers.Adam(chosen["learning_rate"]), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(chosen["learning_rate"]), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     return model
 
 

@@ -46,7 +46,9 @@ def mean(buckets: int, width: int) -> Any:
 
     class Mean(keras.layers.Layer):  # type: ignore[misc] # keras publishes no types
         def build(self, shape: Any) -> None:
-            self.table = self.add_weight(shape=(buckets + 1, width), initializer=keras.initializers.RandomNormal(0, 0.1))
+            self.table = self.add_weight(
+                shape=(buckets + 1, width), initializer=keras.initializers.RandomNormal(0, 0.1)
+            )
 
         def call(self, pieces: Any) -> Any:
             # Most places of most texts are empty: only words are looked up.

@@ -35,7 +35,8 @@ def languages(seed: int) -> Table:
     def part(chosen: list[str]) -> Part:
         rows = [row for message in chosen for row in messages[message]]
         return Part(
-            np.asarray([text for text, _ in rows], object), np.asarray([names.index(said) for _, said in rows], np.int64)
+            np.asarray([text for text, _ in rows], object),
+            np.asarray([names.index(said) for _, said in rows], np.int64),
         )
 
     return Table(part(order[:first]), part(order[first:second]), part(order[second:]), tuple(names))

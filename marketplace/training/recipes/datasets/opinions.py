@@ -85,7 +85,7 @@ def _word(slot: str, own: str, tone: str, chance: random.Random) -> str:
         case "isnt":
             return chance.choice(("isn't", "wasn't", "isnt", "ain't"))
         case "d":
-            return chance.choice("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split())
+            return chance.choice(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"])
         case _:
             return str(chance.randint(2, 90))
 
