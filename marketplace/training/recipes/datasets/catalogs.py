@@ -27,7 +27,7 @@ _MARKS = re.compile(r"%\(\w+\)\w|%[a-z]|\{[^}]*\}|&\w+;|<[^>]*>|https?:\S+|\S+@\
 
 def languages(seed: int) -> Table:
     """Some 20,000 sentences and phrases in 27 languages; 80 : 10 : 10 by message: no part has a translation of another's."""
-    names, messages = sorted(LANGUAGES.values()), _messages()
+    names, messages = sorted(LANGUAGES.values()), _messages(2)
     order = sorted(messages)
     random.Random(seed).shuffle(order)  # noqa: S311 – a split, not a secret
     first, second = len(order) * 8 // 10, len(order) * 9 // 10
@@ -42,8 +42,8 @@ def languages(seed: int) -> Table:
     return Table(part(order[:first]), part(order[first:second]), part(order[second:]), tuple(names))
 
 
-def _messages() -> dict[str, list[tuple[str, str]]]:
-    """By message, its sentences, each with its language's name. A sentence of two messages stays with the first."""
+def _messages(words: int) -> dict[str, list[tuple[str, str]]]:
+    """By message of so many words and more, its sentences, each with its language's name; one of two messages is the first's."""
     spec = find_spec("django")
     assert spec is not None
     assert spec.origin is not None
@@ -57,7 +57,7 @@ def _messages() -> dict[str, list[tuple[str, str]]]:
             catalog: dict[object, str] = vars(gettext.GNUTranslations(opened))["_catalog"]
         for key, translated in catalog.items():  # a message with a plural is a key with each form's number
             message = str(key[0] if isinstance(key, tuple) else key)
-            if len(message.split()) < 2:  # one word is often the same in several languages
+            if len(message.split()) < words:  # one word is often the same in several languages
                 continue
             for text, said in ((message, "English"), (translated, language)):
                 plain = re.sub(r"\s+", " ", _MARKS.sub(" ", text)).strip()
