@@ -8,10 +8,12 @@ export function mount(body, { example, examples, changed }) {
       const value = input[field.dataset.field];
       if (value !== undefined) field.value = "lines" in field.dataset ? value.join("\n") : value;
     }
-    changed();
   }
   let next = 1;
-  body.querySelector("[data-example]")?.addEventListener("click", () => fill(examples[next++ % examples.length]));
+  body.querySelector("[data-example]")?.addEventListener("click", () => {
+    fill(examples[next++ % examples.length]);
+    changed();
+  });
   body.addEventListener("input", changed);
   fill(example);
   return {
