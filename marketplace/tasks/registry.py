@@ -15,6 +15,7 @@ TASKS = {
     "text-generation": "marketplace.tasks.text.TEXT_GENERATION",
     "embeddings": "marketplace.tasks.embeddings.EMBEDDINGS",
     "image-generation": "marketplace.tasks.image_generation.IMAGE_GENERATION",
+    "image-enhancement": "marketplace.tasks.image_enhancement.IMAGE_ENHANCEMENT",
     "chat": "marketplace.tasks.chat.CHAT",
     "tensor": "marketplace.tasks.tensor.TENSOR",
 }

@@ -1,73 +1,13 @@
-"""Tasks on images."""
+"""Tasks that tell what images show."""
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
-
 from marketplace.errors import InputInvalid
+from marketplace.tasks.pictures import decode, given_image, pixels
 from marketplace.tasks.scores import ranked, scored
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
-
-IMAGE_MAX_BYTES = 8 * 1024 * 1024
-IMAGE_MAX_PIXELS = 16_000_000
-IMAGE_MAX_SIDE = 512  # larger ones are scaled down before the model sees them
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-POINTER = "/input/image"
-
-
-def decode(text: str) -> Image.Image:
-    """The picture in a data URL or base64, upright, at most IMAGE_MAX_SIDE wide and high. Raises InputInvalid."""
-    if text.startswith("data:"):
-        head, _, text = text.partition(",")
-        if ";base64" not in head:
-            raise InputInvalid("Give the data URL's content in base64.", param=POINTER)
-    if len(text) > IMAGE_MAX_BYTES * 4 // 3 + 4:
-        raise InputInvalid(f"The image is larger than {IMAGE_MAX_BYTES // 1024**2} MB.", param=POINTER)
-    try:
-        # `base64` in a shell breaks lines.
-        data = base64.b64decode("".join(text.split()), validate=True)
-    except ValueError as error:
-        raise InputInvalid("This is not base64: encode the image file's bytes.", param=POINTER) from error
-    try:
-        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Exception as error:  # Pillow's plugins raise anything for broken files
-        raise InputInvalid(f"This is not an image of a known format ({', '.join(FORMATS)}).", param=POINTER) from error
-    # Its header alone has been read so far.
-    if image.width * image.height > IMAGE_MAX_PIXELS:
-        raise InputInvalid(f"The image has more than {IMAGE_MAX_PIXELS // 10**6} million pixels.", param=POINTER)
-    try:
-        return _plain(image)
-    except Exception as error:  # as above
-        raise InputInvalid("This image file is broken: it cannot be read to its end.", param=POINTER) from error
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """The picture in RGB, scaled down, turned as its camera was held, on a ground that contrasts with it."""
-    if image.mode.startswith("I"):  # 16 bits a pixel
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
-    image.thumbnail((IMAGE_MAX_SIDE, IMAGE_MAX_SIDE))
-    image = ImageOps.exif_transpose(image)
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    rgba = image.convert("RGBA")
-    seen = np.asarray(rgba.getchannel("A"), np.float32)
-    light = np.asarray(rgba.convert("RGB").convert("L"), np.float32)
-    pale = (light * seen).sum() > 127 * seen.sum()
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "black" if pale else "white"), rgba).convert("RGB")
-
-
-def pixels(image: Image.Image, height: int, width: int, channels: int) -> NDArray[np.float32]:
-    """The picture as (height, width, channels) from 0 to 1, its proportions kept, the margin as its border is."""
-    picture = image.convert("L") if channels == 1 else image
-    border = picture.resize((1, 1), box=(0, 0, 1, 1)).getpixel((0, 0))
-    fitted = ImageOps.pad(picture, (width, height), Image.Resampling.BICUBIC, color=border)  # type: ignore[arg-type] # an int for L
-    return np.asarray(fitted, np.float32).reshape(height, width, channels) / np.float32(255)
 
 
 class Classification:
@@ -76,13 +16,7 @@ class Classification:
     def input_schema(self, spec: ModelSpec) -> dict[str, Any]:
         return {
             "type": "object",
-            "properties": {
-                "image": {
-                    "type": "string",
-                    "minLength": 1,
-                    "description": "A data URL or base64 of a PNG, JPEG, WebP, GIF or BMP file of at most 8 MB.",
-                }
-            },
+            "properties": {"image": given_image()},
             "required": ["image"],
             "additionalProperties": False,
         }

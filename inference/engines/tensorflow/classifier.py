@@ -11,7 +11,7 @@ from inference.engines.engine import ReplicaSpec, Work
 from inference.engines.tensorflow.kerasfile import KerasModel
 from inference.engines.tensorflow.library import keras, keras_hub, tensorflow
 from marketplace.errors import ModelNotReady
-from marketplace.tasks.vision import decode
+from marketplace.tasks.pictures import decode
 from marketplace.training.pictures import converter_of
 from portal.kit.errors import Problem
 

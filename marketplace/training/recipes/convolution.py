@@ -8,8 +8,6 @@ Parameters: KNOBS.
 
 from __future__ import annotations
 
-import base64
-import io
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marketplace.tasks.pictures import png
 from marketplace.tasks.task import ModelSpec, Tensor
 from marketplace.training.recipes import fitting
 from marketplace.training.recipes.datasets.digits import digits
@@ -107,11 +106,7 @@ def _enlarge(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _png(image: NDArray[np.float32]) -> str:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray((image[..., 0] * 255).round().astype(np.uint8)).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return "data:image/png;base64," + png((image[..., 0] * 255).round().astype(np.uint8))
 
 
 def _focus_layer() -> Any:

@@ -12,6 +12,7 @@ RECIPES = {
     "dense": "marketplace.training.recipes.dense",
     "lstm": "marketplace.training.recipes.lstm",
     "recurrent": "marketplace.training.recipes.recurrent",
+    "superresolution": "marketplace.training.recipes.superresolution",
 }
 
 

@@ -16,4 +16,14 @@ STARTERS = (
         at_first=True,
         licence="Apache-2.0",
     ),
+    Starter(
+        name="enlarger",
+        title="Picture enlarger",
+        summary="Doubles a picture's width and height, sharper than interpolation does. Trained on two photographs.",
+        task="image-enhancement",
+        recipe="superresolution",
+        dataset="photographs",
+        prices={"image": "0.001"},
+        licence="Apache-2.0",
+    ),
 )

@@ -25,6 +25,7 @@ def picture() -> str:
 
 SPECS = {
     "image-classification": ModelSpec((Tensor("image", "float32", (None, 8, 8, 1)),), labels=("a", "b", "c")),
+    "image-enhancement": ModelSpec((Tensor("image", "float32", (1, None, None, 3)),)),
     "tabular-classification": ModelSpec(
         (Tensor("features", "float32", (None, 1)),), labels=("a", "b", "c"), features=(Feature("x", 0, 9, 5),)
     ),
@@ -32,8 +33,10 @@ SPECS = {
     "text-classification": ModelSpec((Tensor("text", "str", (None,)),), labels=("a", "b", "c")),
     "tensor": ModelSpec((Tensor("x", "float32", (None, 2)),), (Tensor("probabilities", "float32", (None, 3)),)),
 }
+ANSWERS = {"image-enhancement": np.zeros((1, 16, 16, 3), np.float32)}
 GIVEN: list[tuple[str, Any, int]] = [
     ("image-classification", {"image": picture()}, 1),
+    ("image-enhancement", {"image": picture()}, 1),
     ("tabular-classification", {"features": {"x": 2}}, 1),
     ("tabular-classification", {"rows": [{"x": 2}, {"x": 3}]}, 2),
     ("tabular-regression", {"features": {"x": 2}}, 1),
@@ -50,7 +53,8 @@ def test_an_answer_fits_the_output_schema(name: str, given: Any, rows: int) -> N
     Check(task.codec.input_schema(spec))(given)
     arrays = task.codec.prepare(given, spec)
     assert {len(array) for array in arrays.values()} == {rows}
-    answer = task.codec.present(given, {"probabilities": np.array([[0.2, 0.7, 0.1]] * rows, np.float32)}, spec)
+    outputs = ANSWERS.get(name, np.array([[0.2, 0.7, 0.1]] * rows, np.float32))
+    answer = task.codec.present(given, {"probabilities": outputs}, spec)
     jsonschema_rs.validator_for(task.codec.output_schema(spec)).validate(answer)
 
 

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from marketplace.errors import InputInvalid
-from marketplace.tasks import vision
-from marketplace.tasks.vision import decode
+from marketplace.tasks import pictures
+from marketplace.tasks.pictures import decode
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> str:
@@ -72,7 +72,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch
         raise AssertionError("unpacked")
 
     bomb = encoded(Image.new("1", (8000, 8000)))
-    monkeypatch.setattr(vision, "_plain", unpacked)
+    monkeypatch.setattr(pictures, "_plain", unpacked)
     with pytest.raises(InputInvalid, match="16 million pixels") as caught:
         decode(bomb)
     assert caught.value.param == "/input/image"
