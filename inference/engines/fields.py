@@ -28,6 +28,7 @@ _PROMPT = {"type": "string", "minLength": 1, "maxLength": 20_000}
 ABLE: Mapping[str, Mapping[str, Any]] = {
     "text-generation": {**_SAMPLED, "prompt": _PROMPT},
     "chat": {**_SAMPLED, "max_completion_tokens": _SAMPLED["max_tokens"], "prompt": _PROMPT, "messages": {}},
+    "image-generation": {"prompt": _PROMPT, "n": {"type": "integer"}, "seed": _SAMPLED["seed"]},
     "embeddings": {"texts": {"type": "array", "items": {"type": "string"}}, "dimensions": {"type": "integer"}},
 }
 _CHECKS = {task: Check({"type": "object", "properties": able}) for task, able in ABLE.items()}
@@ -45,7 +46,8 @@ _NOTHING: Mapping[str, tuple[Any, ...]] = {
     "tools": ([],), "tool_choice": ("none", "auto"), "functions": ([],), "function_call": ("none", "auto"),
     "parallel_tool_calls": (True, False), "response_format": ({"type": "text"},), "modalities": (["text"],),
     "reasoning_effort": ("none",), "verbosity": ("medium",), "store": (False,), "stream": (False,),
-    "stream_options": ({},), "service_tier": ("auto", "default"),
+    "size": ("auto",), "quality": ("auto",), "background": ("auto", "opaque"), "moderation": ("auto",),
+    "output_format": ("png",), "stream_options": ({},), "service_tier": ("auto", "default"),
 }  # fmt: skip
 
 

@@ -18,7 +18,8 @@ def of(slug: str, task: Task, example: Any, site: str, key: str = "") -> list[di
         _python(f"{site}/v1/models/{slug}/predictions", {"input": example}, key),
     ]
     if "openai" in task.protocols:
-        tabs.append(_openai(slug, site, key))
+        drawn = task.name == "image-generation"
+        tabs.append(_openai_images(slug, example, site, key) if drawn else _openai(slug, site, key))
     return tabs
 
 
@@ -47,5 +48,17 @@ def _openai(slug: str, site: str, key: str) -> dict[str, str]:
         f'    messages=[{{"role": "user", "content": "The function "}}],\n    max_tokens=120,\n    stream=True,\n)\n'
         f"for chunk in stream:\n    if chunk.choices:\n        "
         f'print(chunk.choices[0].delta.content or "", end="", flush=True)'
+    )
+    return {"title": "Python (OpenAI SDK)", "language": "python", "code": code}
+
+
+def _openai_images(slug: str, example: Any, site: str, key: str) -> dict[str, str]:
+    where = f'"{key}"' if key else 'os.environ["MERCATO_API_KEY"]'
+    code = (
+        f"import base64, os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url={f'{site}/v1'!r}, api_key={where})\n"
+        f"answer = client.images.generate(\n    model={slug!r},\n    prompt={example['prompt']!r},\n    n=2,\n"
+        f'    extra_body={{"seed": 1}},\n)\n'
+        f"for at, image in enumerate(answer.data):\n"
+        f'    with open(f"image-{{at}}.png", "wb") as file:\n        file.write(base64.b64decode(image.b64_json))'
     )
     return {"title": "Python (OpenAI SDK)", "language": "python", "code": code}

@@ -6,6 +6,8 @@ from django.utils.translation import gettext_noop as _
 
 WORDS = (
     _("Image classification"),
+    _("Object detection"),
+    _("Scene segmentation"),
     _("Tabular classification"),
     _("Tabular regression"),
     _("Image generation"),
@@ -18,6 +20,14 @@ WORDS = (
     _("Accuracy"),
     _("Log loss"),
     _("F1 score, mean of all classes"),
+    _("Mean average precision (IoU 0.5)"),
+    _("Mean intersection over union"),
+    _("Pixel accuracy"),
+    _("Prompt"),
+    _("Images"),
+    _("Seed"),
+    _("Recognised as asked"),
+    _("Diversity (people: 1)"),
     _("Peak signal-to-noise ratio (dB)"),
     _("Structural similarity (SSIM)"),
     _("Area under the ROC curve"),

@@ -83,8 +83,19 @@ def pixels(image: Image.Image, height: int, width: int, channels: int) -> NDArra
     """The picture as (height, width, channels) from 0 to 1, its proportions kept, the margin as its border is."""
     picture = image.convert("L") if channels == 1 else image
     border = picture.resize((1, 1), box=(0, 0, 1, 1)).getpixel((0, 0))
-    fitted = ImageOps.pad(picture, (width, height), Image.Resampling.BICUBIC, color=border)  # type: ignore[arg-type] # an int for L
-    return np.asarray(fitted, np.float32).reshape(height, width, channels) / np.float32(255)
+    left, top, right, bottom = placed(picture.size, (width, height))
+    inner = picture.resize((max(round(right - left), 1), max(round(bottom - top), 1)), Image.Resampling.BICUBIC)
+    whole = Image.new(picture.mode, (width, height), border)  # type: ignore[arg-type] # an int for L
+    whole.paste(inner, (round(left), round(top)))
+    return np.asarray(whole, np.float32).reshape(height, width, channels) / np.float32(255)
+
+
+def placed(size: tuple[int, int], inner: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Where `pixels` puts a picture of this size in one of the size `inner`: left, top, right, bottom."""
+    scale = min(inside / outside for inside, outside in zip(inner, size, strict=True))
+    half, high = size[0] * scale / 2, size[1] * scale / 2
+    x, y = inner[0] / 2, inner[1] / 2
+    return max(x - half, 0), max(y - high, 0), min(x + half, inner[0]), min(y + high, inner[1])
 
 
 def png(image: NDArray[np.uint8] | Image.Image) -> str:

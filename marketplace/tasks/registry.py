@@ -9,6 +9,7 @@ from marketplace.tasks.task import Task
 
 TASKS = {
     "image-classification": "marketplace.tasks.vision.IMAGE_CLASSIFICATION",
+    "object-detection": "marketplace.tasks.object_detection.OBJECT_DETECTION",
     "tabular-classification": "marketplace.tasks.tabular.TABULAR_CLASSIFICATION",
     "tabular-regression": "marketplace.tasks.tabular.TABULAR_REGRESSION",
     "text-classification": "marketplace.tasks.text_classification.TEXT_CLASSIFICATION",

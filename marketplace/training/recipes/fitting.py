@@ -94,17 +94,25 @@ def majority(train: NDArray[np.int64], test: NDArray[np.int64]) -> dict[str, flo
 
 
 def export(
-    model: Any, name: str, shape: tuple[int | None, ...], out: Path, gives: str = "probabilities"
+    model: Any,
+    name: str,
+    shape: tuple[int | None, ...],
+    out: Path,
+    gives: str | Callable[[Any], Mapping[str, Any]] = "probabilities",
 ) -> Callable[..., Mapping[str, Any]]:
-    """Writes the model's SavedModel and gives its signature as loaded again: what is judged is what is served."""
+    """Writes the model's SavedModel and gives its signature as loaded again: what is judged is what is served.
+
+    `gives` names what the model answers, or makes named answers of it.
+    """
     import keras
     import tensorflow as tf
 
+    named = gives if callable(gives) else lambda answer: {gives: answer}
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint(
         "serve",
-        lambda given: {gives: model(given, training=False)},
+        lambda given: named(model(given, training=False)),
         input_signature=[tf.TensorSpec(shape, tf.float32, name=name)],
     )
     archive.write_out(str(out), verbose=False)

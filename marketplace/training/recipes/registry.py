@@ -11,6 +11,8 @@ RECIPES = {
     "convolution": "marketplace.training.recipes.convolution",
     "dense": "marketplace.training.recipes.dense",
     "lstm": "marketplace.training.recipes.lstm",
+    "detector": "marketplace.training.recipes.detector",
+    "gan": "marketplace.training.recipes.gan",
     "recurrent": "marketplace.training.recipes.recurrent",
     "superresolution": "marketplace.training.recipes.superresolution",
 }

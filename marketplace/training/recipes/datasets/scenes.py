@@ -1,6 +1,6 @@
 """Scenes that are composed of scans of digits, by a documented process: what stands where is known to the pixel.
 
-On a ground of a random grey with a gradient, blotches and grain stand one to six digits. Each is a scan, enlarged to 14 to 46
+On a ground of a random grey with a gradient, blotches and grain stand one to five digits. Each is a scan, enlarged to 10 to 32
 pixels, turned by up to 12 degrees, left soft as a scan or made crisp as by a pen, darker or lighter than the ground, and apart
 from the others. Scans are split before scenes are composed, so that no scan of the test is in a scene that was learnt from.
 """
@@ -16,7 +16,7 @@ from PIL import Image
 
 from marketplace.training.recipes.datasets.splits import Part
 
-MOST = 6  # digits in a scene
+MOST = 5  # digits in a scene
 Floats = NDArray[np.float32]
 
 
@@ -39,7 +39,7 @@ def compose(scans: Part, count: int, side: int, seed: int) -> Scenes:
         shown: list[int] = []
         for _ in range(int(random.integers(1, MOST + 1))):
             at = int(random.integers(len(scans.y)))
-            ink = _ink(scans.x[at, ..., 0], math.exp(random.uniform(math.log(14), math.log(46))), random)
+            ink = _ink(scans.x[at, ..., 0], math.exp(random.uniform(math.log(10), math.log(32))), random)
             height, width = ink.shape
             for _ in range(8):
                 left, top = (int(random.integers(0, side - extent + 1)) for extent in (width, height))
