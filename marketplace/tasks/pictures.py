@@ -85,7 +85,7 @@ def pixels(image: Image.Image, height: int, width: int, channels: int) -> NDArra
     border = picture.resize((1, 1), box=(0, 0, 1, 1)).getpixel((0, 0))
     left, top, right, bottom = placed(picture.size, (width, height))
     inner = picture.resize((max(round(right - left), 1), max(round(bottom - top), 1)), Image.Resampling.BICUBIC)
-    whole = Image.new(picture.mode, (width, height), border)  # type: ignore[arg-type] # an int for L
+    whole = Image.new(picture.mode, (width, height), border)
     whole.paste(inner, (round(left), round(top)))
     return np.asarray(whole, np.float32).reshape(height, width, channels) / np.float32(255)
 

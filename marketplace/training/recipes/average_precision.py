@@ -30,7 +30,9 @@ def mean_average_precision(
     found: Sequence[Found], boxes: Sequence[NDArray[np.float32]], labels: Sequence[NDArray[np.int64]], kinds: int
 ) -> float:
     """From 0 to 1, over all images; `boxes` and `labels` are the truth."""
-    each = [_average_precision(found, boxes, labels, kind) for kind in range(kinds) if any(kind in one for one in labels)]
+    each = [
+        _average_precision(found, boxes, labels, kind) for kind in range(kinds) if any(kind in one for one in labels)
+    ]
     return float(np.mean(each))
 
 

@@ -71,13 +71,19 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     judged = _judge(table)
     metrics = judged(pictures, asked)
     random = np.random.default_rng(seed)
-    grey = _drawn(tf.constant(random.permuted(table.train.x[: len(asked)].reshape(len(asked), -1), axis=1).reshape(-1, SCAN, SCAN, 1)))
+    grey = _drawn(
+        tf.constant(
+            random.permuted(table.train.x[: len(asked)].reshape(len(asked), -1), axis=1).reshape(-1, SCAN, SCAN, 1)
+        )
+    )
     return Outcome(
         ModelSpec(
             (Tensor("label", "int32", (None,)), Tensor("seed", "int64", (None, 2))),
             (Tensor("images", "float32", (None, SIDE, SIDE, 1)),),
             tuple(f"a handwritten {word}" for word in WORDS),
-            examples=tuple({"prompt": f"a handwritten {word}", "n": 4, "seed": 1} for word in ("seven", "three", "zero", "five")),
+            examples=tuple(
+                {"prompt": f"a handwritten {word}", "n": 4, "seed": 1} for word in ("seven", "three", "zero", "five")
+            ),
         ),
         metrics,
         judged(grey.numpy(), asked),
@@ -163,10 +169,10 @@ def _fit(generator: Any, discriminator: Any, table: Table, chosen: Mapping[str, 
 
 def _energy(found: Floats, real: Floats) -> float:
     """How far two samples are apart (Székely & Rizzo 2013): 2 E‖x−y‖ − E‖x−x′‖ − E‖y−y′‖, 0 for the same distribution."""
-    from scipy.spatial.distance import cdist
+    from sklearn.metrics import pairwise_distances as apart
 
     x, y = found.reshape(len(found), -1), real.reshape(len(real), -1)
-    return float(2 * cdist(x, y).mean() - cdist(x, x).mean() - cdist(y, y).mean())
+    return float(2 * apart(x, y).mean() - apart(x, x).mean() - apart(y, y).mean())
 
 
 def _drawn(scans: Any) -> Any:
@@ -184,10 +190,9 @@ def _judge(table: Table) -> Callable[[Floats, NDArray[np.int32]], dict[str, floa
     `accuracy`: the share that it reads as was asked. `diversity`: the mean distance between two pictures of one digit, over
     that between two scans of the test; 0 for a generator that knows one picture a digit, 1 for one as manifold as people.
     """
-    from scipy.spatial.distance import pdist
-    from sklearn.svm import SVC
-
     import tensorflow as tf
+    from sklearn.metrics import pairwise_distances
+    from sklearn.svm import SVC
 
     def coarse(pictures: Floats) -> Floats:
         cells = pictures.reshape(len(pictures), SIDE // 8, 8, SIDE // 8, 8)
@@ -198,7 +203,8 @@ def _judge(table: Table) -> Callable[[Floats, NDArray[np.int32]], dict[str, floa
         return coarse(_drawn(tf.constant(part.x)).numpy())
 
     def spread(rows: Floats, kinds: NDArray[Any]) -> float:
-        return float(np.mean([pdist(rows[kinds == kind]).mean() for kind in range(10)]))
+        each = [pairwise_distances(rows[kinds == kind]) for kind in range(10)]
+        return float(np.mean([one.sum() / (len(one) * (len(one) - 1)) for one in each]))
 
     unseen = np.concatenate([real(table.validation), real(table.test)])
     reader = SVC(C=10.0).fit(unseen, np.concatenate([table.validation.y, table.test.y]))

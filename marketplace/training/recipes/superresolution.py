@@ -77,7 +77,9 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
             (Tensor("image", "float32", (1, None, None, 3)),),
             (Tensor("enhanced", "float32", (1, None, None, 3)),),
             examples=tuple(
-                {"image": "data:image/png;base64," + png(_small(strip[None, top : top + 128])[0])} for top in (170, 40) for strip in parts.test
+                {"image": "data:image/png;base64," + png(_small(strip[None, top : top + 128])[0])}
+                for top in (170, 40)
+                for strip in parts.test
             ),
         ),
         metrics,

@@ -25,6 +25,10 @@ def picture() -> str:
 
 SPECS = {
     "image-classification": ModelSpec((Tensor("image", "float32", (None, 8, 8, 1)),), labels=("a", "b", "c")),
+    "object-detection": ModelSpec((Tensor("image", "float32", (None, 8, 8, 1)),), labels=("a", "b")),
+    "image-generation": ModelSpec(
+        (Tensor("label", "int32", (None,)), Tensor("seed", "int64", (None, 2))), labels=("a cat", "a dog")
+    ),
     "image-enhancement": ModelSpec((Tensor("image", "float32", (1, None, None, 3)),)),
     "tabular-classification": ModelSpec(
         (Tensor("features", "float32", (None, 1)),), labels=("a", "b", "c"), features=(Feature("x", 0, 9, 5),)
@@ -33,10 +37,20 @@ SPECS = {
     "text-classification": ModelSpec((Tensor("text", "str", (None,)),), labels=("a", "b", "c")),
     "tensor": ModelSpec((Tensor("x", "float32", (None, 2)),), (Tensor("probabilities", "float32", (None, 3)),)),
 }
-ANSWERS = {"image-enhancement": np.zeros((1, 16, 16, 3), np.float32)}
+ANSWERS = {
+    "image-enhancement": {"enhanced": np.zeros((1, 16, 16, 3), np.float32)},
+    "object-detection": {
+        "boxes": np.array([[[1, 2, 3, 4], [0, 0, 0, 0]]], np.float32),
+        "scores": np.array([[0.9, 0]], np.float32),
+        "labels": np.array([[1, 0]]),
+    },
+    "image-generation": {"images": np.zeros((3, 4, 4, 1), np.float32)},
+}
 GIVEN: list[tuple[str, Any, int]] = [
     ("image-classification", {"image": picture()}, 1),
     ("image-enhancement", {"image": picture()}, 1),
+    ("object-detection", {"image": picture(), "threshold": 0.2}, 1),
+    ("image-generation", {"prompt": "a dog", "n": 3}, 3),
     ("tabular-classification", {"features": {"x": 2}}, 1),
     ("tabular-classification", {"rows": [{"x": 2}, {"x": 3}]}, 2),
     ("tabular-regression", {"features": {"x": 2}}, 1),
@@ -53,8 +67,8 @@ def test_an_answer_fits_the_output_schema(name: str, given: Any, rows: int) -> N
     Check(task.codec.input_schema(spec))(given)
     arrays = task.codec.prepare(given, spec)
     assert {len(array) for array in arrays.values()} == {rows}
-    outputs = ANSWERS.get(name, np.array([[0.2, 0.7, 0.1]] * rows, np.float32))
-    answer = task.codec.present(given, {"probabilities": outputs}, spec)
+    outputs = ANSWERS.get(name, {"probabilities": np.array([[0.2, 0.7, 0.1]] * rows, np.float32)})
+    answer = task.codec.present(given, outputs, spec)
     jsonschema_rs.validator_for(task.codec.output_schema(spec)).validate(answer)
 
 

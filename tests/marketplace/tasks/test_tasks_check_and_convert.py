@@ -12,9 +12,9 @@ from PIL import Image
 
 from marketplace.errors import InputInvalid
 from marketplace.tasks import registry
+from marketplace.tasks.pictures import decode
 from marketplace.tasks.schema import Check
 from marketplace.tasks.task import Feature, ModelSpec, Tensor
-from marketplace.tasks.vision import decode
 
 IMAGE = ModelSpec((Tensor("image", "float32", (None, 64, 64, 1)),), labels=("a", "b"))
 TABLE = ModelSpec(

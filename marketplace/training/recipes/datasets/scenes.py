@@ -65,7 +65,9 @@ def compose(scans: Part, count: int, side: int, seed: int) -> Scenes:
 def _ground(side: int, random: np.random.Generator) -> NDArray[np.float64]:
     y, x = np.mgrid[0:side, 0:side] / side - 0.5
     slope = random.normal(0, 0.15, 2)
-    blotches = Image.fromarray(random.normal(0, 1, (7, 7)).astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC)
+    blotches = Image.fromarray(random.normal(0, 1, (7, 7)).astype(np.float32)).resize(
+        (side, side), Image.Resampling.BICUBIC
+    )
     ground: NDArray[np.float64] = random.uniform(0, 1) + slope[0] * x + slope[1] * y
     return (ground + np.asarray(blotches) * random.uniform(0, 0.08)).clip(0, 1)
 
@@ -73,7 +75,9 @@ def _ground(side: int, random: np.random.Generator) -> NDArray[np.float64]:
 def _ink(scan: Floats, size: float, random: np.random.Generator) -> Floats:
     """The digit as opacity, cut to its ink."""
     wide = random.uniform(0.8, 1.1)
-    large = Image.fromarray(np.pad(scan, 2)).resize((round(size * 1.5 * wide), round(size * 1.5)), Image.Resampling.BICUBIC)
+    large = Image.fromarray(np.pad(scan, 2)).resize(
+        (round(size * 1.5 * wide), round(size * 1.5)), Image.Resampling.BICUBIC
+    )
     ink = np.asarray(large.rotate(random.uniform(-12, 12), Image.Resampling.BILINEAR)).clip(0, 1)
     if random.random() < 0.7:
         ink = 1 / (1 + np.exp((random.uniform(0.35, 0.7) - ink) * random.uniform(8, 25)))
