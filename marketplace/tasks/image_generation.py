@@ -14,8 +14,8 @@ from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
 MOST = 10
 # How many, and by which seed: what every model is asked.
 _ASKED = {
-    "n": {"type": ["integer", "null"], "minimum": 1, "maximum": MOST, "title": "Images"},
-    "seed": {"type": ["integer", "null"], "title": "Seed"},
+    "n": {"type": ["integer", "null"], "minimum": 1, "maximum": MOST},
+    "seed": {"type": ["integer", "null"]},
 }
 # What upstreams are asked besides.
 _UPSTREAMS = {
@@ -38,7 +38,7 @@ class Painting:
             prompt = {"enum": list(spec.labels)}
         return {
             "type": "object",
-            "properties": {"prompt": prompt | {"title": "Prompt"}, **_ASKED, **({} if spec.labels else _UPSTREAMS)},
+            "properties": {"prompt": prompt, **_ASKED, **({} if spec.labels else _UPSTREAMS)},
             "required": ["prompt"],
         }
 
@@ -76,7 +76,7 @@ IMAGE_GENERATION = Task(
     summary="Makes images from a description.",
     modality="vision",
     codec=Painting(),
-    widget="fields",
+    widget="paint",
     row_unit="image",
     protocols=("openai", "predictions"),
     metrics=(Metric("accuracy", "Recognised as asked", percent=True), Metric("diversity", "Diversity (people: 1)")),

@@ -13,6 +13,8 @@ RECIPES = {
     "lstm": "marketplace.training.recipes.lstm",
     "detector": "marketplace.training.recipes.detector",
     "gan": "marketplace.training.recipes.gan",
+    "convolution": "marketplace.training.recipes.convolution",
+    "dense": "marketplace.training.recipes.dense",
     "recurrent": "marketplace.training.recipes.recurrent",
     "superresolution": "marketplace.training.recipes.superresolution",
 }

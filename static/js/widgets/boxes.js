@@ -25,12 +25,12 @@ export function mount(body, panel) {
 
 function framed(canvas, picture, objects, colour) {
   // Frames and labels are as sharp as the screen, however few pixels the picture has.
-  const scale = Math.max(1, 640 / Math.max(picture.width, picture.height));
+  const scale = Math.max(1, 480 / Math.max(picture.width, picture.height));
   canvas.width = picture.width * scale;
   canvas.height = picture.height * scale;
   const paint = canvas.getContext("2d");
   paint.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  paint.font = "600 24px system-ui, sans-serif";
+  paint.font = "600 32px system-ui, sans-serif";
   paint.textBaseline = "top";
   paint.lineWidth = 4;
   for (const { label, box } of [...objects].reverse()) {
@@ -38,10 +38,10 @@ function framed(canvas, picture, objects, colour) {
     paint.strokeStyle = paint.fillStyle = colour(label);
     paint.strokeRect(x, y, width, height);
     const wide = paint.measureText(label).width + 12;
-    const top = y >= 30 ? y - 30 : y;
-    paint.fillRect(x - 2, top, wide, 30);
+    const top = y >= 40 ? y - 40 : y;
+    paint.fillRect(x - 2, top, wide, 40);
     paint.fillStyle = "#fff";
-    paint.fillText(label, x + 4, top + 3);
+    paint.fillText(label, x + 4, top + 5);
   }
 }
 

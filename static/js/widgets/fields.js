@@ -26,6 +26,6 @@ export function mount(body, { example, examples, changed }) {
       }
       return Object.keys(input).length ? input : null;
     },
-    show: (output) => shown(output, body.querySelector("[data-field=prompt]")?.value),
+    show: shown,
   };
 }
