@@ -10,7 +10,7 @@ from marketplace.errors import InputInvalid
 from marketplace.tasks.pictures import decode, given_image, pixels, placed, size_of
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
 
-THRESHOLD = 0.4  # where the caller names none
+THRESHOLD = 0.3  # where the caller names none
 SIDES = ("x", "y", "width", "height")
 
 

@@ -11,7 +11,7 @@ export function mount(body, panel) {
   return {
     input: () => (picture.data() ? { image: picture.data(), threshold: Number(threshold.value) } : null),
     show({ objects }) {
-      const result = frame.cloneNode(true);
+      const result = document.importNode(frame, true);
       const list = result.querySelector("ol");
       const labels = [...new Set(objects.map(({ label }) => label))].sort();
       const colour = (label) => COLOURS[labels.indexOf(label) % COLOURS.length];

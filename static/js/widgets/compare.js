@@ -9,7 +9,7 @@ export function mount(body, panel) {
   return {
     input: () => (picture.data() ? { image: picture.data() } : null),
     show(output) {
-      const result = pair.cloneNode(true);
+      const result = document.importNode(pair, true);
       const [before, after] = result.querySelectorAll("img");
       const [small, large] = result.querySelectorAll("[data-size]");
       before.src = picture.data();
