@@ -16,6 +16,8 @@ WORDS = (
     _("Text generation"),
     _("Text classification"),
     _("Chat"),
+    _("Translation"),
+    _("Question answering"),
     _("Raw tensors"),
     _("Accuracy"),
     _("Log loss"),
@@ -41,4 +43,11 @@ WORDS = (
     _("id"),
     # What fields of the widgets are called.
     _("Text"),
+    _("BLEU"),
+    _("Right to the letter"),
+    _("Text"),
+    _("Exact match"),
+    _("F1 of words"),
+    _("Question"),
+    _("Context"),
 )

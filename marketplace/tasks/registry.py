@@ -14,6 +14,8 @@ TASKS = {
     "tabular-regression": "marketplace.tasks.tabular.TABULAR_REGRESSION",
     "text-classification": "marketplace.tasks.text_classification.TEXT_CLASSIFICATION",
     "text-generation": "marketplace.tasks.text.TEXT_GENERATION",
+    "translation": "marketplace.tasks.translation.TRANSLATION",
+    "question-answering": "marketplace.tasks.question_answering.QUESTION_ANSWERING",
     "embeddings": "marketplace.tasks.embeddings.EMBEDDINGS",
     "image-generation": "marketplace.tasks.image_generation.IMAGE_GENERATION",
     "image-enhancement": "marketplace.tasks.image_enhancement.IMAGE_ENHANCEMENT",

@@ -15,6 +15,8 @@ RECIPES = {
     "gan": "marketplace.training.recipes.gan",
     "convolution": "marketplace.training.recipes.convolution",
     "dense": "marketplace.training.recipes.dense",
+    "seq2seq": "marketplace.training.recipes.seq2seq",
+    "span": "marketplace.training.recipes.span",
     "recurrent": "marketplace.training.recipes.recurrent",
     "superresolution": "marketplace.training.recipes.superresolution",
 }

@@ -26,6 +26,8 @@ FLOORS = {
     "prose": ("bits_per_character", 2.6),
     "languages": ("accuracy", 0.88),
     "sentiment": ("accuracy", 0.95),
+    "translator": ("bleu", 0.75),
+    "reader": ("exact_match", 0.55),
 }
 
 
