@@ -18,6 +18,7 @@ WORDS = (
     _("Chat"),
     _("Translation"),
     _("Question answering"),
+    _("Summarisation"),
     _("Raw tensors"),
     _("Accuracy"),
     _("Log loss"),
@@ -48,6 +49,10 @@ WORDS = (
     _("Text"),
     _("Exact match"),
     _("F1 of words"),
+    _("ROUGE-1"),
+    _("ROUGE-L"),
+    _("ROUGE-1 of the first sentence"),
+    _("At most so many sentences"),
     _("Question"),
     _("Context"),
 )

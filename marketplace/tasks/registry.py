@@ -16,6 +16,7 @@ TASKS = {
     "text-generation": "marketplace.tasks.text.TEXT_GENERATION",
     "translation": "marketplace.tasks.translation.TRANSLATION",
     "question-answering": "marketplace.tasks.question_answering.QUESTION_ANSWERING",
+    "summarisation": "marketplace.tasks.summarisation.SUMMARISATION",
     "embeddings": "marketplace.tasks.embeddings.EMBEDDINGS",
     "image-generation": "marketplace.tasks.image_generation.IMAGE_GENERATION",
     "image-enhancement": "marketplace.tasks.image_enhancement.IMAGE_ENHANCEMENT",

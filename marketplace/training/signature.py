@@ -36,7 +36,7 @@ def describe(place: Path, task: Task) -> ModelSpec:
             param="source",
         )
     if kind == SAVED_MODEL:
-        return _of_saved_model(place)
+        return _of_saved_model(place, task)
     if kind == KERAS_FILE:
         return _of_keras(_load_keras(keras_file(place)), ())
     if task.name in _READS_TEXT:
@@ -46,11 +46,14 @@ def describe(place: Path, task: Task) -> ModelSpec:
     return _of_classifier(place)
 
 
-def _of_saved_model(folder: Path) -> ModelSpec:
+def _of_saved_model(folder: Path, task: Task) -> ModelSpec:
     import tensorflow as tf
 
     try:
-        signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
+        signatures = tf.saved_model.load(str(folder)).signatures
+        if task.name == "text-generation" and {"prefill", "step", "vocabulary"} <= set(signatures):
+            return ModelSpec(max_output_tokens=MOST_CONTEXT)
+        signature = signatures["serving_default"]
     except KeyError as error:
         raise SourceInvalid(f"{folder} has no signature named serving_default.") from error
     except (OSError, ValueError, RuntimeError) as error:

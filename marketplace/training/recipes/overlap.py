@@ -1,4 +1,4 @@
-"""How much of a text is in another: BLEU and F1 on words."""
+"""How much of a text is in another: BLEU, ROUGE and F1 on words."""
 
 from __future__ import annotations
 
@@ -48,3 +48,20 @@ def f1(found: Sequence[str], truth: Sequence[str]) -> float:
     """The harmonic mean of the share of the found words that are true and of the true that are found, 0 to 1."""
     common = sum((Counter(found) & Counter(truth)).values())
     return 2 * common / (len(found) + len(truth)) if common else 0.0
+
+
+def rouge(found: Sequence[str], truth: Sequence[str], size: int = 1) -> float:
+    """ROUGE-N: F1 of runs of so many words (Lin 2004), of words as `plain` gives them."""
+    mine, theirs = grams(found, size), grams(truth, size)
+    common = sum((mine & theirs).values())
+    return 2 * common / (sum(mine.values()) + sum(theirs.values())) if common else 0.0
+
+
+def rouge_l(found: Sequence[str], truth: Sequence[str]) -> float:
+    """ROUGE-L: F1 of the longest common subsequence (Lin 2004)."""
+    lengths = [0] * (len(truth) + 1)  # of the subsequence common with the words read so far
+    for word in found:
+        before = 0
+        for at, other in enumerate(truth, 1):
+            before, lengths[at] = lengths[at], before + 1 if word == other else max(lengths[at], lengths[at - 1])
+    return 2 * lengths[-1] / (len(found) + len(truth)) if lengths[-1] else 0.0

@@ -7,7 +7,6 @@ Served by three signatures, so that text can be streamed and the steps of severa
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,15 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.tasks.task import ModelSpec, Tensor
-from marketplace.training.recipes import fitting
-from marketplace.training.recipes.datasets.prose import pydoc_topics
+from marketplace.training.recipes import characters, fitting
+from marketplace.training.recipes.characters import UNKNOWN
 from marketplace.training.recipes.recipe import SEED, Knob, Outcome, Progress, Report, choose
 
 STREAMS = 48  # the training text is read in so many places side by side
 LENGTH = 20  # characters that gradients flow back through; the state flows on
 EMBEDDING = 48
-UNKNOWN = 0
 KNOBS = {
     "epochs": Knob(4, 1, 100),
     "units": Knob(160, 8, 2048),
@@ -39,15 +36,7 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     chosen = choose(params, KNOBS)
     seed, epochs, units = chosen["seed"], chosen["epochs"], chosen["units"]
     report(Progress("loading data", 0, epochs))
-    if dataset != "pydoc":
-        raise ValueError(f"{dataset!r} is not a text that this recipe knows: use pydoc")
-    prose = pydoc_topics(seed)
-    tokens = ["\N{REPLACEMENT CHARACTER}", *sorted(set(prose.train))]
-    index = {token: i for i, token in enumerate(tokens)}
-    train_ids, validation_ids, test_ids = (
-        np.asarray([index.get(c, UNKNOWN) for c in text], np.int32)
-        for text in (prose.train, prose.validation, prose.test)
-    )
+    tokens, (train_ids, validation_ids, test_ids) = characters.load(dataset, seed)
 
     import tensorflow as tf
 
@@ -58,19 +47,13 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     signatures = {name: getattr(network, name) for name in ("prefill", "step", "vocabulary")}
     tf.saved_model.save(network, str(out), signatures=signatures)
     report(Progress("evaluating", epochs, epochs))
-    metrics = _judge(tf.saved_model.load(str(out)).signatures["step"], _side_by_side(test_ids, 64), units)
+    metrics = characters.judge(
+        tf.saved_model.load(str(out)).signatures["step"], characters.side_by_side(test_ids, 64), units
+    )
     return Outcome(
-        ModelSpec(
-            (Tensor("text", "str", (None,)),),
-            (Tensor("logits", "float32", (None, len(tokens))),),
-            examples=tuple(
-                {"prompt": prompt, "max_tokens": 160, "temperature": 0.5, "seed": 1}
-                for prompt in ("The function ", "If the object ", "A class ", "When ")
-            ),
-            max_output_tokens=1000,
-        ),
+        characters.spec(tokens),
         metrics,
-        _bigrams(train_ids, test_ids, len(tokens)),
+        characters.bigrams(train_ids, test_ids, len(tokens)),
         {
             "rows": [len(train_ids), len(validation_ids), len(test_ids)],
             "unit": "characters",
@@ -88,7 +71,7 @@ def _fit(
     import keras
     import tensorflow as tf
 
-    rows, check_rows = _side_by_side(train, STREAMS), _side_by_side(check, STREAMS)
+    rows, check_rows = characters.side_by_side(train, STREAMS), characters.side_by_side(check, STREAMS)
     windows = range(0, rows.shape[1] - LENGTH, LENGTH)
     variables = list(network.trainable_variables)
     schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * len(windows))
@@ -119,41 +102,9 @@ def _fit(
                 reported, share = now, epoch - 1 + done / len(windows)
                 eta = (now - started) / share * (epochs - share)
                 report(Progress("training", epoch, epochs, float(np.mean(losses[-50:])), eta_s=eta))
-        bits = _judge(network.step, check_rows, network.units)["bits_per_character"]
+        bits = characters.judge(network.step, check_rows, network.units)["bits_per_character"]
         eta = (time.monotonic() - started) / epoch * (epochs - epoch)
         report(Progress("training", epoch, epochs, float(np.mean(losses)), "bits_per_character", bits, eta, True))
-
-
-def _side_by_side(ids: NDArray[np.int32], rows: int) -> NDArray[np.int32]:
-    """The text cut into so many rows; the last character of a row is the first of the next."""
-    length = (len(ids) - 1) // rows
-    return np.stack([ids[i * length : (i + 1) * length + 1] for i in range(rows)])
-
-
-def _bigrams(train: NDArray[np.int32], test: NDArray[np.int32], size: int) -> dict[str, float]:
-    """The trivial baseline: which character follows which, counted on the training split (add-one smoothing)."""
-    counts = np.ones((size, size))
-    np.add.at(counts, (train[:-1], train[1:]), 1)
-    chances = counts / counts.sum(1, keepdims=True)
-    return {
-        "bits_per_character": float(-np.log2(chances[test[:-1], test[1:]]).mean()),
-        "accuracy": float((chances.argmax(1)[test[:-1]] == test[1:]).mean()),
-    }
-
-
-def _judge(step: Any, rows: NDArray[np.int32], units: int) -> dict[str, float]:
-    """Bits per character and next-character accuracy of `step`, over all rows side by side."""
-    import tensorflow as tf
-
-    state, bits, hits = tf.zeros((len(rows), units)), 0.0, 0
-    for at in range(rows.shape[1] - 1):
-        answer = step(token=tf.constant(rows[:, at]), state=state)
-        state, following = answer["state"], rows[:, at + 1]
-        chances = tf.nn.log_softmax(answer["logits"]).numpy()
-        bits -= float(chances[np.arange(len(rows)), following].sum()) / math.log(2)
-        hits += int((chances.argmax(1) == following).sum())
-    count = rows.shape[0] * (rows.shape[1] - 1)
-    return {"bits_per_character": bits / count, "accuracy": hits / count}
 
 
 def gru(tokens: list[str], units: int, seed: int) -> Any:

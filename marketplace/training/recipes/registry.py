@@ -17,6 +17,8 @@ RECIPES = {
     "dense": "marketplace.training.recipes.dense",
     "seq2seq": "marketplace.training.recipes.seq2seq",
     "span": "marketplace.training.recipes.span",
+    "extract": "marketplace.training.recipes.extract",
+    "transformer": "marketplace.training.recipes.transformer",
     "recurrent": "marketplace.training.recipes.recurrent",
     "superresolution": "marketplace.training.recipes.superresolution",
 }

@@ -27,6 +27,8 @@ FLOORS = {
     "languages": ("accuracy", 0.88),
     "sentiment": ("accuracy", 0.95),
     "translator": ("bleu", 0.75),
+    "digest": ("rouge1", 0.19),
+    "prose-transformer": ("bits_per_character", 2.4),
     "reader": ("exact_match", 0.55),
 }
 

@@ -1,4 +1,4 @@
-"""The text model's signatures agree with one another, and its words are English."""
+"""The text models' signatures agree with one another, and their words are English."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ same = {
     "unknown": np.allclose(read("Wh\\N{SNOWMAN}en a\\N{SNOWMAN}")["logits"], answer["logits"], atol=1e-4),
     "nothing known": bool(np.isfinite(read("\\N{SNOWMAN}")["logits"]).all()),
 }
+long = "A class that is defined in a function can see its names. " * 6
+answer = {"logits": None, "state": np.zeros_like(read("a")["state"])}
+for character in long:
+    answer = step(tokens.index(character), answer["state"])
+same["long"] = np.allclose(answer["logits"], read(long)["logits"], atol=1e-3)
 random, answer, text = np.random.default_rng(1), read("The "), ""
 for _ in range(600):
     chances = np.exp(answer["logits"][0].astype(float) / 0.5)
@@ -45,13 +50,16 @@ print(json.dumps({"same": {k: bool(v) for k, v in same.items()}, "text": text}))
 """
 
 
-def test_prefill_is_the_steps_at_once_and_words_are_english(trained_starter: Callable[[str], Trained]) -> None:
-    run = trained_starter("prose")
+@pytest.mark.parametrize("name", ["prose", "prose-transformer"])
+def test_prefill_is_the_steps_at_once_and_words_are_english(
+    name: str, trained_starter: Callable[[str], Trained]
+) -> None:
+    run = trained_starter(name)
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(run.folder)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     )
     said = json.loads(done.stdout)
-    assert said["same"] == {"steps": True, "batch": True, "unknown": True, "nothing known": True}
+    assert said["same"] == {"steps": True, "batch": True, "unknown": True, "nothing known": True, "long": True}
     known = set(pydoc_topics(run.outcome["facts"]["seed"]).train.split())
     words = said["text"].split()[:-1]
     share = sum(word in known for word in words) / len(words)
