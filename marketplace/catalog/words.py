@@ -20,6 +20,8 @@ WORDS = (
     _("Question answering"),
     _("Summarisation"),
     _("Raw tensors"),
+    _("Recommendation"),
+    _("Personalised ranking"),
     _("Accuracy"),
     _("Log loss"),
     _("F1 score, mean of all classes"),
@@ -55,4 +57,8 @@ WORDS = (
     _("At most so many sentences"),
     _("Question"),
     _("Context"),
+    _("Next choice among the first ten"),
+    _("Next choice among the first three"),
+    _("NDCG of the first ten"),
+    _("Mean reciprocal rank"),
 )

@@ -13,6 +13,8 @@ TASKS = {
     "tabular-classification": "marketplace.tasks.tabular.TABULAR_CLASSIFICATION",
     "tabular-regression": "marketplace.tasks.tabular.TABULAR_REGRESSION",
     "text-classification": "marketplace.tasks.text_classification.TEXT_CLASSIFICATION",
+    "recommendation": "marketplace.tasks.recommendation.RECOMMENDATION",
+    "ranking": "marketplace.tasks.recommendation.RANKING",
     "text-generation": "marketplace.tasks.text.TEXT_GENERATION",
     "translation": "marketplace.tasks.translation.TRANSLATION",
     "question-answering": "marketplace.tasks.question_answering.QUESTION_ANSWERING",

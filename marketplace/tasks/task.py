@@ -32,6 +32,15 @@ class Feature:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """Something that a model recommends: its id, its name, and a few words about it for people."""
+
+    id: str
+    title: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """What a version takes and gives, kept as JSON on its row."""
 
@@ -42,6 +51,7 @@ class ModelSpec:
     examples: tuple[Json, ...] = ()  # inputs that show the model at work, as the API takes them
     max_output_tokens: int = 1024
     context_length: int | None = None  # tokens of a prompt and its answer; None: not known
+    items: tuple[Item, ...] = ()  # in the order of the scores
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form that `from_json` reads."""
@@ -58,6 +68,7 @@ class ModelSpec:
             examples=tuple(stored.get("examples", ())),
             max_output_tokens=stored.get("max_output_tokens", 1024),
             context_length=stored.get("context_length"),
+            items=tuple(Item(**i) for i in stored.get("items", ())),
         )
 
 

@@ -13,7 +13,8 @@ const examples = JSON.parse(document.getElementById("try-examples").textContent)
 let token = null;
 let running = null;
 
-const widget = (await import(`/static/js/widgets/${panel.dataset.widget}.js`)).mount(panel.querySelector("[data-widget-body]"), {
+let widget; // while it is being mounted it may already say that its fields changed
+widget = (await import(`/static/js/widgets/${panel.dataset.widget}.js`)).mount(panel.querySelector("[data-widget-body]"), {
   example,
   examples,
   words,
@@ -23,7 +24,7 @@ const widget = (await import(`/static/js/widgets/${panel.dataset.widget}.js`)).m
 
 function showCode() {
   if (!code?.textContent.includes("/predictions")) return;
-  const body = JSON.stringify({ input: shortened(widget.input() ?? example) }).replaceAll("'", "'\\''");
+  const body = JSON.stringify({ input: shortened(widget?.input() ?? example) }).replaceAll("'", "'\\''");
   code.textContent = `curl ${panel.dataset.site}${panel.dataset.endpoint} \\\n  -H "Authorization: Bearer $MERCATO_API_KEY" \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
 }
 

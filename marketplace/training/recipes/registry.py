@@ -21,6 +21,7 @@ RECIPES = {
     "transformer": "marketplace.training.recipes.transformer",
     "recurrent": "marketplace.training.recipes.recurrent",
     "superresolution": "marketplace.training.recipes.superresolution",
+    "two_tower": "marketplace.training.recipes.two_tower",
 }
 
 

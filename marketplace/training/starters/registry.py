@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from marketplace.training.starters import language, tabular, vision
+from marketplace.training.starters import language, recommendation, tabular, vision
 from marketplace.training.starters.starter import Starter
 
-STARTERS: tuple[Starter, ...] = (*vision.STARTERS, *tabular.STARTERS, *language.STARTERS)
+STARTERS: tuple[Starter, ...] = (*vision.STARTERS, *tabular.STARTERS, *language.STARTERS, *recommendation.STARTERS)
 
 
 def by_name(name: str) -> Starter:

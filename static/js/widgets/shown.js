@@ -1,8 +1,10 @@
-// An output by its shape: probabilities, a number, a text, pictures, else JSON.
+// An output by its shape: probabilities, a number, a ranking, a text, pictures, else JSON.
+import { ranking } from "./ranking.js";
 import { answer } from "./values.js";
 
 export function shown(output) {
   if (output.scores || "value" in output) return answer(output);
+  if (output.items) return ranking(output);
   if (typeof output.text === "string") return Object.assign(document.createElement("div"), { className: "written", textContent: output.text });
   return json(output);
 }

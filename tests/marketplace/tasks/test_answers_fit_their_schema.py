@@ -14,7 +14,7 @@ from PIL import Image
 from marketplace.errors import InputInvalid
 from marketplace.tasks import registry
 from marketplace.tasks.schema import Check
-from marketplace.tasks.task import Feature, ModelSpec, Tensor
+from marketplace.tasks.task import Feature, Item, ModelSpec, Tensor
 
 
 def picture() -> str:
@@ -23,7 +23,12 @@ def picture() -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
+TASTE = ModelSpec(
+    (Tensor("history", "str", (None, 4)),), items=(Item("a", "Apple"), Item("b", "Bread"), Item("c", "Cheese"))
+)
 SPECS = {
+    "recommendation": TASTE,
+    "ranking": TASTE,
     "image-classification": ModelSpec((Tensor("image", "float32", (None, 8, 8, 1)),), labels=("a", "b", "c")),
     "object-detection": ModelSpec((Tensor("image", "float32", (None, 8, 8, 1)),), labels=("a", "b")),
     "image-generation": ModelSpec(
@@ -47,6 +52,9 @@ ANSWERS = {
     "image-generation": {"images": np.zeros((3, 4, 4, 1), np.float32)},
 }
 GIVEN: list[tuple[str, Any, int]] = [
+    ("recommendation", {"history": []}, 1),
+    ("recommendation", {"history": ["Apple"], "exclude": ["b"], "k": 1}, 1),
+    ("ranking", {"history": ["Apple"], "candidates": ["b", "c"]}, 1),
     ("image-classification", {"image": picture()}, 1),
     ("image-enhancement", {"image": picture()}, 1),
     ("object-detection", {"image": picture(), "threshold": 0.2}, 1),

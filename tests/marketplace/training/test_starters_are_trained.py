@@ -30,6 +30,10 @@ FLOORS = {
     "digest": ("rouge1", 0.19),
     "prose-transformer": ("bits_per_character", 2.4),
     "reader": ("exact_match", 0.55),
+    "products": ("recall_at_10", 0.5),
+    "articles": ("recall_at_10", 0.5),
+    "people": ("recall_at_10", 0.35),
+    "ranking": ("ndcg_at_10", 0.5),
 }
 
 
