@@ -55,7 +55,7 @@ def test_candidates_are_put_in_order_with_chances_that_sum_to_one() -> None:
         (RECOMMENDATION, {"history": [], "exclude": ["Moka pots"]}, "/input/exclude/0"),
         (RANKING, {"history": [], "candidates": ["tent", "Moka pots"]}, "/input/candidates/1"),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, (dict, str)) else type(value).__name__,
 )
 def test_an_unknown_item_is_named_with_the_nearest_known_one(codec: Any, given: Any, pointer: str) -> None:
     Check(codec.input_schema(SPEC))(given)
@@ -73,7 +73,7 @@ def test_an_unknown_item_is_named_with_the_nearest_known_one(codec: Any, given: 
         (RANKING, {"history": []}, "/input"),
         (RANKING, {"history": [], "candidates": []}, "/input/candidates"),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, (dict, str)) else type(value).__name__,
 )
 def test_what_does_not_fit_is_pointed_at(codec: Any, given: Any, pointer: str) -> None:
     with pytest.raises(InputInvalid) as caught:
