@@ -12,7 +12,7 @@ from typing import Any
 from marketplace.errors import InputInvalid
 from marketplace.tasks.schema import Check
 
-RUN_HERE = ("tensorflow",)  # engines
+RUN_HERE = ("tensorflow", "runner")  # engines
 
 _STOP = {"minLength": 1, "maxLength": 100}
 _SAMPLED: Mapping[str, Any] = {

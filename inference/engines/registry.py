@@ -9,6 +9,7 @@ from inference.errors import UpstreamFailed
 
 ENGINES = {
     "tensorflow": "inference.engines.tensorflow.engine.engine_of",
+    "runner": "inference.engines.runner.parent.Runner",
     "openai": "inference.engines.openai.OpenAIEngine",
     "oip": "inference.engines.oip.OipEngine",
     "ray": "inference.engines.ray.RayEngine",

@@ -12,7 +12,7 @@ from inference.routing.models import Replica, ReplicaState
 from marketplace.catalog.models import Version
 from marketplace.catalog.resolve import Resolved
 from marketplace.errors import SourceInvalid
-from marketplace.publishing.importing import LOCAL
+from marketplace.publishing.importing import HERE, LOCAL, SHUT_IN
 from portal.kit.caches import RecentValues
 
 MOST_TARGET = 500  # characters
@@ -40,11 +40,13 @@ def checked(version: Version, target: str, engine: str = "") -> str:
     engine, target = engine or version.engine, target.strip().rstrip("/")
     if engine not in registry.ENGINES:
         raise SourceInvalid(f"The engine is one of {', '.join(registry.ENGINES)}.", param="engine")
-    if engine == LOCAL:
+    if engine == LOCAL and version.engine == SHUT_IN:
+        raise SourceInvalid(f"What strangers made runs by the engine {SHUT_IN} alone.", param="engine")
+    if engine in HERE:
         folder = (settings.MODELS_DIR / target).resolve()
         if not target or not folder.is_relative_to(settings.MODELS_DIR.resolve()) or not folder.exists():
             raise SourceInvalid(
-                f"The engine {LOCAL} runs what is in a folder of {settings.MODELS_DIR}: there is none {target[:200]!r}.",
+                f"The engine {engine} runs what is in a folder of {settings.MODELS_DIR}: there is none {target[:200]!r}.",
                 param="target",
             )
         return target
@@ -92,7 +94,7 @@ def _specs_of(resolved: Resolved, rows: list[_Row]) -> list[ReplicaSpec]:
         ReplicaSpec(
             id=replica_id,
             engine=engine or resolved.engine,
-            target=str(settings.MODELS_DIR / target) if (engine or resolved.engine) == LOCAL else target,
+            target=str(settings.MODELS_DIR / target) if (engine or resolved.engine) in HERE else target,
             model=resolved.slug,
             task=resolved.task,
             spec=resolved.spec,

@@ -14,7 +14,7 @@ from django.db import DatabaseError, close_old_connections
 from inference.routing import pool, replicas
 from marketplace.catalog.models import Model
 from marketplace.catalog.resolve import resolve
-from marketplace.publishing.importing import LOCAL
+from marketplace.publishing.importing import HERE
 from portal.kit.errors import Problem
 
 EVERY_S = 2.0
@@ -40,7 +40,7 @@ def _keep_warm() -> None:
 
 
 def _warm_once() -> None:
-    local = Model.objects.filter(live_version__engine=LOCAL).select_related("publisher", "live_version")
+    local = Model.objects.filter(live_version__engine__in=HERE).select_related("publisher", "live_version")
     for model in local.order_by("-live_version__created_at")[:MOST]:
         if model.live_version_id in _warmed:
             continue

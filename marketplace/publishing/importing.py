@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from marketplace.catalog.models import Model, Version
 from marketplace.catalog.pricing import set_price
 from marketplace.catalog.versions import publish
 from marketplace.errors import SourceInvalid
-from marketplace.publishing import hub, oip
+from marketplace.publishing import hub, oip, strangers
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec, Task
 from marketplace.training.signature import describe
@@ -27,8 +27,11 @@ from portal.accounts.models import Workspace
 from portal.kit import ids
 
 LOCAL, UPSTREAM = "tensorflow", "openai"
+SHUT_IN = "runner"  # what strangers made: as LOCAL, but inspected, and in a process of its own
+HERE = (LOCAL, SHUT_IN)
 TENSORS = ("oip", "ray")  # both speak the Open Inference Protocol
 MOST_OUTPUT_TOKENS = 4096  # of an upstream's answer, where its publisher says no other number
+Describe = Callable[[Path, Task], ModelSpec]  # what lies in a folder, for a task; raises SourceInvalid
 CARRIED = ("chat", "text-generation", "embeddings", "image-generation")  # tasks that an OpenAI-compatible server does
 
 
@@ -43,10 +46,18 @@ class Brought:
     options: Mapping[str, Any]
 
 
-def bring_in(slug: str, task: str, engine: str, source: str, options: Mapping[str, Any]) -> Brought:
+def bring_in(
+    slug: str,
+    task: str,
+    engine: str,
+    source: str,
+    options: Mapping[str, Any],
+    describe_apart: Describe | None = None,
+) -> Brought:
     """Reads, copies or downloads it: up to minutes, in which no transaction may be open. `slug`: publisher/name.
 
-    Raises SourceInvalid (422): unknown task or engine, a folder that is no model, an address that is no http(s) URL, or an
+    What strangers made is told by `describe_apart`, which loads it where it can do no harm. Raises SourceInvalid (422):
+    unknown task or engine, a folder that is no model or holds what may not run, an address that is no http(s) URL, or an
     engine that cannot carry the task.
     """
     try:
@@ -56,6 +67,10 @@ def bring_in(slug: str, task: str, engine: str, source: str, options: Mapping[st
     if engine == LOCAL:
         folder = hub.downloaded(source) if source.startswith(hub.SCHEME) else Path(source)
         spec, place = _copy_in(folder, slug, declared)
+    elif engine == SHUT_IN:
+        if describe_apart is None:
+            raise SourceInvalid("What strangers made is brought in by `manage.py add_model` alone.", param="engine")
+        spec, place = _take_in(source, slug, declared, describe_apart)
     elif engine == UPSTREAM:
         if declared.name not in CARRIED:
             raise SourceInvalid(f"The engine {engine} carries {', '.join(CARRIED)}, not {task}.", param="engine")
@@ -66,7 +81,7 @@ def bring_in(slug: str, task: str, engine: str, source: str, options: Mapping[st
         upstream_model = options.get("upstream_model") or slug
         spec = oip.describe(place, upstream_model, options.get("upstream_key_env") or "", declared)
     else:
-        known = ", ".join((LOCAL, UPSTREAM, *TENSORS))
+        known = ", ".join((*HERE, UPSTREAM, *TENSORS))
         raise SourceInvalid(f"{engine!r} is not an engine here: use one of {known}.", param="engine")
     return Brought(task, engine, place, spec, options)
 
@@ -114,14 +129,31 @@ def _address(url: str) -> str:
 def _copy_in(source: Path, slug: str, task: Task) -> tuple[ModelSpec, str]:
     """What the artifact takes and gives, and where its copy is under settings.MODELS_DIR."""
     spec = describe(source, task)
-    place = f"{slug}/{ids.make('src')}"
-    target = settings.MODELS_DIR / place
-    building = settings.MODELS_DIR / ".building" / target.name
-    target.parent.mkdir(parents=True, exist_ok=True)
+    place, building = _new_place(slug)
     if source.is_file():
         building.mkdir(parents=True)
         shutil.copy(source, building)
     else:
         shutil.copytree(source, building)
-    os.rename(building, target)
+    os.rename(building, settings.MODELS_DIR / place)
     return spec, place
+
+
+def _take_in(source: str, slug: str, task: Task, describe_apart: Describe) -> tuple[ModelSpec, str]:
+    """The same for what a stranger made: a folder, a .keras file, an archive of either, or one of the hub's."""
+    place, building = _new_place(slug)
+    try:
+        folder = strangers.copied(source, building)
+        spec = describe_apart(folder, task)
+        os.rename(folder, settings.MODELS_DIR / place)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return spec, place
+
+
+def _new_place(slug: str) -> tuple[str, Path]:
+    """A place for a model, relative to settings.MODELS_DIR, and one to build it on the same disk."""
+    place = f"{slug}/{ids.make('src')}"
+    target = settings.MODELS_DIR / place
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return place, settings.MODELS_DIR / ".building" / target.name

@@ -25,11 +25,11 @@ _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy"
 
 def check(folder: Path) -> None:
     """Raises SourceInvalid that names the file, and where it holds what may not run, the operation or class."""
-    files = _files(folder)
+    found = files(folder)
     kind = kind_of(folder)
     if kind is None:
         raise _refusal(folder.name, "is no model: it has no saved_model.pb, no .keras file and no config.json")
-    for name, path in files.items():
+    for name, path in found.items():
         if _NOTES.fullmatch(name):
             continue
         known = _SAVED_MODEL if kind == SAVED_MODEL else _FOLDER
@@ -60,7 +60,7 @@ def _check_file(name: str, path: Path, kind: str) -> None:
             keras.check_config(name, path.read_bytes())
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def files(folder: Path) -> dict[str, Path]:
     """Every file by its path in the folder. Raises SourceInvalid for links, devices, names that are not plain, too much."""
     found: dict[str, Path] = {}
     size = 0

@@ -46,7 +46,7 @@ def test_a_model_that_computes_is_let_in_with_its_assets(harmless: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["digits", "tiny-prose"])
+@pytest.mark.parametrize("name", ["digits", "prose"])
 def test_what_the_recipes_export_is_let_in(trained_starter: Callable[[str], Trained], name: str) -> None:
     folders.check(trained_starter(name).folder)
 
