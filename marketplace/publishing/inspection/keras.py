@@ -55,8 +55,11 @@ def _check_member(file: str, member: zipfile.ZipInfo) -> None:
         parts = plain(name)
     except ValueError as error:
         raise _refusal(f"{file}/{name[:80]}", str(error)) from None
-    known = parts in (("config.json",), ("metadata.json",), ("model.weights.h5",)) or parts[0] == "assets"
-    if not known or parts[-1].endswith((".py", ".pkl", ".so")):
+    if parts[0] == "assets":  # Keras would unpack them to a place that strangers' models do not have
+        raise _refusal(
+            f"{file}/{name[:80]}", "is an asset: put its words into the configuration, or export a SavedModel"
+        )
+    if parts not in (("config.json",), ("metadata.json",), ("model.weights.h5",)):
         raise _refusal(f"{file}/{name[:80]}", "does not belong into a Keras file: save the model with model.save")
 
 

@@ -254,3 +254,28 @@ def test_text_streams_from_it_as_it_would_here(trained_starter: Callable[[str], 
 def test_a_model_that_is_not_there_is_not_ready(tmp_path: Path) -> None:
     with pytest.raises(ModelNotReady):
         made(tmp_path, ModelSpec())
+
+
+def test_every_kind_of_folder_runs_apart(
+    keras_file: Path, writer_folder: Path, letters_folder: Path, reader_folder: Path
+) -> None:
+    """Keras files, language models and encoders, in KerasHub's layout and in Hugging Face's."""
+    said = {"prompt": "ab", "max_tokens": 5, "temperature": 0}
+    for folder, task, given in (
+        (keras_file, "tensor", None),
+        (writer_folder, "text-generation", said),
+        (letters_folder, "text-generation", said),
+        (reader_folder, "embeddings", {"texts": ["a b", "b"]}),
+    ):
+        spec = ModelSpec() if folder == letters_folder else parent.describe(folder, registry.get(task))
+        apart, here = (made(folder, spec, engine, task) for engine in ("runner", "tensorflow"))
+        try:
+            if given is None:
+                work = Work({spec.inputs[0].name: X}, raw=True)
+                name = spec.outputs[0].name
+                np.testing.assert_array_equal(apart.infer(work).output[name], here.infer(work).output[name])
+            else:
+                assert apart.infer(Work(given)) == here.infer(Work(given)), folder
+        finally:
+            apart.unload()
+            here.unload()

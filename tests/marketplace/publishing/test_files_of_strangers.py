@@ -16,7 +16,6 @@ import pytest
 from marketplace.errors import SourceInvalid
 from marketplace.publishing.inspection import folders
 from tests.fixtures.hostile import SECRET
-from tests.fixtures.once import Once
 
 
 class Evil:
@@ -37,19 +36,6 @@ def refused(folder: Path) -> str:
         folders.check(folder)
     assert refusal.value.param == "source"
     return refusal.value.message
-
-
-@pytest.fixture(scope="session")
-def keras_file(once: Once) -> Path:
-    """A harmless one, by itself in a folder: a network beside a table of words."""
-
-    def make(folder: Path) -> None:
-        k = keras()
-        given = k.Input([3])
-        answer = k.layers.Dense(2, activation="softmax")(k.layers.Normalization(mean=0.0, variance=1.0)(given) * 2.0)
-        k.Model(given, answer).save(folder / "model.keras")
-
-    return once("keras-file", make)
 
 
 def changed(keras_file: Path, to: Path, change: Callable[[dict[str, Any]], None], **members: bytes) -> Path:
