@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import batching, gateway, growth, streams, usage  # noqa: E402 – the root must be on the path first
+from benchmarks import batching, catalog, gateway, growth, streams, usage  # noqa: E402 – the root must be on the path first
 
 OUT = ROOT / "var" / "bench"
 
@@ -41,6 +41,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "streams": streams.measure,
     "growth": growth.measure,
     "usage": usage.measure,
+    "catalog": catalog.measure,
 }
 
 
@@ -97,6 +98,14 @@ def table(figures: dict[str, Any]) -> str:
         rows.append(
             f"| {name}: the slowest page of usage with {usage.FEW:,} events, with {found['events']:,} ({slowest}) | "
             f"{max(found['few'].values()):.0f} ms, {found['many'][slowest]:.0f} ms |"
+        )
+    for name, found in figures.get("catalog", {}).items():
+        times = {what: each["p95"] for what, each in found["search"].items()}
+        slowest = max(times, key=times.__getitem__)
+        page = max(each["p95"] for each in found["pages"].values())
+        rows.append(
+            f"| {name}: the slowest of {len(found['search'])} searches in {found['models']:,} models ({slowest}), and page | "
+            f"p50 {found['search'][slowest]['p50']:.0f} ms, p95 {found['search'][slowest]['p95']:.0f} ms; p95 {page:.0f} ms |"
         )
     return "\n".join(rows) + "\n"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from marketplace.catalog import compare_pages, pages, search_pages, version_pages
+from marketplace.catalog import choosing_pages, compare_pages, pages, search_pages
+from marketplace.catalog.feed import NewModels
 from marketplace.collections import pages as collection_pages
 from marketplace.reviews import pages as review_pages
 from marketplace.training import dataset_pages
@@ -13,6 +15,9 @@ from marketplace.training import pages as training_pages
 urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/compare", compare_pages.compare_page, name="billing_compare"),
     path("models", search_pages.catalog, name="catalog"),
+    path("models/compare", choosing_pages.compare, name="models_compare"),
+    path("models/feed.xml", NewModels(), name="models_feed"),
+    path("models/leaderboard", choosing_pages.leaderboard, name="leaderboard"),
     path("models/<str:publisher>/<str:name>", pages.model, name="model"),
     path("models/<str:publisher>/<str:name>/state", pages.model_state, name="model_state"),
     path("models/<str:publisher>/<str:name>/train", training_pages.train, name="model_train"),
@@ -24,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("collections/<str:collection_id>", collection_pages.collection, name="collection"),
     path("collections/<str:collection_id>/share", collection_pages.share, name="collection_share"),
     path("collections/<str:collection_id>/delete", collection_pages.delete, name="collection_delete"),
+    path("models/<str:publisher>/<str:name>/preview.png", pages.model_preview, name="model_preview"),
     path("models/<str:publisher>/<str:name>/card", pages.model_row, name="model_card"),
     path("training", dataset_pages.training, name="training"),
     path("training/samples", dataset_pages.add_sample, name="training_sample"),

@@ -8,7 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext
 
 from billing.objectives.standing import standing
 from billing.prices import book
@@ -17,7 +20,8 @@ from billing.prices.quote import FREE
 from marketplace.catalog import pricing, snippets
 from marketplace.catalog.access import model_of, workspace_id_of
 from marketplace.catalog.cards import html_of
-from marketplace.catalog.models import Model
+from marketplace.catalog.models import Model, Visibility
+from marketplace.catalog.preview import Preview, png
 from marketplace.catalog.state import ModelState, state_of
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
@@ -34,6 +38,8 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
         "spec": spec,
         "example": task.example(spec),
         "examples": list(spec.examples or task.examples),
+        "preview": request.build_absolute_uri(reverse("model_preview", args=[publisher, name])),
+        "address": request.build_absolute_uri(request.path),
         "card": html_of(found.card),
         "metrics": [
             (metric.label, metric.show(found.live_version.metrics[metric.name]))
@@ -66,6 +72,20 @@ def model_row(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     """The model's card in the catalog, which asks for itself again until the model is live."""
     found = model_of(request, publisher, name)
     return render(request, "marketplace/catalog/_card.html", {"model": shown(found, book.current(found.pk))})
+
+
+def model_preview(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
+    """The picture that stands for the model where its page is shared."""
+    found = model_of(request, publisher, name)
+    seen = shown(found, book.current(found.pk))
+    metric = f"{gettext(seen['metric'][0])} {seen['metric'][1]}" if seen["metric"] else ""
+    facts = " · ".join(filter(None, (seen["price"], metric)))
+    drawn = png(Preview(found.title, found.slug, found.summary, gettext(seen["task"].title), facts))
+    response = HttpResponse(drawn, content_type="image/png")
+    patch_cache_control(
+        response, max_age=3_600, **{"public" if found.visibility == Visibility.PUBLIC else "private": True}
+    )
+    return response
 
 
 def shown_all(models: Iterable[Model]) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ const dollars = (options) => {
 const roundDollars = dollars({ maximumSignificantDigits: 4 });
 const exactDollars = dollars({ maximumFractionDigits: 9 });
 
+const beside = (_, low, high) => [low - (high - low || 1) * 0.05, high + (high - low || 1) * 0.05]; // points do not stand on the edge
+
 function colour(name) {
   const probe = document.createElement("i");
   probe.style.color = `var(${name})`;
@@ -37,6 +39,7 @@ function draw(box) {
   const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
   const times = (_, splits, __, ___, step) => splits.map(step < DAY_S ? moment : shortDay);
   const last = (shown) => shown.setLegend({ idx: x.length - 1 }, false);
+  const named = (_, at, __, index) => (index == null || at == null ? "–" : `${roundDollars(at)} · ${data.names[index]}`); // of a point
   const amounts = (_, splits) => splits.map(roundDollars);
   drawn.get(box)?.destroy();
   const plot = new uPlot(
@@ -49,20 +52,20 @@ function draw(box) {
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       scales: {
         // A bar stands in the middle of its day; one alone has its day to itself.
-        x: { time: dates, ...(bars && { range: [x[0] - DAY_S / 2, x.at(-1) + DAY_S / 2] }) },
+        x: { time: dates, ...(data.points && { range: beside }), ...(bars && { range: [x[0] - DAY_S / 2, x.at(-1) + DAY_S / 2] }) },
         // Bars begin at nothing, or their heights would lie.
         y: bars ? { range: (_, low, high) => [Math.min(0, low), (high || 1) * 1.05] } : {},
       },
-      axes: [dates ? { ...axis, values: times, space: 64, ...(bars && { incrs: STEPS_S, grid: { show: false } }) } : axis, { ...axis, size: 72, ...(data.dollars && { values: amounts }) }],
+      axes: [data.points ? { ...axis, values: amounts, space: 72 } : dates ? { ...axis, values: times, space: 64, ...(bars && { incrs: STEPS_S, grid: { show: false } }) } : axis, { ...axis, size: 72, ...(data.dollars && { values: amounts }) }],
       series: [
-        { label: box.dataset.x, ...(dates && { value: (_, at) => (at == null ? "–" : (bars ? wholeDay : moment)(at)) }) },
+        { label: box.dataset.x, ...(data.points && { value: named }), ...(dates && { value: (_, at) => (at == null ? "–" : (bars ? wholeDay : moment)(at)) }) },
         ...data.series.map((one, at) => ({
           label: one.label,
           stroke: inks[at % inks.length],
           width: bars ? 0 : 2,
           fill: bars ? inks[at % inks.length] : undefined,
-          points: { show: bars ? false : undefined },
-          paths: data.steps ? uPlot.paths.stepped({ align: 1 }) : bars ? uPlot.paths.bars({ size: [0.7, 40] }) : undefined,
+          points: data.points ? { show: true, size: 9, fill: inks[at % inks.length] } : { show: bars ? false : undefined },
+          paths: data.points ? () => null : data.steps ? uPlot.paths.stepped({ align: 1 }) : bars ? uPlot.paths.bars({ size: [0.7, 40] }) : undefined,
           value: (_, value) => (value == null ? "–" : data.dollars ? exactDollars(value) : value.toPrecision(4)),
         })),
       ],

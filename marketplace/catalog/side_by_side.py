@@ -1,0 +1,71 @@
+"""Up to four models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q
+
+from billing.prices import book
+from billing.prices.quote import FREE
+from marketplace.catalog.models import Listing, Model
+from marketplace.catalog.search import Query, search, visible
+from marketplace.tasks import registry
+from marketplace.tasks.task import Metric, Task
+
+MOST = 4
+SUGGESTED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A model and what is compared of it. `figures`: one for each metric of `Comparison.metrics`; blank where not measured."""
+
+    model: Model
+    task: Task
+    listing: Listing | None
+    prices: list[tuple[str, str]]
+    figures: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """The columns; names that one may not see, or that do not exist; models that could be added."""
+
+    columns: list[Column]
+    metrics: list[Metric]
+    missing: list[str]
+    suggested: list[Model]
+
+
+def side_by_side(slugs: Sequence[str], workspace_id: str | None) -> SideBySide:
+    """The first MOST of the models `publisher/name`, in their order, as the workspace may see them."""
+    wanted = list(dict.fromkeys(slugs))[:MOST]
+    named = [Q(publisher__slug=slug.partition("/")[0], name=slug.partition("/")[2]) for slug in wanted]
+    found = {model.slug: model for model in visible(workspace_id).filter(reduce(or_, named, Q(pk=None)))}
+    models = [found[slug] for slug in wanted if slug in found]
+    tasks = [registry.get(model.task) for model in models]
+    metrics = list({metric.name: metric for task in tasks for metric in task.metrics}.values())
+    prices = book.currents(model.pk for model in models)
+    listed = Listing.objects.in_bulk([model.pk for model in models])
+    columns = []
+    for model, task in zip(models, tasks, strict=True):
+        price = prices.get(model.pk)
+        measured = model.live_version.metrics if model.live_version else {}
+        figures = [metric.show(measured[metric.name]) if metric.name in measured else "" for metric in metrics]
+        columns.append(Column(model, task, listed.get(model.pk), book.lines(price.scheme if price else FREE), figures))
+    kept = [at for at, _metric in enumerate(metrics) if any(column.figures[at] for column in columns)]
+    columns = [
+        Column(one.model, one.task, one.listing, one.prices, [one.figures[at] for at in kept]) for one in columns
+    ]
+    same = {"task": list({task.name for task in tasks})} if tasks else {}
+    suggested = search(Query("", same, live=True), workspace_id, count=SUGGESTED, counted=False).models
+    return SideBySide(
+        columns,
+        [metrics[at] for at in kept],
+        [slug for slug in wanted if slug not in found],
+        [model for model in suggested if model.slug not in found],
+    )
