@@ -123,7 +123,8 @@ class RunAdmin(ReadOnly):
     @admin.action(description=_("Train again"))
     def train_again(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         for run in queryset:
-            runs.queue(run.model, run.recipe, run.dataset, run.params)
+            if run.model is not None and run.workspace_id is None:
+                runs.queue(run.model, run.recipe, run.dataset, run.params)
 
 
 @admin.register(Import)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from marketplace.catalog import listings, pricing, retiring
 from marketplace.publishing import imports
-from marketplace.training import datasets, runs, trainer
+from marketplace.training import charges, datasets, runs, trainer
 
 
 @shared_task
@@ -26,6 +26,12 @@ def bring_in_models() -> None:
     if asked is not None:
         imports.work(asked)
         bring_in_models.delay()
+
+
+@shared_task
+def charge_runs() -> None:
+    """Runs that ended and were not billed, since a process died."""
+    charges.charge_ended(timezone.now())
 
 
 @shared_task

@@ -9,7 +9,7 @@ from marketplace.catalog import choosing_pages, compare_pages, pages, search_pag
 from marketplace.catalog.feed import NewModels
 from marketplace.collections import pages as collection_pages
 from marketplace.reviews import pages as review_pages
-from marketplace.training import dataset_pages
+from marketplace.training import dataset_pages, run_pages
 from marketplace.training import pages as training_pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -37,4 +37,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("training/datasets/<str:dataset_id>", dataset_pages.dataset, name="dataset"),
     path("training/datasets/<str:dataset_id>/content", dataset_pages.content, name="dataset_content"),
     path("training/datasets/<str:dataset_id>/delete", dataset_pages.delete, name="dataset_delete"),
+    path("training/datasets/<str:dataset_id>/train", run_pages.train, name="dataset_train"),
+    path("training/runs/<str:run_id>", run_pages.run, name="run"),
+    path("training/runs/<str:run_id>/cancel", run_pages.cancel, name="run_cancel"),
+    path("training/runs/<str:run_id>/publish", run_pages.publish, name="run_publish"),
 ]

@@ -265,6 +265,8 @@ OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[])  # priva
 DATASET_MAX_BYTES = 50 * 1024 * 1024  # of an uploaded table
 DATASET_CHUNK_BYTES = 2 * 1024 * 1024  # in which browsers send it
 DATASETS_MAX = 50  # of a workspace
+TRAINING_PRICE_USD = "0.0002"  # of a second of compute, when an installation begins; later as the price book says
+TRAINING_LEAST_S, TRAINING_MOST_S = 15, 900  # of compute, the budget of a run
 TRAINING_LEASE_S = 30  # a run whose trainer was silent this long is taken over
 
 # Money

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from marketplace.tasks.scores import ranked, scored
-from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import Arrays, Feature, Json, Metric, ModelSpec, Task
 
 MOST_ROWS = 1_000
+MOST_WORD = 200  # characters of a category
+SHOWN = 20  # categories that the schema names
 MOST = 1e12  # what float32 arithmetic takes without overflow
 
 
@@ -19,16 +21,8 @@ class _Table:
     def input_schema(self, spec: ModelSpec) -> dict[str, Any]:
         row = {
             "type": "object",
-            "properties": {
-                f.name: {
-                    "type": "number",
-                    "minimum": -MOST,
-                    "maximum": MOST,
-                    "description": f"{f.low:g} to {f.high:g} in the training data",
-                }
-                for f in spec.features
-            },
-            # What is left out is taken to be typical.
+            "properties": {f.name: _cell(f) for f in spec.features},
+            # What is left out is taken to be typical, or is missing for a model that knows what to make of that.
             "minProperties": 1,
             "additionalProperties": False,
         }
@@ -45,11 +39,41 @@ class _Table:
 
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
         rows = given["rows"] if "rows" in given else [given["features"]]
-        table = [[float(row.get(f.name, f.typical)) for f in spec.features] for row in rows]
-        return {spec.inputs[0].name: np.asarray(table, spec.inputs[0].dtype)}
+        words = [f for f in spec.features if f.choices]
+        numbers = [f for f in spec.features if not f.choices]
+        return {
+            tensor.name: np.asarray([[_word(f, row) for f in words] for row in rows], object)
+            if tensor.dtype == "str"
+            else np.asarray([[_number(f, row) for f in numbers] for row in rows], tensor.dtype)
+            for tensor in spec.inputs
+        }
 
     def units(self, given: Json) -> dict[str, int]:
         return {"row": len(given["rows"]) if "rows" in given else 1}
+
+
+def _cell(feature: Feature) -> dict[str, Any]:
+    """JSON Schema of a cell."""
+    if feature.choices:
+        known = ", ".join(feature.choices[:SHOWN])
+        told = f"{known}{', …' if len(feature.choices) > SHOWN else ''}; another one counts as unknown"
+        return {"type": ["string", "null"], "maxLength": MOST_WORD, "description": told}
+    return {
+        "type": ["number", "null"] if feature.optional else "number",
+        "minimum": -MOST,
+        "maximum": MOST,
+        "description": f"{feature.low:g} to {feature.high:g} in the training data",
+    }
+
+
+def _number(feature: Feature, row: dict[str, Any]) -> float:
+    given = row.get(feature.name)
+    return float((float("nan") if feature.optional else feature.typical) if given is None else given)
+
+
+def _word(feature: Feature, row: dict[str, Any]) -> bytes:
+    given = row.get(feature.name)
+    return str(("" if feature.optional else feature.typical) if given is None else given).strip().encode()
 
 
 def _one_or_rows(answer: dict[str, Any]) -> dict[str, Any]:

@@ -23,12 +23,14 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A column of a table that a model reads."""
+    """A column of a table that a model reads: a number, or a word where it has `choices`; others count as unknown."""
 
     name: str
     low: float
     high: float
-    typical: float
+    typical: float | str
+    choices: tuple[str, ...] = ()
+    optional: bool = False  # the model itself knows what to make of a missing one; else the typical one is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,9 @@ class ModelSpec:
             inputs=tuple(Tensor(t["name"], t["dtype"], tuple(t["shape"])) for t in stored.get("inputs", ())),
             outputs=tuple(Tensor(t["name"], t["dtype"], tuple(t["shape"])) for t in stored.get("outputs", ())),
             labels=tuple(stored.get("labels", ())),
-            features=tuple(Feature(**f) for f in stored.get("features", ())),
+            features=tuple(
+                Feature(**{**f, "choices": tuple(f.get("choices", ()))}) for f in stored.get("features", ())
+            ),
             examples=tuple(stored.get("examples", ())),
             max_output_tokens=stored.get("max_output_tokens", 1024),
             context_length=stored.get("context_length"),

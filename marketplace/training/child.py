@@ -1,5 +1,6 @@
 """Trains in a process of its own: `python -m marketplace.training.child --recipe R --dataset D --params JSON --out DIR`.
 
+With `--table JSON` (recipe.TableWork) it learns an uploaded table, in at most `--budget` seconds of compute.
 Prints one JSON object a line: {"progress": …} as it goes, and last {"outcome": …} or {"error": {"code", "message"}}.
 Ends when its parent does: standard input closing is the sign.
 """
@@ -16,14 +17,17 @@ import traceback
 from pathlib import Path
 
 from marketplace.training.recipes import registry
-from marketplace.training.recipes.recipe import Progress
+from marketplace.training.recipes.course import spent_s
+from marketplace.training.recipes.recipe import Clock, Progress, TableWork
 
 
 def main() -> int:
     """Runs the recipe named on the command line; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", required=True)
-    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--dataset", default="")
+    parser.add_argument("--table", type=json.loads)
+    parser.add_argument("--budget", type=float, default=0.0)
     parser.add_argument("--params", default="{}")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
@@ -36,12 +40,15 @@ def main() -> int:
     def say(**line: object) -> None:
         wire.write(json.dumps(line) + "\n")
 
+    clock: Clock | None = None
+
     def report(progress: Progress) -> None:
-        say(progress=progress.to_json())
+        say(progress={**progress.to_json(), "used_s": clock.used_s() if clock else 0.0})
 
     report(Progress("starting"))
     try:
         recipe = registry.get(given.recipe)
+        params = json.loads(given.params)
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         import tensorflow as tf
@@ -50,7 +57,13 @@ def main() -> int:
         tf.config.threading.set_inter_op_parallelism_threads(given.threads)
         # What TensorFlow writes on the side it would remove at an exit that we do not wait for.
         with tempfile.TemporaryDirectory() as tempfile.tempdir:
-            outcome = recipe.train(given.dataset, json.loads(given.params), report, given.out)
+            if given.table is None:
+                outcome = recipe.train(given.dataset, params, report, given.out)
+            else:
+                work = TableWork(**{**given.table, "leave_out": tuple(given.table["leave_out"])})
+                clock = Clock(given.budget, spent_s(Path(work.checkpoints)))
+                learn = registry.get_for_tables(given.recipe).train_table
+                outcome = learn(work, params, report, given.out, clock)
     except (KeyError, ValueError) as error:
         say(error={"code": "bad_parameters", "message": str(error.args[0] if error.args else error)[:400]})
         return 1
@@ -58,7 +71,7 @@ def main() -> int:
         traceback.print_exc()
         say(error={"code": "training_failed", "message": f"{type(error).__name__}: {error}"[:400]})
         return 1
-    say(outcome=outcome.to_json())
+    say(outcome=outcome.to_json(), used_s=clock.used_s() if clock else 0.0)
     return 0
 
 

@@ -28,6 +28,7 @@ _RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
 PIECE = 64 * 1024
 FORM_BYTES = 64 * 1024  # of an upload besides the file
 WIDE, HIGH = 120, 32  # of a column's small picture
+RUN_LOOKS = {"queued": "queued", "running": "training", "succeeded": "live", "failed": "failed", "canceled": "failed"}
 _LOOKS = {"uploading": "queued", "checking": "training", "ready": "live", "refused": "failed"}
 
 
@@ -58,6 +59,10 @@ def _training(request: HttpRequest) -> HttpResponse:
             return redirect("dataset", made.pk)
     context = {
         "datasets": [(one, _LOOKS[one.state]) for one in workspace.datasets.defer("profile").order_by("-created_at")],
+        "runs": [
+            (one, RUN_LOOKS[one.state])
+            for one in workspace.runs.defer("outcome", "log", "curve").order_by("-created_at")[:50]
+        ],
         "may_change": has_role(request, workspace, Role.MEMBER),
         "samples": list(SAMPLES),
         "most_mb": settings.DATASET_MAX_BYTES // 1024**2,
@@ -131,6 +136,7 @@ def dataset(request: HttpRequest, dataset_id: str) -> HttpResponse:
         "look": _LOOKS[found.state],
         "received": datasets.received(found) if found.state == DatasetState.UPLOADING else found.size,
         "reason": refusals.sentence(**found.refused) if found.refused else "",
+        "learnable": any(column["task"] for column in found.profile.get("columns", ())),
         "columns": [_shown(column, found.rows) for column in found.profile.get("columns", ())],
         "may_change": has_role(request, workspace, Role.MEMBER),
     }
@@ -149,7 +155,11 @@ def delete(request: HttpRequest, dataset_id: str) -> HttpResponse:
     workspace = workspace_of(request)
     found = thing_of(workspace, Dataset.objects.all(), pk=dataset_id)
     require_role(request, workspace, Role.MEMBER)
-    datasets.delete(found)
+    try:
+        datasets.delete(found)
+    except DatasetInvalid as problem:
+        messages.error(request, problem.message)
+        return redirect("dataset", found.pk)
     messages.success(request, _("%(name)s was deleted.") % {"name": found.name})
     return redirect("training")
 

@@ -59,6 +59,7 @@ class RunState(models.TextChoices):
     RUNNING = "running", _("training")
     SUCCEEDED = "succeeded", _("succeeded")
     FAILED = "failed", _("failed")
+    CANCELED = "canceled", _("canceled")
 
 
 def _run_id() -> str:
@@ -69,7 +70,22 @@ class Run(models.Model):
     """One execution of a recipe. The row is the truth; a message only wakes whoever takes it."""
 
     id = models.CharField(primary_key=True, max_length=40, default=_run_id, editable=False)
-    model = models.ForeignKey("Model", on_delete=models.PROTECT, related_name="runs")
+    # A starter's run has its model from the beginning and pays nothing; a workspace's has one once it is published.
+    model = models.ForeignKey("Model", null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
+    workspace = models.ForeignKey("accounts.Workspace", null=True, on_delete=models.PROTECT, related_name="runs")
+    table = models.ForeignKey("Dataset", null=True, on_delete=models.SET_NULL, related_name="runs")
+    asked = models.JSONField(_("what shall be learnt"), default=dict, db_default={})  # target, task, leave_out, folds
+    budget_s = models.PositiveIntegerField(_("most seconds of compute"), default=0, db_default=0)
+    price_id = models.CharField(_("price"), max_length=40, blank=True, default="", db_default="")
+    factor_bp = models.PositiveIntegerField(_("share of the list price"), default=10_000, db_default=10_000)
+    used_ms = models.PositiveIntegerField(_("milliseconds of compute"), default=0, db_default=0)
+    cost_nanos = models.BigIntegerField(_("cost"), default=0, db_default=0)
+    charged_at = models.DateTimeField(_("charged"), null=True)
+    cancel_asked = models.BooleanField(default=False, db_default=False)
+    outcome = models.JSONField(_("outcome"), null=True)  # recipes.recipe.Outcome as JSON
+    log = models.JSONField(
+        _("log"), default=list, db_default=[]
+    )  # [ISO time, phase, epoch, loss, metric], the last ones
     recipe = models.CharField(_("recipe"), max_length=40)
     dataset = models.CharField(_("dataset"), max_length=200)
     params = models.JSONField(_("parameters"), default=dict)
@@ -87,7 +103,20 @@ class Run(models.Model):
     class Meta:
         verbose_name = _("training run")
         verbose_name_plural = _("training runs")
-        indexes = [models.Index(fields=["created_at"], condition=Q(state__in=["queued", "running"]), name="runs_to_do")]
+        indexes = [
+            models.Index(fields=["created_at"], condition=Q(state__in=["queued", "running"]), name="runs_to_do"),
+            models.Index(fields=["workspace", "-created_at"], name="runs_of_a_workspace"),
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(charged_at=None) & ~Q(price_id="") & ~Q(ended_at=None),
+                name="runs_to_charge",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.recipe} for {self.model}"
+        return f"{self.recipe} for {self.model or self.dataset}"
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.state not in (RunState.QUEUED, RunState.RUNNING)

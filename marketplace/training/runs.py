@@ -1,4 +1,4 @@
-"""The life of a run: queued → running → succeeded or failed. The row is the truth; whoever holds its lease trains it."""
+"""The life of a run: queued → running → succeeded, failed or canceled. The row is the truth; whoever holds its lease trains it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,36 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
+from billing.plans.terms import Terms
 from marketplace.catalog.models import Model, Version
 from marketplace.catalog.versions import publish
 from marketplace.tasks.task import ModelSpec
-from marketplace.training.models import Run, RunState
+from marketplace.training.models import Dataset, Run, RunState
 
 MOST_ATTEMPTS = 3
+MOST_LINES = 200  # of a log
 
 
 def queue(model: Model, recipe: str, dataset: str, params: Mapping[str, Any]) -> Run:
     """A run that the next free trainer takes."""
     return Run.objects.create(model=model, recipe=recipe, dataset=dataset, params=dict(params))
+
+
+def queue_table(
+    table: Dataset, recipe: str, params: Mapping[str, Any], asked: Mapping[str, Any], budget_s: int, terms: Terms
+) -> Run:
+    """A workspace's run on its dataset, at the price that holds now. `asked`: target, task, leave_out, folds."""
+    return Run.objects.create(
+        workspace_id=table.workspace_id,
+        table=table,
+        recipe=recipe,
+        dataset=table.name,
+        params=dict(params),
+        asked=dict(asked),
+        budget_s=budget_s,
+        price_id=terms.price_id,
+        factor_bp=terms.factor_bp,
+    )
 
 
 def claim(now: datetime) -> Run | None:
@@ -46,7 +65,6 @@ def claim(now: datetime) -> Run | None:
             attempts=F("attempts") + 1,
             started_at=now,
             progress={"phase": "starting"},
-            curve=[],
             error="",
         )
     if not won:
@@ -61,13 +79,43 @@ def heartbeat(run: Run, now: datetime, progress: Mapping[str, Any] | None = None
     if progress is not None:
         change["progress"] = dict(progress)
         if progress.get("epoch_ended"):
-            run.curve = [*run.curve, {k: progress[k] for k in ("epoch", "loss", "metric")}]
+            # An attempt that goes on, or begins anew, draws over what the one before it drew from there on.
+            before = [point for point in run.curve if point["epoch"] < progress["epoch"]]
+            run.curve = [*before, {k: progress[k] for k in ("epoch", "loss", "metric")}]
             change["curve"] = run.curve
+        if run.workspace_id and (progress.get("epoch_ended") or progress["phase"] != "training"):
+            line = [now.isoformat(timespec="seconds"), *(progress.get(k) for k in ("phase", "epoch", "loss", "metric"))]
+            run.log = change["log"] = [*run.log, line][-MOST_LINES:]
+        if progress.get("used_s"):
+            change["used_ms"] = round(progress["used_s"] * 1000)
     return bool(_ours(run).update(**change))
+
+
+def finish(run: Run, now: datetime, outcome: Mapping[str, Any], used_ms: int) -> bool:
+    """Ends a workspace's run well: its model waits to be published. False when the run is ours no more."""
+    return bool(
+        _ours(run).update(
+            state=RunState.SUCCEEDED, ended_at=now, leased_until=None, outcome=dict(outcome), used_ms=used_ms
+        )
+    )
+
+
+def cancel(run: Run, now: datetime) -> None:
+    """Ends a run that waits, at once; one that is being trained ends within seconds. Twice does no harm."""
+    waiting = Run.objects.filter(pk=run.pk, state=RunState.QUEUED)
+    if not waiting.update(state=RunState.CANCELED, ended_at=now, cancel_asked=True):
+        Run.objects.filter(pk=run.pk, state=RunState.RUNNING).update(cancel_asked=True)
+
+
+def canceled(run: Run, now: datetime) -> bool:
+    """Ends the run where that was asked for; whether it was. What it used until then is billed."""
+    asked = _ours(run).filter(cancel_asked=True)
+    return bool(asked.update(state=RunState.CANCELED, ended_at=now, leased_until=None))
 
 
 def succeed(run: Run, now: datetime, source: str, outcome: Mapping[str, Any], card: str) -> Version | None:
     """Publishes what was trained, in one transaction with the run's end. None when the run is ours no more."""
+    assert run.model is not None
     with transaction.atomic():
         if not _ours(run).update(state=RunState.SUCCEEDED, ended_at=now, leased_until=None):
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import transaction
 
 from billing import money
@@ -9,9 +10,17 @@ from billing.prices import book, publishing
 from marketplace.catalog.listings import relist
 from marketplace.catalog.models import Model
 from marketplace.training import runs
+from marketplace.training.charges import PRODUCT
 from marketplace.training.models import Run, RunState
 from marketplace.training.starters.registry import STARTERS, by_name
 from portal.accounts.models import Workspace
+
+
+def seed_price() -> None:
+    """A price for the training of one's own, where there is none yet."""
+    if book.current(PRODUCT) is None:
+        rates = {"millisecond": book.rate("millisecond", money.parse(settings.TRAINING_PRICE_USD))}
+        publishing.publish(PRODUCT, rates, used=False, confirmed=True)
 
 
 def seed_starters(publisher: Workspace) -> list[Model]:
@@ -19,6 +28,7 @@ def seed_starters(publisher: Workspace) -> list[Model]:
 
     The ones that are there stay as they are.
     """
+    seed_price()
     models = []
     for starter in STARTERS:
         with transaction.atomic():

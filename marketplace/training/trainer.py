@@ -16,40 +16,86 @@ from typing import IO, Any
 from django.conf import settings
 from django.utils import timezone
 
-from marketplace.training import runs
+from billing.errors import NoBudget
+from marketplace.training import charges, datasets, runs
 from marketplace.training.models import Run
 from marketplace.training.starters.registry import STARTERS
 from marketplace.training.starters.starter import card
 
 WRITE_EVERY_S = 0.5
-BEAT_EVERY_S = 5.0
+BEAT_EVERY_S = 2.0
 
 
 def train(run: Run) -> None:
-    """Trains, publishes, or marks the run failed. Gives up silently when another trainer took the run over."""
-    model = run.model
+    """Trains, and publishes a starter; or marks the run failed. Gives up silently when another trainer took it over."""
     building = settings.MODELS_DIR / ".building" / f"{run.pk}-{run.attempts}"
     shutil.rmtree(building, ignore_errors=True)
     building.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable, "-m", "marketplace.training.child", "--recipe", run.recipe, "--dataset", run.dataset,
-        "--params", json.dumps(run.params), "--out", str(building),
-    ]  # fmt: skip
     try:
-        outcome = _follow(run, command)
-        if outcome is None:
-            return
-        target = Path(model.publisher.slug, model.name, run.pk)
-        _move(building, settings.MODELS_DIR / target)
-        starter = next((s for s in STARTERS if s.name == model.name), None)
-        told = card(starter, outcome) if starter else model.card
-        runs.succeed(run, timezone.now(), str(target), outcome, told)
+        if run.workspace_id is None:
+            _train_starter(run, building)
+        else:
+            _train_table(run, building)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
+def _train_starter(run: Run, building: Path) -> None:
+    model = run.model
+    assert model is not None
+    said = _follow(run, _command(run, building, "--dataset", run.dataset))
+    if said is None:
+        return
+    target = Path(model.publisher.slug, model.name, run.pk)
+    _move(building, settings.MODELS_DIR / target)
+    starter = next((s for s in STARTERS if s.name == model.name), None)
+    told = card(starter, said["outcome"]) if starter else model.card
+    runs.succeed(run, timezone.now(), str(target), said["outcome"], told)
+
+
+def _train_table(run: Run, building: Path) -> None:
+    """The budget is held while it is trained; what was used is billed when the run has ended. See charges.py."""
+    if run.table is None:
+        runs.fail(run, timezone.now(), "The dataset was deleted.", again=False)
+        return
+    try:
+        held = charges.hold(run)
+    except NoBudget as error:
+        runs.fail(run, timezone.now(), error.message, again=False)
+        return
+    checkpoints = settings.MODELS_DIR / ".building" / f"{run.pk}-checkpoints"
+    work = {
+        "path": str(datasets.path_of(run.table)),
+        "form": run.table.form,
+        "checkpoints": str(checkpoints),
+        **run.asked,
+    }
+    try:
+        said = _follow(run, _command(run, building, "--table", json.dumps(work), "--budget", str(run.budget_s)))
+        if said is not None:
+            _move(building, settings.MODELS_DIR / place_of(run))
+            runs.finish(run, timezone.now(), said["outcome"], round(said["used_s"] * 1000))
+    finally:
+        charges.charge(run, held, timezone.now())
+    run.refresh_from_db()
+    if run.over:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def place_of(run: Run) -> Path:
+    """Where the model of a workspace's run lies under settings.MODELS_DIR."""
+    return Path(".trained", run.pk)
+
+
+def _command(run: Run, building: Path, *what: str) -> list[str]:
+    return [
+        sys.executable, "-m", "marketplace.training.child", "--recipe", run.recipe, *what, "--params",
+        json.dumps(run.params), "--out", str(building),
+    ]  # fmt: skip
+
+
 def _follow(run: Run, command: list[str]) -> dict[str, Any] | None:
-    """The outcome that the process printed; None when it failed or the run is ours no more."""
+    """The last line that the process printed, with its outcome; None when it failed or the run is ours no more."""
     # The pipe to its standard input closes when we die, and the process with it.
     process = subprocess.Popen(
         command, cwd=settings.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -57,14 +103,15 @@ def _follow(run: Run, command: list[str]) -> dict[str, Any] | None:
     )  # fmt: skip
     assert process.stdout is not None
     lines: queue.Queue[str | None] = queue.Queue()
-    threading.Thread(target=_read, args=(process.stdout, lines), daemon=True).start()
+    reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
+    reader.start()
     written = 0.0
     try:
         while True:
             try:
                 line = lines.get(timeout=BEAT_EVERY_S)
             except queue.Empty:
-                if not runs.heartbeat(run, timezone.now()):
+                if runs.canceled(run, timezone.now()) or not runs.heartbeat(run, timezone.now()):
                     return None
                 continue
             if line is None:
@@ -72,7 +119,7 @@ def _follow(run: Run, command: list[str]) -> dict[str, Any] | None:
                 return None
             said = json.loads(line)
             if "outcome" in said:
-                return dict(said["outcome"])
+                return dict(said)
             if "error" in said:
                 again = said["error"]["code"] != "bad_parameters"
                 runs.fail(run, timezone.now(), said["error"]["message"], again=again)
@@ -81,11 +128,15 @@ def _follow(run: Run, command: list[str]) -> dict[str, Any] | None:
             now = time.monotonic()
             if progress["epoch_ended"] or progress["phase"] != "training" or now - written >= WRITE_EVERY_S:
                 written = now
-                if not runs.heartbeat(run, timezone.now(), progress):
+                if not runs.heartbeat(run, timezone.now(), progress) or runs.canceled(run, timezone.now()):
                     return None
     finally:
         process.kill()
         process.wait()
+        reader.join()
+        process.stdout.close()
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def _read(pipe: IO[str], lines: queue.Queue[str | None]) -> None:

@@ -14,9 +14,11 @@ from billing.gate.budgets import Wish
 from billing.metering.models import UsageEvent
 from billing.models import Payout
 from billing.plans.seeds import seed_plans
+from billing.plans.terms import NOTHING
 from billing.stripe.models import Invoice
 from marketplace.collections import keeping
-from marketplace.training import datasets
+from marketplace.training import datasets, runs
+from marketplace.training.models import Dataset
 from portal.accounts.keys.issuing import issue
 from portal.accounts.models import Membership, Role, User, Workspace
 from portal.kit import ids
@@ -51,6 +53,10 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "dataset": ("GET", "/training/datasets/{dataset}", LOGIN, 404, 200, 200, 200),
     "dataset_content": ("GET", "/training/datasets/{dataset}/content", LOGIN, 404, 200, 200, 200),
     "dataset_delete": ("POST", "/training/datasets/{dataset}/delete", LOGIN, 404, 403, 302, 302),
+    "dataset_train": ("GET", "/training/datasets/{table}/train", LOGIN, 404, 403, 200, 200),
+    "run": ("GET", "/training/runs/{run}", LOGIN, 404, 200, 200, 200),
+    "run_cancel": ("POST", "/training/runs/{run}/cancel", LOGIN, 404, 403, 302, 302),
+    "run_publish": ("POST", "/training/runs/{run}/publish", LOGIN, 404, 403, 422, 422),
     "playground_token": ("POST", "/playground/token", LOGIN, 400, 400, 400, 400),
     "keys": ("POST", "/keys", LOGIN, 422, 403, 422, 422),
     "key": ("POST", "/keys/{key}", LOGIN, 404, 403, 422, 422),
@@ -184,6 +190,28 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
 }
 
 
+def trained_on(workspace: Workspace) -> tuple[str, str]:
+    """A dataset of the workspace that is ready, and a run on it that waits."""
+    column = {
+        "name": "y",
+        "kind": "category",
+        "task": "tabular-classification",
+        "distinct": 2,
+        "missing": 0,
+        "bars": [],
+    }
+    table = Dataset.objects.create(
+        workspace=workspace,
+        name="t.csv",
+        form="csv",
+        size=9,
+        state="ready",
+        profile={"columns": [column], "target": "y"},
+    )
+    asked = {"target": "y", "task": "tabular-classification", "leave_out": [], "folds": 0}
+    return table.pk, runs.queue_table(table, "dense", {}, asked, 60, NOTHING).pk
+
+
 def names(resolver: URLResolver | None = None) -> set[str]:
     """Of our own addresses; allauth's and the console's have their own guards."""
     found = set()
@@ -248,6 +276,8 @@ def test_everybody_sees_what_they_may(everybody: list[Client], workspace: Worksp
             named = {"key": key.pk, "hook": hook, "message": message}
             if "{dataset}" in path:
                 named["dataset"] = datasets.begin(workspace, "olgas.csv", 9).pk
+            if "{table}" in path or "{run}" in path:
+                named["table"], named["run"] = trained_on(workspace)
             if "{budget}" in path:
                 named["budget"] = budgets.make(workspace, Wish("total", "1", False, (80,), key_id=key.pk)).pk
             if "{collection}" in path:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from marketplace.tasks.task import Feature, ModelSpec, Tensor
-from marketplace.training.recipes import fitting
+from marketplace.training.recipes import fitting, uploaded
 from marketplace.training.recipes.datasets import tables
 from marketplace.training.recipes.datasets.splits import Table
-from marketplace.training.recipes.recipe import SEED, Knob, Outcome, Progress, Report, choose
+from marketplace.training.recipes.recipe import SEED, Clock, Knob, Outcome, Progress, Report, TableWork, choose
 
 KNOBS = {
     "epochs": Knob(60, 1, 1000),
@@ -81,17 +81,34 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     )
 
 
+def train_table(work: TableWork, params: Mapping[str, Any], report: Report, out: Path, clock: Clock) -> Outcome:
+    """See recipe.TableRecipe."""
+    chosen = choose(params, KNOBS)
+
+    def body(row: Any) -> Any:
+        for layer in _hidden(chosen):
+            row = layer(row)
+        return row
+
+    return uploaded.train(work, body, chosen["learning_rate"], chosen["epochs"], chosen["seed"], report, out, clock)
+
+
+def _hidden(chosen: Mapping[str, Any]) -> list[Any]:
+    import keras
+
+    return [
+        layer
+        for units in (chosen["units"], chosen["units"] // 2)
+        for layer in (keras.layers.Dense(units, "relu"), keras.layers.Dropout(chosen["dropout"]))
+    ]
+
+
 def _network(table: Table, chosen: Mapping[str, Any]) -> tuple[Any, str]:
     """The network, ready to be fitted, and the metric to be shown meanwhile."""
     import keras
 
     standardise = keras.layers.Normalization()
     standardise.adapt(table.train.x)
-    hidden = [
-        layer
-        for units in (chosen["units"], chosen["units"] // 2)
-        for layer in (keras.layers.Dense(units, "relu"), keras.layers.Dropout(chosen["dropout"]))
-    ]
     if table.labels:
         head = [keras.layers.Dense(len(table.labels), "softmax")]
         loss, metric = "sparse_categorical_crossentropy", "accuracy"
@@ -99,7 +116,7 @@ def _network(table: Table, chosen: Mapping[str, Any]) -> tuple[Any, str]:
         own_unit = keras.layers.Rescaling(float(table.train.y.std()), float(table.train.y.mean()))
         head = [keras.layers.Dense(1), own_unit]
         loss, metric = "mean_squared_error", "mean_absolute_error"
-    model = keras.Sequential([keras.Input((table.train.x.shape[1],)), standardise, *hidden, *head])
+    model = keras.Sequential([keras.Input((table.train.x.shape[1],)), standardise, *_hidden(chosen), *head])
     model.compile(keras.optimizers.Adam(chosen["learning_rate"]), loss, metrics=[metric])
     return model, metric
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from marketplace.tasks.task import ModelSpec
+
+FINISH_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Outcome:
     metrics: Mapping[str, float]
     baseline: Mapping[str, float]
     facts: Mapping[str, Any] = field(default_factory=dict)  # split sizes and their unit, parameters, seconds, seed
+    evaluation: Mapping[str, Any] = field(default_factory=dict)  # of the test split, in detail: see judging.py
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form that the training process prints."""
@@ -44,7 +48,23 @@ class Outcome:
             "metrics": dict(self.metrics),
             "baseline": dict(self.baseline),
             "facts": dict(self.facts),
+            "evaluation": dict(self.evaluation),
         }
+
+
+class Clock:
+    """Seconds of compute that a run has used, those of attempts before this one included, and its budget of them."""
+
+    def __init__(self, budget_s: float, spent_s: float = 0.0) -> None:
+        self._started, self._spent_s, self._budget_s = time.monotonic(), spent_s, budget_s
+
+    def used_s(self) -> float:
+        """So far."""
+        return self._spent_s + time.monotonic() - self._started
+
+    def over(self) -> bool:
+        """Whether fitting must end, so that exporting and judging have their time."""
+        return self.used_s() >= self._budget_s - min(FINISH_S, self._budget_s / 3)
 
 
 Report = Callable[[Progress], None]
@@ -77,6 +97,19 @@ def choose(params: object, knobs: Mapping[str, Knob]) -> dict[str, Any]:
     return chosen
 
 
+@dataclass(frozen=True, slots=True)
+class TableWork:
+    """An uploaded table, and what shall be learnt of it. `checkpoints` is a folder that outlives the process."""
+
+    path: str
+    form: str  # a name in datasets.reading.FORMS
+    target: str
+    task: str
+    checkpoints: str
+    leave_out: tuple[str, ...] = ()
+    folds: int = 0  # of a cross-validation; 0: none
+
+
 SEED = Knob(1, 0, 2**31 - 1)
 
 
@@ -85,4 +118,16 @@ class Recipe(Protocol):
 
     def train(self, dataset: str, params: Mapping[str, Any], report: Report, out: Path) -> Outcome:
         """Trains, writes a SavedModel to `out`, loads it again and judges that. Raises ValueError for bad parameters."""
+        ...
+
+
+class TableRecipe(Protocol):
+    """A recipe that also learns tables which people upload."""
+
+    KNOBS: Mapping[str, Knob]
+
+    def train_table(
+        self, work: TableWork, params: Mapping[str, Any], report: Report, out: Path, clock: Clock
+    ) -> Outcome:
+        """As `Recipe.train`; goes on from the checkpoint where there is one, and ends when the clock says so."""
         ...

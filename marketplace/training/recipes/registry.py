@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
-from marketplace.training.recipes.recipe import Recipe
+from marketplace.training.recipes.recipe import Recipe, TableRecipe
 
 RECIPES = {
     "convolution": "marketplace.training.recipes.convolution",
@@ -23,6 +23,16 @@ RECIPES = {
     "superresolution": "marketplace.training.recipes.superresolution",
     "two_tower": "marketplace.training.recipes.two_tower",
 }
+
+
+TABLE_RECIPES = ("dense",)  # those that also learn tables which people upload
+
+
+def get_for_tables(name: str) -> TableRecipe:
+    """The recipe of this name, which learns uploaded tables. Raises KeyError."""
+    if name not in TABLE_RECIPES:
+        raise KeyError(f"{name!r} learns no tables: use one of {', '.join(TABLE_RECIPES)}")
+    return cast(TableRecipe, import_module(RECIPES[name]))
 
 
 def get(name: str) -> Recipe:

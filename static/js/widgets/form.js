@@ -1,8 +1,8 @@
-// A number for each feature of a table's row.
+// A number, or a choice, for each feature of a table's row.
 import { answer } from "./values.js";
 
 export function mount(body, { examples, changed }) {
-  const inputs = [...body.querySelectorAll("input[data-feature]")];
+  const inputs = [...body.querySelectorAll("[data-feature]")];
   const pick = body.querySelector("[data-pick]");
   function fill(row) {
     for (const input of inputs) input.value = row[input.dataset.feature] ?? "";
@@ -13,7 +13,7 @@ export function mount(body, { examples, changed }) {
   return {
     input() {
       const features = {};
-      for (const input of inputs) if (input.value !== "") features[input.dataset.feature] = Number(input.value);
+      for (const input of inputs) if (input.value !== "") features[input.dataset.feature] = input.type === "number" ? Number(input.value) : input.value;
       return Object.keys(features).length ? { features } : null;
     },
     show: answer,

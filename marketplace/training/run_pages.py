@@ -1,0 +1,200 @@
+"""Training on a dataset: choose, watch, judge, publish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from billing.errors import NoBudget
+from billing.prices import book
+from marketplace.catalog.models import Model
+from marketplace.tasks import registry as tasks
+from marketplace.training import charges, drawing, releasing, runs
+from marketplace.training.dataset_pages import RUN_LOOKS
+from marketplace.training.datasets import wake
+from marketplace.training.models import Dataset, DatasetState, Run, RunState
+from marketplace.training.recipes import registry
+from marketplace.training.run_forms import ReleaseForm, RunForm
+from portal.accounts.access import has_role, require_role, thing_of, workspace_of
+from portal.accounts.models import Role
+from portal.kit.errors import Problem
+
+RECIPE = "dense"
+_THINGS = Run.objects.select_related("workspace", "table", "model__publisher", "version__model__publisher")
+
+
+@login_required
+@never_cache
+def train(request: HttpRequest, dataset_id: str) -> HttpResponse:
+    """GET: what to learn, of which columns, how, for how much at most. POST: queues the run."""
+    workspace = workspace_of(request)
+    table = thing_of(workspace, Dataset.objects.all(), pk=dataset_id)
+    require_role(request, workspace, Role.MEMBER)
+    columns = table.profile.get("columns", ())
+    learnable = [column for column in columns if column["task"]]
+    if table.state != DatasetState.READY or not learnable:
+        raise Http404
+    asked = request.POST.get("target") or request.GET.get("target") or table.profile["target"]
+    target = next((column for column in learnable if column["name"] == asked), learnable[-1])
+    recipe = registry.get_for_tables(RECIPE)
+    form = RunForm(request.POST if request.method == "POST" else None, columns, target["name"], recipe.KNOBS)
+    agreed, status = charges.terms(workspace.pk), 200
+    if request.method == "POST":
+        if form.is_valid():
+            what = {
+                "target": target["name"],
+                "task": target["task"],
+                "leave_out": form.left_out,
+                "folds": int(form.cleaned_data["folds"]),
+            }
+            run = runs.queue_table(table, RECIPE, form.params, what, form.cleaned_data["budget_s"], agreed)
+            try:
+                charges.can_pay(run)
+            except NoBudget as problem:
+                run.delete()
+                form.add_error("budget_s", problem.message)
+            else:
+                wake("train_queued")
+                return redirect("run", run.pk)
+        status = 422
+    context = {
+        "dataset": table,
+        "learnable": learnable,
+        "target": target,
+        "task": tasks.get(target["task"]),
+        "form": form,
+        "rate": book.label(agreed.scheme),
+        "second_nanos": charges.cost(agreed, 1_000),
+        "most_nanos": charges.cost(agreed, 1_000 * int(form["budget_s"].value() or 0)) if status == 200 else 0,
+    }
+    return render(request, "marketplace/training/train.html", context, status=status)
+
+
+@login_required
+@never_cache
+def run(request: HttpRequest, run_id: str) -> HttpResponse:
+    """How far it is; when it has ended, how good it is, and the form that publishes it."""
+    workspace = workspace_of(request)
+    found = thing_of(workspace, _THINGS, pk=run_id)
+    if request.headers.get("HX-Request"):
+        answer = render(request, "marketplace/training/_run.html", _state(request, found))
+        if found.over:
+            answer["HX-Refresh"] = "true"
+        return answer
+    return _page(request, found, _release_form(found))
+
+
+@login_required
+@require_POST
+def cancel(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Ends it; what it used is billed."""
+    workspace = workspace_of(request)
+    found = thing_of(workspace, _THINGS, pk=run_id)
+    require_role(request, workspace, Role.MEMBER)
+    runs.cancel(found, timezone.now())
+    return redirect("run", found.pk)
+
+
+@login_required
+@require_POST
+def publish(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Makes its model a version that the workspace can call."""
+    workspace = workspace_of(request)
+    found = thing_of(workspace, _THINGS, pk=run_id)
+    require_role(request, workspace, Role.MEMBER)
+    form = ReleaseForm(request.POST)
+    if form.is_valid():
+        given = form.cleaned_data
+        try:
+            made = releasing.release(found, given["name"], given["title"], given["notes"], given["price"])
+        except Problem as problem:
+            form.add_error("name", problem.message)
+        else:
+            return redirect("model", *made.model.slug.split("/"))
+    return _page(request, found, form, 422)
+
+
+def _release_form(found: Run) -> ReleaseForm:
+    asked = found.asked.get("target", "")
+    known = next(iter(releasing.versions_before(found)), None) if found.state == RunState.SUCCEEDED else None
+    name = known.model.name if known else (slugify(asked)[:60].strip("-_") or "model")
+    title = known.model.title if known else _("Predict %(target)s") % {"target": asked}
+    return ReleaseForm(initial={"name": name, "title": title[:120]})
+
+
+def _state(request: HttpRequest, found: Run) -> dict[str, Any]:
+    """What the part of the page shows that asks for itself."""
+    progress = found.progress
+    epochs, points = progress.get("epochs") or 0, found.curve
+    chart = {
+        "x": [point["epoch"] for point in points],
+        "series": [
+            {"label": "loss", "values": [point["loss"] for point in points]},
+            {
+                "label": progress.get("metric_name") or found.asked.get("task", "validation"),
+                "values": [point["metric"] for point in points],
+            },
+        ],
+    }
+    waiting = Run.objects.filter(state__in=(RunState.QUEUED, RunState.RUNNING), created_at__lt=found.created_at)
+    return {
+        "run": found,
+        "look": RUN_LOOKS[found.state],
+        "percent": round(100 * max(progress.get("epoch", 0) - 1, 0) / epochs)
+        if epochs and progress.get("phase") == "training"
+        else None,
+        "curve": points,
+        "chart": chart if len(points) > 1 else None,
+        "before": waiting.count() if found.state == RunState.QUEUED else 0,
+        "log": found.log[::-1],
+        "used_s": found.used_ms / 1000,
+        "may_change": found.workspace is not None and has_role(request, found.workspace, Role.MEMBER),
+    }
+
+
+def _page(request: HttpRequest, found: Run, form: ReleaseForm, status: int = 200) -> HttpResponse:
+    outcome = found.outcome or {}
+    task = tasks.get(found.asked["task"])
+    before = releasing.versions_before(found) if outcome else []
+    evaluation = outcome.get("evaluation", {})
+    context = {
+        **_state(request, found),
+        "form": form,
+        "task": task,
+        "outcome": outcome,
+        "before_versions": before,
+        "metrics": [
+            (
+                metric.label,
+                metric.show(outcome["metrics"][metric.name]),
+                metric.show(outcome["baseline"][metric.name]) if metric.name in outcome["baseline"] else "–",
+                [metric.show(one.metrics[metric.name]) if metric.name in one.metrics else "–" for one in before],
+            )
+            for metric in task.metrics
+            if metric.name in outcome.get("metrics", {})
+        ],
+        "folds": _folds(task.metrics, evaluation.get("folds") or []),
+        "evaluation": evaluation,
+        "drawn": drawing.evaluation(evaluation),
+        "own": Model.objects.filter(publisher=found.workspace, task=task.name).order_by("name") if outcome else (),
+    }
+    return render(request, "marketplace/training/run.html", context, status=status)
+
+
+def _folds(metrics: Any, folds: list[dict[str, float]]) -> list[tuple[str, str, str]]:
+    """Metric, mean and spread (lowest to highest) of a cross-validation."""
+    found = []
+    for metric in metrics:
+        values = [fold[metric.name] for fold in folds if metric.name in fold]
+        if values:
+            mean = metric.show(sum(values) / len(values))
+            found.append((metric.label, mean, f"{metric.show(min(values))} – {metric.show(max(values))}"))
+    return found
