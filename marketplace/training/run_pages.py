@@ -28,6 +28,7 @@ from portal.accounts.models import Role
 from portal.kit.errors import Problem
 
 RECIPE = "dense"
+_SHOWN = {"tabular-classification": "accuracy", "tabular-regression": "mean_absolute_error"}  # while it is trained
 _THINGS = Run.objects.select_related("workspace", "table", "model__publisher", "version__model__publisher")
 
 
@@ -139,7 +140,7 @@ def _state(request: HttpRequest, found: Run) -> dict[str, Any]:
         "series": [
             {"label": "loss", "values": [point["loss"] for point in points]},
             {
-                "label": progress.get("metric_name") or found.asked.get("task", "validation"),
+                "label": _SHOWN[found.asked["task"]],
                 "values": [point["metric"] for point in points],
             },
         ],
@@ -181,6 +182,7 @@ def _page(request: HttpRequest, found: Run, form: ReleaseForm, status: int = 200
             for metric in task.metrics
             if metric.name in outcome.get("metrics", {})
         ],
+        "folds_left": found.asked["folds"] - len(evaluation.get("folds") or []) if evaluation else 0,
         "folds": _folds(task.metrics, evaluation.get("folds") or []),
         "evaluation": evaluation,
         "drawn": drawing.evaluation(evaluation),

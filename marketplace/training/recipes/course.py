@@ -21,10 +21,10 @@ def spent_s(checkpoints: Path) -> float:
     return float(told["used_s"]) if told else 0.0
 
 
-def course(checkpoints: Path | None, clock: Clock) -> Any:
+def course(checkpoints: Path | None, clock: Clock, share: float) -> Any:
     """A Keras callback. `begin(model)` gives the epoch to go on after; the best weights are the model's at the end.
 
-    Without a folder nothing is kept.
+    Without a folder nothing is kept. `share` of the budget: it ends when that is used.
     """
     import keras
 
@@ -47,7 +47,7 @@ def course(checkpoints: Path | None, clock: Clock) -> Any:
             return self.done
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            if clock.over():
+            if clock.over(share):
                 self.model.stop_training = True
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -55,7 +55,7 @@ def course(checkpoints: Path | None, clock: Clock) -> Any:
             self.done, self.waited = epoch + 1, self.waited + 1
             if loss < self.best or not self.weights:
                 self.best, self.waited, self.weights = loss, 0, self.model.get_weights()
-            if self.waited >= PATIENCE or clock.over():
+            if self.waited >= PATIENCE or clock.over(share):
                 self.model.stop_training = True
             if checkpoints:
                 self.keep(checkpoints)
@@ -83,7 +83,7 @@ def course(checkpoints: Path | None, clock: Clock) -> Any:
         @property
         def over(self) -> bool:
             """Whether a fit that goes on from here would end at once."""
-            return self.waited >= PATIENCE or clock.over()
+            return self.waited >= PATIENCE or clock.over(share)
 
     return Course()
 

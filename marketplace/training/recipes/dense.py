@@ -90,7 +90,8 @@ def train_table(work: TableWork, params: Mapping[str, Any], report: Report, out:
             row = layer(row)
         return row
 
-    return uploaded.train(work, body, chosen["learning_rate"], chosen["epochs"], chosen["seed"], report, out, clock)
+    how = uploaded.How(body, chosen["learning_rate"], chosen["epochs"], chosen["seed"], report, clock)
+    return uploaded.train(work, how, out)
 
 
 def _hidden(chosen: Mapping[str, Any]) -> list[Any]:

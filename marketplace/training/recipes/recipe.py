@@ -62,9 +62,9 @@ class Clock:
         """So far."""
         return self._spent_s + time.monotonic() - self._started
 
-    def over(self) -> bool:
-        """Whether fitting must end, so that exporting and judging have their time."""
-        return self.used_s() >= self._budget_s - min(FINISH_S, self._budget_s / 3)
+    def over(self, share: float = 1.0) -> bool:
+        """Whether fitting must end, so that exporting and judging have their time; or what has a share of that."""
+        return self.used_s() >= share * (self._budget_s - min(FINISH_S, self._budget_s / 3))
 
 
 Report = Callable[[Progress], None]

@@ -40,6 +40,18 @@ class Question:
     labels: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """What the recipe brings, and what the run allows."""
+
+    body: Body
+    rate: float
+    epochs: int
+    seed: int
+    report: Report
+    clock: Clock
+
+
 def ask(work: TableWork) -> Question:
     """What the work asks. Raises ValueError where that cannot be learnt."""
     try:
@@ -72,26 +84,20 @@ def ask(work: TableWork) -> Question:
     return Question(sheet, tuple(names), kinds, rows, np.asarray([number.get(cell, -1) for cell in cells]), labels)
 
 
-def train(
-    work: TableWork, body: Body, rate: float, epochs: int, seed: int, report: Report, out: Path, clock: Clock
-) -> Outcome:
+def train(work: TableWork, how: How, out: Path) -> Outcome:
     """See recipe.TableRecipe."""
     started = time.monotonic()
+    report, epochs, seed = how.report, how.epochs, how.seed
     report(Progress("loading data", 0, epochs))
     question = ask(work)
     fitting.begin(seed)
     learn, check, test = split(question, question.rows, seed)
     prepared = preparing.fit(question.sheet, question.kinds, question.names, learn)
     metric = "accuracy" if question.labels else "mean_absolute_error"
-    network = _fit(
-        question, prepared, (learn, check), body, rate, epochs, Path(work.checkpoints), clock,
-        fitting.progress_callback(report, epochs, metric),
-    )  # fmt: skip
-    cross = [
-        found
-        for at in range(work.folds)
-        if (found := _fold(question, test, at, work.folds, body, rate, epochs, seed, report, clock)) is not None
-    ]
+    said = fitting.progress_callback(report, epochs, metric)
+    network = _fit(question, prepared, (learn, check), how, Path(work.checkpoints), 1 / (1 + work.folds), said)
+    folds = (_fold(question, test, at, work.folds, how) for at in range(work.folds))
+    cross = [found for found in folds if found is not None]
     report(Progress("exporting", epochs, epochs))
     serve = export(network, prepared, bool(question.labels), out)
     report(Progress("evaluating", epochs, epochs))
@@ -142,36 +148,26 @@ def split(question: Question, rows: Rows, seed: int) -> tuple[Rows, Rows, Rows]:
     return learn, check, test
 
 
-def _fold(
-    question: Question,
-    test: Rows,
-    at: int,
-    folds: int,
-    body: Body,
-    rate: float,
-    epochs: int,
-    seed: int,
-    report: Report,
-    clock: Clock,
-) -> dict[str, float] | None:
+def _fold(question: Question, test: Rows, at: int, folds: int, how: How) -> dict[str, float] | None:
     """The metrics on one of so many parts of all rows but the test's, fitted on the others. None when time is over."""
     import keras
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    if clock.over():
+    share, phase = (at + 2) / (folds + 1), f"cross-validation {at + 1} / {folds}"
+    if how.clock.over(share):
         return None
-    report(Progress(f"cross-validation {at + 1} / {folds}", epochs, epochs))
+    how.report(Progress(phase, 0, how.epochs))
     rest = np.setdiff1d(question.rows, test)
     kind = StratifiedKFold if question.labels else KFold
-    parts = list(kind(folds, shuffle=True, random_state=seed).split(rest, question.truth[rest]))
+    parts = list(kind(folds, shuffle=True, random_state=how.seed).split(rest, question.truth[rest]))
     others, part = rest[parts[at][0]], rest[parts[at][1]]
-    learn, check, _ = split(question, others, seed)
+    learn, check, _ = split(question, others, how.seed)
     prepared = preparing.fit(question.sheet, question.kinds, question.names, learn)
     # Reports as it goes, so that nobody takes a long fold for a dead process.
     said = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: report(Progress(f"cross-validation {at + 1} / {folds}", epoch + 1, epochs))
+        on_epoch_end=lambda epoch, logs: how.report(Progress(phase, epoch + 1, how.epochs))
     )
-    network = _fit(question, prepared, (learn, check), body, rate, epochs, None, clock, said)
+    network = _fit(question, prepared, (learn, check), how, None, share, said)
     answers = network.predict(_ready(prepared, question.sheet, part), verbose=0)
     return _judge(answers, question.truth[part], question.labels)
 
@@ -184,29 +180,27 @@ def _fit(
     question: Question,
     prepared: Preparation,
     parts: tuple[Rows, Rows],
-    body: Body,
-    rate: float,
-    epochs: int,
+    how: How,
     checkpoints: Path | None,
-    clock: Clock,
+    share: float,
     said: Any,
 ) -> Any:
     """The network with its best weights; `parts` are for learning and for validation."""
     learn, check = parts
-    network = _network(question, prepared, body, question.truth[learn])
+    network = _network(question, prepared, how.body, question.truth[learn])
     loss = "sparse_categorical_crossentropy" if question.labels else "mean_squared_error"
     metric = "accuracy" if question.labels else "mean_absolute_error"
     import keras
 
-    network.compile(keras.optimizers.Adam(rate), loss, metrics=[metric], jit_compile=False)
-    mine = course(checkpoints, clock)
+    network.compile(keras.optimizers.Adam(how.rate), loss, metrics=[metric], jit_compile=False)
+    mine = course(checkpoints, how.clock, share)
     done = mine.begin(network)
-    if done < epochs and not (done and mine.over):
+    if done < how.epochs and not (done and mine.over):
         network.fit(
             _ready(prepared, question.sheet, learn),
             question.truth[learn],
             validation_data=(_ready(prepared, question.sheet, check), question.truth[check]),
-            epochs=epochs,
+            epochs=how.epochs,
             initial_epoch=done,
             batch_size=BATCH if len(learn) < 20_000 else 8 * BATCH,
             verbose=0,
