@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from marketplace.catalog import compare_pages, pages, search_pages, version_pages
-from marketplace.catalog import choosing_pages, compare_pages, pages, search_pages
+from marketplace.catalog import choosing_pages, compare_pages, pages, search_pages, version_pages
 from marketplace.catalog.feed import NewModels
 from marketplace.collections import pages as collection_pages
 from marketplace.reviews import pages as review_pages

@@ -48,7 +48,6 @@ WORDS = (
     _("Text"),
     _("BLEU"),
     _("Right to the letter"),
-    _("Text"),
     _("Exact match"),
     _("F1 of words"),
     _("ROUGE-1"),

@@ -10,17 +10,15 @@ from marketplace.training.recipes.recipe import Recipe, TableRecipe
 RECIPES = {
     "convolution": "marketplace.training.recipes.convolution",
     "dense": "marketplace.training.recipes.dense",
-    "lstm": "marketplace.training.recipes.lstm",
     "detector": "marketplace.training.recipes.detector",
+    "extract": "marketplace.training.recipes.extract",
     "gan": "marketplace.training.recipes.gan",
-    "convolution": "marketplace.training.recipes.convolution",
-    "dense": "marketplace.training.recipes.dense",
+    "lstm": "marketplace.training.recipes.lstm",
+    "recurrent": "marketplace.training.recipes.recurrent",
     "seq2seq": "marketplace.training.recipes.seq2seq",
     "span": "marketplace.training.recipes.span",
-    "extract": "marketplace.training.recipes.extract",
-    "transformer": "marketplace.training.recipes.transformer",
-    "recurrent": "marketplace.training.recipes.recurrent",
     "superresolution": "marketplace.training.recipes.superresolution",
+    "transformer": "marketplace.training.recipes.transformer",
     "two_tower": "marketplace.training.recipes.two_tower",
 }
 

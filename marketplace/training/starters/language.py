@@ -36,6 +36,8 @@ STARTERS = (
         prices={"row": "0.00005"},
         licence="Apache-2.0",
         params={"words": 24, "epochs": 7, "dropout": 0.15},
+    ),
+    Starter(
         name="translator",
         title="English to German",
         summary="Translates simple English sentences into German, by attention. A demonstration with a few hundred words.",

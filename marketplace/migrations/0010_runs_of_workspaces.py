@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_mail_that_must_arrive'),
-        ('marketplace', '0008_listings'),
+        ('marketplace', '0009_versions_are_numbered_by_what_they_change'),
     ]
 
     operations = [
