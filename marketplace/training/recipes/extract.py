@@ -102,6 +102,8 @@ def network(units: int) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.model = _scorer(units)
+            # Known to TensorFlow as its own, or a session would not restore them.
+            self.kept = [variable.value for variable in self.model.variables]
 
         def read(self, sentences: Any) -> dict[str, Any]:
             """Words (B, N, W) by hash, 0 where there are none, and facts about each sentence (B, N, FACTS)."""

@@ -119,6 +119,8 @@ def pointer(vocabulary: list[str], width: int) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.model = _encoder(len(vocabulary), width)
+            # Known to TensorFlow as its own, or a session would not restore them.
+            self.kept = [variable.value for variable in self.model.variables]
             self.known = words.table(vocabulary, UNKNOWN)
 
         def read(self, question: Any, context: Any) -> tuple[dict[str, Any], Any, Any]:
