@@ -102,12 +102,13 @@ def network(source: list[str], target: list[str], units: int, seed: int) -> Any:
         def translate(self, text: Any) -> Any:
             for pattern, instead in SHORT_FORMS:
                 text = tf.strings.regex_replace(text, pattern, instead)
-            given = words.split(text)[:, :MOST_WORDS].to_tensor("")
+            # One column more, so that there is one for empty texts, too.
+            given = tf.pad(words.split(text)[:, :MOST_WORDS].to_tensor(""), [[0, 0], [0, 1]], constant_values="")
             digits = tf.strings.regex_replace(tf.strings.lower(given, "utf-8"), "^[0-9]+$", MARKS[NUMBER])
             ids = self.known.lookup(digits)
             memory, there, state = self.read(ids)
             rows, most = tf.shape(ids)[0], 2 * tf.shape(ids)[1] + 4
-            token, ended = tf.fill([rows], BEGIN), tf.fill([rows], False)
+            token, ended = tf.fill([rows], BEGIN), ~tf.reduce_any(there, 1)
             told = tf.TensorArray(tf.string, 0, dynamic_size=True, element_shape=[None])
             for at in tf.range(most):
                 state = self.writer.cell(tf.gather(self.target, token) @ self.writer.kernel + self.writer.bias, state)

@@ -76,7 +76,7 @@ def test_german_agrees_as_the_grammar_says() -> None:
     said = " ".join(german for _, german in phrasebook(3, train=1_200, test=40).train)
     for right in ("einen neuen", " keine", " im ", " dass ", " darf", " geblieben", " habe ", "ein kleines"):
         assert right in said, right
-    for wrong in ("in dem ", "eine Mann", "der Buch", "den Frau ", "die Hund "):
+    for wrong in (" in dem ", " eine Mann", " der Buch ", " den Frau ", " die Hund "):
         assert wrong not in said, wrong
 
 
