@@ -74,7 +74,10 @@ def bring_in(
     elif engine == UPSTREAM:
         if declared.name not in CARRIED:
             raise SourceInvalid(f"The engine {engine} carries {', '.join(CARRIED)}, not {task}.", param="engine")
-        spec = ModelSpec(max_output_tokens=int(options.get("max_output_tokens") or MOST_OUTPUT_TOKENS))
+        spec = ModelSpec(
+            max_output_tokens=int(options.get("max_output_tokens") or MOST_OUTPUT_TOKENS),
+            context_length=options.get("context_length"),
+        )
         place = _address(source)
     elif engine in TENSORS:
         place = _address(source)

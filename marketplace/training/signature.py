@@ -42,7 +42,8 @@ def describe(place: Path, task: Task) -> ModelSpec:
     if task.name in _READS_TEXT:
         _has_weights(place)
         _fits(place, task)
-        return ModelSpec(max_output_tokens=min(context_length(place) or MOST_CONTEXT, MOST_CONTEXT))
+        most = min(context_length(place) or MOST_CONTEXT, MOST_CONTEXT)
+        return ModelSpec(max_output_tokens=most, context_length=most)
     return _of_classifier(place)
 
 

@@ -23,6 +23,7 @@ _OPTIONS = (
     "upstream_model",
     "upstream_key_env",
     "max_output_tokens",
+    "context_length",
     "queue_max",
     "outstanding_max",
     "deadline_s",
@@ -48,6 +49,9 @@ class Command(BaseCommand):
         parser.add_argument("--upstream-model", help="what the upstream calls the model")
         parser.add_argument("--upstream-key-env", metavar="VAR", help="the variable that holds the upstream's key")
         parser.add_argument("--max-output-tokens", type=int, help="of an upstream's answer")
+        parser.add_argument(
+            "--context-length", type=int, help="tokens of a prompt and its answer that an upstream takes"
+        )
         parser.add_argument("--queue-max", type=int, help="requests that may wait for the model")
         parser.add_argument("--outstanding-max", type=int, help="requests that one replica may be given at once")
         parser.add_argument(
