@@ -26,6 +26,8 @@ WORDS = (
     _("Log loss"),
     _("F1 score, mean of all classes"),
     _("Area under the ROC curve"),
+    _("Brier score"),
+    _("Expected calibration error"),
     _("Explained variance (R²)"),
     _("Root mean squared error"),
     _("Mean average precision (IoU 0.5)"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from marketplace.tasks import reasons
 from marketplace.tasks.scores import ranked, scored
 from marketplace.tasks.task import Arrays, Feature, Json, Metric, ModelSpec, Task
 
@@ -88,13 +89,21 @@ def _one_or_rows(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 class Classification(_Table):
-    """Rows → for each a label and the probability of every label."""
+    """Rows → for each a label and the probability of every label; its reasons, where the model gives them."""
 
     def output_schema(self, spec: ModelSpec) -> dict[str, Any]:
-        return _one_or_rows(scored(spec.labels))
+        answer = scored(spec.labels)
+        return _one_or_rows(reasons.reasoned(answer, spec) if reasons.given_by(spec) else answer)
 
     def present(self, given: Json, outputs: Arrays, spec: ModelSpec) -> Json:
-        answers = [ranked(row, spec.labels) for row in next(iter(outputs.values()))]
+        if not reasons.given_by(spec):
+            answers = [ranked(row, spec.labels) for row in next(iter(outputs.values()))]
+        else:
+            rows = given["rows"] if "rows" in given else [given["features"]]
+            answers = [
+                ranked(chances, spec.labels) | reasons.reasons(outputs, at, row, spec)
+                for at, (chances, row) in enumerate(zip(outputs["probabilities"], rows, strict=True))
+            ]
         return {"rows": answers} if "rows" in given else answers[0]
 
 
@@ -124,6 +133,8 @@ TABULAR_CLASSIFICATION = Task(
         Metric("accuracy", "Accuracy", percent=True),
         Metric("auc", "Area under the ROC curve"),
         Metric("log_loss", "Log loss", higher_is_better=False),
+        Metric("brier", "Brier score", higher_is_better=False),
+        Metric("calibration_error", "Expected calibration error", percent=True, higher_is_better=False),
     ),
 )
 

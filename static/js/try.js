@@ -110,7 +110,7 @@ run.addEventListener("click", async () => {
     } else {
       const prediction = await response.json();
       clearTimeout(waiting);
-      output.replaceChildren(widget.show(prediction.output));
+      output.replaceChildren(widget.show(prediction.output, words));
       finished(prediction, response.headers.get("x-mercato-cost"), id, started);
     }
   } catch (error) {

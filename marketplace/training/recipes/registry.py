@@ -8,6 +8,7 @@ from typing import cast
 from marketplace.training.recipes.recipe import Recipe, TableRecipe
 
 RECIPES = {
+    "additive": "marketplace.training.recipes.additive",
     "convolution": "marketplace.training.recipes.convolution",
     "dense": "marketplace.training.recipes.dense",
     "detector": "marketplace.training.recipes.detector",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,4 +50,14 @@ def card(starter: Starter, outcome: Mapping[str, Any]) -> str:
         f"| metric | this model | trivial baseline |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
         f"Split before anything was fitted: {train} {unit} for training, {validation} for validation, {test} for the test. "
         f"{facts['parameters']:,} parameters, trained in {facts['seconds']:.0f} s with seed {facts['seed']}.\n"
+        + (_calibration(**facts["calibration"]) if "calibration" in facts else "")
+    )
+
+
+def _calibration(label: str, groups: Sequence[Mapping[str, float]]) -> str:
+    """A section on how far the chances were right, by groups of rows."""
+    rows = [f"| {one['rows']:.0f} | {one['said'] * 100:.1f} % | {one['came'] * 100:.1f} % |" for one in groups]
+    return (
+        f"\n## Calibration\nThe rows of the test split by the chance of *{label}* that the model gave, in groups of the same size:\n\n"
+        f"| rows | mean chance given | share {label} |\n|---|---|---|\n" + "\n".join(rows) + "\n"
     )

@@ -27,4 +27,14 @@ STARTERS = (
         licence="Apache-2.0",
         params={"units": 16, "epochs": 300, "dropout": 0.1},
     ),
+    Starter(
+        name="credit",
+        title="Credit risk demo",
+        summary="Gives the chance that a loan is not repaid, and the reasons. Applicants are generated. Not for credit decisions.",
+        task="tabular-classification",
+        recipe="additive",
+        dataset="credit",
+        prices={"row": "0.0001"},
+        licence="Apache-2.0",
+    ),
 )

@@ -2,8 +2,8 @@
 import { ranking } from "./ranking.js";
 import { answer } from "./values.js";
 
-export function shown(output) {
-  if (output.scores || "value" in output) return answer(output);
+export function shown(output, words) {
+  if (output.scores || "value" in output) return answer(output, words);
   if (output.items) return ranking(output);
   if (typeof output.text === "string") return Object.assign(document.createElement("div"), { className: "written", textContent: output.text });
   return json(output);
