@@ -18,6 +18,7 @@ from inference.engines.batching import Arrays, Batcher
 from inference.engines.engine import Piece, ReplicaSpec, Result, Work
 from inference.engines.upstream import Answer, Upstream, UpstreamGone
 from inference.errors import UpstreamBusy, UpstreamFailed, UpstreamRefused, WrongProtocol
+from marketplace.tasks.embeddings import counted
 from marketplace.tasks.oip import place_of
 
 BINARY = "binary_tensor_data"  # the extension by which tensors travel as bytes
@@ -68,7 +69,8 @@ class OipEngine:
             rows = len(next(iter(work.given.values())))
             return Result(self._run(work.given, work), {"request": 1, task.row_unit: rows})
         outputs = self._run(task.codec.prepare(work.given, spec), work)
-        return Result(task.codec.present(work.given, outputs, spec), {"request": 1, **task.codec.units(work.given)})
+        units = {"request": 1, **task.codec.units(work.given), **counted(task, work.given, outputs)}
+        return Result(task.codec.present(work.given, outputs, spec), units)
 
     def stream(self, work: Work) -> Iterator[Piece]:
         """Always raises WrongProtocol: the protocol has whole answers only."""

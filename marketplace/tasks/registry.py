@@ -20,6 +20,7 @@ TASKS = {
     "question-answering": "marketplace.tasks.question_answering.QUESTION_ANSWERING",
     "summarisation": "marketplace.tasks.summarisation.SUMMARISATION",
     "embeddings": "marketplace.tasks.embeddings.EMBEDDINGS",
+    "semantic-search": "marketplace.tasks.semantic_search.SEMANTIC_SEARCH",
     "image-generation": "marketplace.tasks.image_generation.IMAGE_GENERATION",
     "image-enhancement": "marketplace.tasks.image_enhancement.IMAGE_ENHANCEMENT",
     "chat": "marketplace.tasks.chat.CHAT",

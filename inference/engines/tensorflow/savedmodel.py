@@ -22,6 +22,7 @@ from inference.engines.tensorflow.sampling import Sampler
 from inference.engines.tensorflow.warming import warm_up
 from inference.errors import DeadlinePassed, WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
+from marketplace.tasks.embeddings import counted
 from marketplace.training.artifact import weight_bytes
 
 MOST_ROWS = 64  # joined in one call
@@ -81,10 +82,14 @@ class SavedModel:
                 )
             return whole(self.stream(work))
         if work.raw:
+            if task.name == "embeddings":  # it bills what it reads, and rows do not tell that
+                raise WrongProtocol(f"{self._replica.model} reads text: call it by embeddings or predictions.")
             rows = len(next(iter(work.given.values())))
             return Result(self._serve.run(work.given, work.timeout_s), {"request": 1, task.row_unit: rows})
+        fields.check(self._replica.model, task.name, work.given)
         outputs = self._serve.run(task.codec.prepare(work.given, spec), work.timeout_s)
-        return Result(task.codec.present(work.given, outputs, spec), {"request": 1, **task.codec.units(work.given)})
+        units = {"request": 1, **task.codec.units(work.given), **counted(task, work.given, outputs)}
+        return Result(task.codec.present(work.given, outputs, spec), units)
 
     def stream(self, work: Work) -> Iterator[Piece]:
         """Text, a token at a time. Raises WrongProtocol for a model that does not generate."""

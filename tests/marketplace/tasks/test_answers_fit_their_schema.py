@@ -40,6 +40,7 @@ SPECS = {
     ),
     "tabular-regression": ModelSpec((Tensor("features", "float32", (None, 1)),), features=(Feature("x", 0, 9, 5),)),
     "text-classification": ModelSpec((Tensor("text", "str", (None,)),), labels=("a", "b", "c")),
+    "semantic-search": ModelSpec((Tensor("text", "str", (None,)),)),
     "tensor": ModelSpec((Tensor("x", "float32", (None, 2)),), (Tensor("probabilities", "float32", (None, 3)),)),
 }
 ANSWERS = {
@@ -65,6 +66,8 @@ GIVEN: list[tuple[str, Any, int]] = [
     ("tabular-regression", {"rows": [{"x": 2}, {"x": 3}]}, 2),
     ("text-classification", {"text": "Hello"}, 1),
     ("text-classification", {"texts": ["Hello", "你好"]}, 2),
+    ("semantic-search", {"query": "a", "documents": ["b", "c"]}, 3),
+    ("semantic-search", {"query": "a", "documents": ["b", "c"], "top_k": 1}, 3),
     ("tensor", {"inputs": {"x": [[1, 2], [3, 4], [5, 6]]}}, 3),
 ]
 

@@ -36,6 +36,8 @@ FLOORS = {
     "articles": ("recall_at_10", 0.5),
     "people": ("recall_at_10", 0.35),
     "ranking": ("ndcg_at_10", 0.5),
+    "sentences": ("recall_at_1", 0.45),
+    "search": ("recall_at_1", 0.45),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gettext
 import random
 import re
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,6 +41,25 @@ def languages(seed: int) -> Table:
         )
 
     return Table(part(order[:first]), part(order[first:second]), part(order[second:]), tuple(names))
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Groups of texts that mean alike, in three parts; the first text of a group is English."""
+
+    train: tuple[tuple[str, ...], ...]
+    validation: tuple[tuple[str, ...], ...]
+    test: tuple[tuple[str, ...], ...]
+
+
+def translations(seed: int) -> Alike:
+    """Some 840 messages, each with its translations; of those of three words and more, 100 are for validation, 100 for the test."""
+    messages = {message: tuple(text for text, _ in rows) for message, rows in _messages(1).items() if len(rows) > 2}
+    order = sorted(messages)
+    random.Random(seed).shuffle(order)  # noqa: S311 – a split, not a secret
+    kept = [message for message in order if len(message.split()) >= 3][:200]
+    train = [message for message in order if message not in set(kept)]
+    return Alike(*(tuple(messages[message] for message in part) for part in (train, kept[:100], kept[100:])))
 
 
 def _messages(words: int) -> dict[str, list[tuple[str, str]]]:

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from marketplace.training.recipes.datasets.catalogs import languages
+from marketplace.training.recipes.datasets.catalogs import languages, translations
 from marketplace.training.recipes.datasets.digits import digits
 from marketplace.training.recipes.datasets.opinions import opinions
 from marketplace.training.recipes.datasets.prose import pydoc_topics
@@ -49,3 +49,12 @@ def test_a_text_is_in_one_part_only(load: Callable[[int], Table]) -> None:
     assert [set(part.y) for part in parts] == [set(range(len(table.labels)))] * 3
     assert 0.7 < len(table.train.y) / sum(len(part.y) for part in parts) < 0.9
     assert list(load(3).test.x) == list(table.test.x)
+
+
+def test_no_translation_is_in_two_parts() -> None:
+    alike = translations(3)
+    parts = [set(groups) for groups in (alike.train, alike.validation, alike.test)]
+    assert not any(one & other for one, other in combinations(parts, 2))
+    assert [len(parts[1]), len(parts[2])] == [100, 100]
+    english = [{group[0] for group in part} for part in parts]
+    assert not any(one & other for one, other in combinations(english, 2))
