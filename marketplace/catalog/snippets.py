@@ -18,8 +18,13 @@ def of(slug: str, task: Task, example: Any, site: str, key: str = "") -> list[di
         _python(f"{site}/v1/models/{slug}/predictions", {"input": example}, key),
     ]
     if "openai" in task.protocols:
-        drawn = task.name == "image-generation"
-        tabs.append(_openai_images(slug, example, site, key) if drawn else _openai(slug, site, key))
+        match task.name:
+            case "image-generation":
+                tabs.append(_openai_images(slug, example, site, key))
+            case "embeddings":
+                tabs.append(_openai_embeddings(slug, example, site, key))
+            case _:
+                tabs.append(_openai(slug, site, key))
     return tabs
 
 
@@ -60,5 +65,15 @@ def _openai_images(slug: str, example: Any, site: str, key: str) -> dict[str, st
         f'    extra_body={{"seed": 1}},\n)\n'
         f"for at, image in enumerate(answer.data):\n"
         f'    with open(f"image-{{at}}.png", "wb") as file:\n        file.write(base64.b64decode(image.b64_json))'
+    )
+    return {"title": "Python (OpenAI SDK)", "language": "python", "code": code}
+
+
+def _openai_embeddings(slug: str, example: Any, site: str, key: str) -> dict[str, str]:
+    where = f'"{key}"' if key else 'os.environ["MERCATO_API_KEY"]'
+    code = (
+        f"import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url={f'{site}/v1'!r}, api_key={where})\n"
+        f"made = client.embeddings.create(model={slug!r}, input={example.get('texts', [])!r})\n"
+        f"print([item.embedding[:4] for item in made.data])"
     )
     return {"title": "Python (OpenAI SDK)", "language": "python", "code": code}

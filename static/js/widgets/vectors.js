@@ -5,7 +5,7 @@ const MOST = 12;
 export function vectors(output) {
   const all = output.embeddings;
   const number = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-  const place = Object.assign(document.createElement("div"), { className: "stack" });
+  const place = Object.assign(document.createElement("div"), { className: "vectors" });
   const begins = (vector) => `[${vector.slice(0, SHOWN).map((one) => one.toFixed(4)).join(", ")}, …] × ${vector.length}`;
   place.append(Object.assign(document.createElement("pre"), { textContent: all.map((vector, at) => `${at + 1}  ${begins(vector)}`).join("\n") }));
   if (all.length < 2 || all.length > MOST) return place;
