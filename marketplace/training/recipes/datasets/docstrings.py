@@ -29,13 +29,16 @@ class Documentation:
 
 def docstrings(seed: int, most: int = 2_400) -> Documentation:
     """Docstrings of installed packages, read as text: nothing is imported. At most so many a part, by the seed."""
-    parts = []
-    for packages in (TRAIN, VALIDATION, TEST):
+    parts, seen = [], set[str]()  # packages carry copies of one another's files: a text stays in the last part only
+    for packages in (TEST, VALIDATION, TRAIN):
         found = [one for package in packages for one in _of(package)]
-        fresh = list({" ".join(text): (text, summary) for text, summary in found}.values())
-        Random(seed).shuffle(fresh)  # noqa: S311 – a choice, not a secret
-        parts.append(fresh[:most])
-    return Documentation(*parts)
+        fresh = {" ".join(text): (text, summary) for text, summary in found if " ".join(text) not in seen}
+        seen.update(fresh)
+        chosen = list(fresh.values())
+        Random(seed).shuffle(chosen)  # noqa: S311 – a choice, not a secret
+        parts.append(chosen[:most])
+    test, validation, train = parts
+    return Documentation(train, validation, test)
 
 
 def _of(package: str) -> list[Summarised]:
