@@ -13,6 +13,9 @@ def of(slug: str, task: Task, example: Any, site: str, key: str = "") -> list[di
     """Tabs with a title, a language and the code. Without a key the code reads MERCATO_API_KEY."""
     if task.name == "chat":
         return [_curl(f"{site}/v1/chat/completions", {"model": slug, **example}, key), _openai(slug, site, key)]
+    if task.name == "image-generation":
+        body = {"model": slug, **example}
+        return [_curl(f"{site}/v1/images/generations", body, key), _openai_images(slug, example, site, key)]
     tabs = [
         _curl(f"{site}/v1/models/{slug}/predictions", {"input": example}, key),
         _python(f"{site}/v1/models/{slug}/predictions", {"input": example}, key),
@@ -25,6 +28,7 @@ def of(slug: str, task: Task, example: Any, site: str, key: str = "") -> list[di
                 tabs.append(_openai_embeddings(slug, example, site, key))
             case _:
                 tabs.append(_openai(slug, site, key))
+        tabs.append(_openai(slug, site, key))
     return tabs
 
 
@@ -45,18 +49,6 @@ def _python(url: str, body: Any, key: str) -> dict[str, str]:
     return {"title": "Python", "language": "python", "code": code}
 
 
-def _openai(slug: str, site: str, key: str) -> dict[str, str]:
-    where = f'"{key}"' if key else 'os.environ["MERCATO_API_KEY"]'
-    code = (
-        f"import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url={f'{site}/v1'!r}, api_key={where})\n"
-        f"stream = client.chat.completions.create(\n    model={slug!r},\n"
-        f'    messages=[{{"role": "user", "content": "The function "}}],\n    max_tokens=120,\n    stream=True,\n)\n'
-        f"for chunk in stream:\n    if chunk.choices:\n        "
-        f'print(chunk.choices[0].delta.content or "", end="", flush=True)'
-    )
-    return {"title": "Python (OpenAI SDK)", "language": "python", "code": code}
-
-
 def _openai_images(slug: str, example: Any, site: str, key: str) -> dict[str, str]:
     where = f'"{key}"' if key else 'os.environ["MERCATO_API_KEY"]'
     code = (
@@ -75,5 +67,13 @@ def _openai_embeddings(slug: str, example: Any, site: str, key: str) -> dict[str
         f"import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url={f'{site}/v1'!r}, api_key={where})\n"
         f"made = client.embeddings.create(model={slug!r}, input={example.get('texts', [])!r})\n"
         f"print([item.embedding[:4] for item in made.data])"
+def _openai(slug: str, site: str, key: str) -> dict[str, str]:
+    where = f'"{key}"' if key else 'os.environ["MERCATO_API_KEY"]'
+    code = (
+        f"import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url={f'{site}/v1'!r}, api_key={where})\n"
+        f"stream = client.chat.completions.create(\n    model={slug!r},\n"
+        f'    messages=[{{"role": "user", "content": "The function "}}],\n    max_tokens=120,\n    stream=True,\n)\n'
+        f"for chunk in stream:\n    if chunk.choices:\n        "
+        f'print(chunk.choices[0].delta.content or "", end="", flush=True)'
     )
     return {"title": "Python (OpenAI SDK)", "language": "python", "code": code}
