@@ -9,6 +9,7 @@ from marketplace.tasks.task import Task
 
 TASKS = {
     "image-classification": "marketplace.tasks.vision.IMAGE_CLASSIFICATION",
+    "image-segmentation": "marketplace.tasks.image_segmentation.IMAGE_SEGMENTATION",
     "object-detection": "marketplace.tasks.object_detection.OBJECT_DETECTION",
     "tabular-classification": "marketplace.tasks.tabular.TABULAR_CLASSIFICATION",
     "tabular-regression": "marketplace.tasks.tabular.TABULAR_REGRESSION",

@@ -22,6 +22,7 @@ RECIPES = {
     "superresolution": "marketplace.training.recipes.superresolution",
     "transformer": "marketplace.training.recipes.transformer",
     "two_tower": "marketplace.training.recipes.two_tower",
+    "unet": "marketplace.training.recipes.unet",
 }
 
 

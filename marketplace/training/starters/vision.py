@@ -46,4 +46,14 @@ STARTERS = (
         prices={"image": "0.0005"},
         licence="Apache-2.0",
     ),
+    Starter(
+        name="outliner",
+        title="Shape outliner",
+        summary="Tells digits, discs, rectangles and triangles from what is behind them, pixel by pixel.",
+        task="image-segmentation",
+        recipe="unet",
+        dataset="shape-scenes",
+        prices={"image": "0.0005"},
+        licence="Apache-2.0",
+    ),
 )

@@ -30,6 +30,7 @@ SPECS = {
     "recommendation": TASTE,
     "ranking": TASTE,
     "image-classification": ModelSpec((Tensor("image", "float32", (None, 8, 8, 1)),), labels=("a", "b", "c")),
+    "image-segmentation": ModelSpec((Tensor("image", "float32", (None, 8, 8, 3)),), labels=("ground", "cat")),
     "object-detection": ModelSpec((Tensor("image", "float32", (None, 8, 8, 1)),), labels=("a", "b")),
     "image-generation": ModelSpec(
         (Tensor("label", "int32", (None,)), Tensor("seed", "int64", (None, 2))), labels=("a cat", "a dog")
@@ -45,6 +46,7 @@ SPECS = {
 }
 ANSWERS = {
     "image-enhancement": {"enhanced": np.zeros((1, 16, 16, 3), np.float32)},
+    "image-segmentation": {"probabilities": np.full((1, 8, 8, 2), 0.5, np.float32)},
     "object-detection": {
         "boxes": np.array([[[1, 2, 3, 4], [0, 0, 0, 0]]], np.float32),
         "scores": np.array([[0.9, 0]], np.float32),
@@ -58,6 +60,7 @@ GIVEN: list[tuple[str, Any, int]] = [
     ("ranking", {"history": ["Apple"], "candidates": ["b", "c"]}, 1),
     ("image-classification", {"image": picture()}, 1),
     ("image-enhancement", {"image": picture()}, 1),
+    ("image-segmentation", {"image": picture()}, 1),
     ("object-detection", {"image": picture(), "threshold": 0.2}, 1),
     ("image-generation", {"prompt": "a dog", "n": 3}, 3),
     ("tabular-classification", {"features": {"x": 2}}, 1),
