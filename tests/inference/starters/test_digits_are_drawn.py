@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from tests.fixtures.serving import Installation
-from tests.fixtures.training import Trained
 
 pytestmark = pytest.mark.slow
 NAME = "mercato/calligrapher"
@@ -21,7 +20,7 @@ PATH = f"/v1/models/{NAME}/predictions"
 
 
 @pytest.fixture(autouse=True)
-def served(served_starter: Callable[[str], Trained]) -> None:
+def served(served_starter: Callable[[str], str]) -> None:
     served_starter("calligrapher")
 
 

@@ -23,7 +23,7 @@ PATH = f"/v1/models/{NAME}/predictions"
 
 
 @pytest.fixture
-def spot(installation: Installation, served_starter: Callable[[str], Trained]) -> Callable[..., Any]:
+def spot(installation: Installation, served_starter: Callable[[str], str]) -> Callable[..., Any]:
     served_starter("spotter")
 
     def one(image: Image.Image, **more: Any) -> list[Any]:
@@ -68,9 +68,9 @@ def test_an_empty_page_has_none(spot: Callable[..., Any]) -> None:
 
 
 def test_a_higher_threshold_tells_less(
-    spot: Callable[..., Any], installation: Installation, served_starter: Callable[[str], Trained]
+    spot: Callable[..., Any], installation: Installation, trained_starter: Callable[[str], Trained]
 ) -> None:
-    example = served_starter("spotter").outcome["spec"]["examples"][0]
+    example = trained_starter("spotter").outcome["spec"]["examples"][0]
     counts = []
     for threshold in (0.05, 0.3, 1):
         _, answer, _ = installation.call(PATH, {"input": {**example, "threshold": threshold}})
@@ -78,7 +78,7 @@ def test_a_higher_threshold_tells_less(
     assert counts[0] >= counts[1] >= 1 > counts[2]
 
 
-def test_raw_tensors_are_answered_too(installation: Installation, served_starter: Callable[[str], Trained]) -> None:
+def test_raw_tensors_are_answered_too(installation: Installation, served_starter: Callable[[str], str]) -> None:
     served_starter("spotter")
     data = [{"name": "image", "shape": [2, 64, 64, 1], "datatype": "FP32", "data": [0.5] * 2 * 64 * 64}]
     status, answer, headers = installation.call(f"/v2/models/{NAME}/infer", {"inputs": data})

@@ -19,7 +19,7 @@ PATH = "/v1/models/mercato/enlarger/predictions"
 
 
 @pytest.fixture
-def enlarge(installation: Installation, served_starter: Callable[[str], Trained]) -> Callable[..., Any]:
+def enlarge(installation: Installation, served_starter: Callable[[str], str]) -> Callable[..., Any]:
     served_starter("enlarger")
 
     def one(image: Image.Image) -> tuple[int, Any, dict[str, str]]:
@@ -52,8 +52,11 @@ def test_one_that_is_too_large_costs_nothing(enlarge: Callable[..., Any]) -> Non
     assert answer["error"]["param"] == "/input/image"
 
 
-def test_its_example_is_answered(installation: Installation, served_starter: Callable[[str], Trained]) -> None:
-    example = served_starter("enlarger").outcome["spec"]["examples"][0]
+def test_its_example_is_answered(
+    installation: Installation, served_starter: Callable[[str], str], trained_starter: Callable[[str], Trained]
+) -> None:
+    served_starter("enlarger")
+    example = trained_starter("enlarger").outcome["spec"]["examples"][0]
     status, answer, _ = installation.call(PATH, {"input": example})
     assert status == 200
     assert answer["output"]["width"] == 128

@@ -19,9 +19,13 @@ PATH = "/v1/models/mercato/outliner/predictions"
 
 @pytest.mark.parametrize("size", [(64, 64), (320, 240)], ids=str)
 def test_a_disc_on_a_plain_ground(
-    installation: Installation, served_starter: Callable[[str], Trained], size: tuple[int, int]
+    installation: Installation,
+    served_starter: Callable[[str], str],
+    trained_starter: Callable[[str], Trained],
+    size: tuple[int, int],
 ) -> None:
-    labels = served_starter("outliner").outcome["spec"]["labels"]
+    served_starter("outliner")
+    labels = trained_starter("outliner").outcome["spec"]["labels"]
     image = Image.new("RGB", size, (30, 60, 110))
     middle, wide = (size[0] // 2, size[1] // 2), size[1] // 4
     box = (middle[0] - wide, middle[1] - wide, middle[0] + wide, middle[1] + wide)
