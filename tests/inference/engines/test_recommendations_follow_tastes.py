@@ -84,11 +84,8 @@ def test_ids_that_the_model_has_never_met_are_passed_over(trained_starter: Any) 
     np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_callers_get_items_and_pay_by_request(
-    installation: Installation, served_starter: Callable[[str], Trained]
-) -> None:
-    served_starter("products")
-    path = "/v1/models/mercato/products/predictions"
+def test_callers_get_items_and_pay_by_request(installation: Installation, served_starter: Callable[[str], str]) -> None:
+    path = f"/v1/models/{served_starter('products')}/predictions"
     status, answer, headers = installation.call(path, {"input": {"history": ["Moka pot", "milk-frother"], "k": 3}})
     assert (status, len(answer["output"]["items"])) == (200, 3), answer
     assert answer["output"]["items"][0].keys() == {"id", "title", "score"}

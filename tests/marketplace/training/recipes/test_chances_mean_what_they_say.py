@@ -83,9 +83,11 @@ def test_chances_are_near_the_truth_and_are_the_sum_of_their_reasons(
 
 
 @pytest.mark.slow
-def test_callers_get_reasons(installation: Installation, served_starter: Callable[[str], Trained]) -> None:
-    example = served_starter("credit").outcome["spec"]["examples"][0]["features"]
-    path = "/v1/models/mercato/credit/predictions"
+def test_callers_get_reasons(
+    installation: Installation, served_starter: Callable[[str], str], trained_starter: Callable[[str], Trained]
+) -> None:
+    path = f"/v1/models/{served_starter('credit')}/predictions"
+    example = trained_starter("credit").outcome["spec"]["examples"][0]["features"]
     careful = example | {"late payments in two years": 0, "card limit used (%)": 5, "debts (% of income)": 5}
     careless = example | {"late payments in two years": 6, "card limit used (%)": 95, "debts (% of income)": 60}
     status, answer, _ = installation.call(path, {"input": {"rows": [careful, careless]}})
