@@ -52,7 +52,9 @@ class Facet:
         kept = [one for one in counted if one[2] or one[0] in values]
         shown = [one for at, one in enumerate(kept) if at < SHOWN or one[0] in values]
         known = {value for value, _label, _count in shown}
-        shown += [(value, value, 0) for value in values if value not in known]
+        for value in values:
+            if value not in known:
+                shown.append((value, value, int(np.count_nonzero(self.mask(shelf, value) & rows))))
         return [Choice(value, label, count, value in values) for value, label, count in shown]
 
 
@@ -72,10 +74,14 @@ def _tested(name: str, label: Promise, tests: Mapping[str, tuple[Any, Callable[[
     """A facet of conditions: value → (words, its rows)."""
 
     def mask(shelf: Shelf, value: str) -> Mask:
-        return tests[value][1](shelf) if value in tests else np.zeros(len(shelf.ids), dtype=bool)
+        if value not in tests:
+            return np.zeros(len(shelf.ids), dtype=bool)
+        return shelf.kept(f"{name} {value}", lambda: tests[value][1](shelf))
 
     def counts(shelf: Shelf, rows: Mask) -> list[tuple[str, str | Promise, int]]:
-        return [(value, words, int(np.count_nonzero(test(shelf) & rows))) for value, (words, test) in tests.items()]
+        return [
+            (value, words, int(np.count_nonzero(mask(shelf, value) & rows))) for value, (words, _test) in tests.items()
+        ]
 
     return Facet(name, label, mask, counts)
 
@@ -93,9 +99,10 @@ def _share_from(least: float) -> Callable[[Shelf], Mask]:
 
 
 def _modality(shelf: Shelf, value: str) -> Mask:
-    of_task = [registry.get(task).modality == value for task in shelf.tasks.values]
-    found: Mask = np.array(of_task, dtype=bool)[shelf["task"]] if of_task else np.zeros(0, dtype=bool)
-    return found
+    if value not in MODALITIES:
+        return np.zeros(len(shelf.ids), dtype=bool)
+    of_task = np.array([registry.get(task).modality == value for task in shelf.tasks.values], dtype=bool)
+    return shelf.kept(f"modality {value}", lambda: of_task[shelf["task"]])
 
 
 def _modalities(shelf: Shelf, rows: Mask) -> list[tuple[str, str | Promise, int]]:
@@ -120,8 +127,7 @@ def _speaks(shelf: Shelf, value: str) -> Mask:
     code = shelf.languages.get(value)
     if code < 0 or code > 63:
         return np.zeros(len(shelf.ids), dtype=bool)
-    found: Mask = (shelf["languages"] >> np.uint64(code)) & np.uint64(1) != 0
-    return found
+    return shelf.kept(f"language {value}", lambda: (shelf["languages"] >> np.uint64(code)) & np.uint64(1) != 0)
 
 
 def _languages(shelf: Shelf, rows: Mask) -> list[tuple[str, str | Promise, int]]:

@@ -119,7 +119,7 @@ def _ordered(held: Shelf, rows: NDArray[np.int64], sort: str, scores: Floats, co
     elif sort == "used":
         first = -held["requests"][rows]
     elif sort == "quality":
-        first = -_places(held["task"][rows], held["quality"][rows])
+        first = -held.kept("places", lambda: _places(held["task"], held["quality"]))[rows]
     else:
         first = -(scores[rows] + _USED * np.log1p(held["requests"][rows]) + _LIVE * held["live"][rows])
     first = np.nan_to_num(first.astype(np.float64), nan=np.inf)
@@ -138,7 +138,7 @@ _USED, _LIVE = 0.15, 0.5  # beside words, of which a name counts 3 and more
 
 
 def _places(tasks: NDArray[np.int64], quality: Floats) -> Floats:
-    """From 1, the best of its task, down to 0: figures of different tasks cannot be compared. NaN where nothing was measured."""
+    """Of all models: from 1, the best of its task, down to 0: figures of different tasks cannot be compared. NaN where nothing was measured."""
     order = np.lexsort((np.nan_to_num(quality, nan=-np.inf), tasks))
     counts = np.bincount(tasks, minlength=1)
     begins = (np.cumsum(counts) - counts)[tasks[order]]

@@ -2,7 +2,7 @@
 
 A search over a hundred thousand models that also counts each facet exactly is milliseconds of NumPy, and hundreds of them
 in either database. What changed is read from the table of listings before each search; texts that changed are filed
-again under a new row, and the old one is left empty. Memory: about 40 MB for 100,000 models.
+again under a new row, and the old one is left empty. For the figures see docs/performance.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -91,6 +91,12 @@ class Shelf:
         if column not in self._arrays:
             self._arrays[column] = np.array(self._columns[column])
         return self._arrays[column]
+
+    def kept(self, name: str, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """What was made of the columns, until a row changes. `name` is no column's."""
+        if name not in self._arrays:
+            self._arrays[name] = make()
+        return self._arrays[name]
 
     def put(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Files rows as they are read by `_READ`."""

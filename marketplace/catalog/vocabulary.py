@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ class Vocabulary:
         self._starts = array("q")
         self._signatures = array("Q")
         self._lengths = array("B")
+        self._arrays: dict[str, NDArray[Any]] = {}
 
     def add(self, row: int, places: Iterable[tuple[int, Iterable[str]]]) -> None:
         """Files a row under its words. `places`: (weight, words), the lowest weight first: the highest of a word counts."""
@@ -52,19 +53,18 @@ class Vocabulary:
 
     def like(self, part: str) -> tuple[list[int], list[int]]:
         """Ids of words that begin with the part, and of those that have it elsewhere; the first MOST_LIKE of both."""
-        begins: list[int] = []
-        inside: list[int] = []
         wanted, text = part.encode(), self._text
         # Of one or two letters nearly all words have a part: only beginnings are looked for.
         sought = wanted if len(part) > 2 else b"\n" + wanted
-        at, ends = text.find(sought), np.array(self._starts)
+        at, starts = text.find(sought), self._column("starts", self._starts)
         hits: list[int] = []
         while at >= 0 and len(hits) < MOST_LIKE:
             hits.append(at if len(part) > 2 else at + 1)
             at = text.find(b"\n", at + 1)
             at = text.find(sought, at) if at >= 0 else -1
-        for hit, found in zip(hits, np.searchsorted(ends, hits, side="right") - 1, strict=True):
-            (begins if hit == ends[found] else inside).append(int(found))
+        found = np.searchsorted(starts, hits, side="right") - 1
+        first = starts[found] == hits
+        begins, inside = found[first].tolist(), found[~first].tolist()
         return begins, inside
 
     def near(self, word: str) -> list[Near]:
@@ -72,8 +72,8 @@ class Vocabulary:
         most = most_mistakes(word)
         if not most or not self.words:
             return []
-        lengths = np.array(self._lengths).astype(np.int64)
-        differing = np.bitwise_count(np.array(self._signatures) ^ np.uint64(signature(word)))
+        lengths = self._column("lengths", self._lengths).astype(np.int64)
+        differing = np.bitwise_count(self._column("signatures", self._signatures) ^ np.uint64(signature(word)))
         few = np.flatnonzero((differing <= 2 * most) & (np.abs(lengths - len(word)) <= most))[:MOST_NEAR]
         others = [self.words[at] for at in few]
         return [
@@ -86,6 +86,12 @@ class Vocabulary:
         """(rows, weights) of these words together; a row may come several times."""
         packed = np.frombuffer(b"".join(self._rows[at].tobytes() for at in ids), dtype=np.int64)
         return packed >> 2, packed & 3
+
+    def _column(self, name: str, values: array[Any]) -> NDArray[Any]:
+        """The values as an array, until a word is added."""
+        if len(self._arrays.get(name, ())) != len(values):
+            self._arrays[name] = np.array(values)
+        return self._arrays[name]
 
     def _id(self, word: str) -> int:
         found = self._ids.get(word)
