@@ -24,11 +24,13 @@ from inference.engines.runner import walls
 
 MEMORY_BYTES = 1 << 30  # beside what the libraries take, and MEMORY_TIMES the model's files
 MEMORY_TIMES = 4
+NICE = 5  # the portal itself comes first where both want the processor
 
 
 def main() -> None:
     """Serves until the parent goes."""
     folder, control, *connections = sys.argv[1:]
+    os.nice(NICE)
     code = [inference.__path__[0], marketplace.__path__[0], portal.kit.__path__[0]]
     try:
         held: dict[str, Any] = dict(walls.shut_in([folder, *code, *walls.libraries()]))
@@ -48,15 +50,17 @@ def _serve(folder: str, control: socket.socket, connections: list[socket.socket]
     from inference.engines.runner import frames
 
     try:
-        told, _ = frames.receive(control)
+        told, _ = frames.receive(control, frames.MOST_QUESTION_BYTES)
         if "unsafe" in held:
-            frames.send(control, {"problem": {"code": "unsafe", "message": held["unsafe"]}})
+            frames.send(
+                control, {"problem": {"code": "unsafe", "message": held["unsafe"]}}, {}, frames.MOST_ANSWER_BYTES
+            )
             return
         from inference.engines.runner import working
 
         worker = working.Worker(folder)
         walls.bound_memory(MEMORY_BYTES + MEMORY_TIMES * worker.weight_bytes)
-        frames.send(control, {**worker.begin(told), **held})
+        frames.send(control, {**worker.begin(told), **held}, {}, frames.MOST_ANSWER_BYTES)
         for connection in connections:
             threading.Thread(target=worker.answer_on, args=(connection,), daemon=True).start()
         control.recv(1)

@@ -19,7 +19,9 @@ import orjson
 from inference.engines import tensors
 from inference.engines.tensors import Arrays
 
-MOST_BYTES = 256 << 20  # of a header, and of the arrays
+MOST_QUESTION_BYTES = 256 << 20  # of a header and its arrays
+MOST_ANSWER_BYTES = 32 << 20  # less, since who answers is not trusted, and many may answer at once
+STEP_BYTES = 1 << 20  # memory is taken as the bytes come, not as they are promised
 _HEAD = struct.Struct("<II")
 
 
@@ -27,7 +29,7 @@ class Garbled(Exception):
     """The other side said what no frame is."""
 
 
-def send(connection: socket.socket, told: Mapping[str, Any], arrays: Arrays | None = None) -> None:
+def send(connection: socket.socket, told: Mapping[str, Any], arrays: Arrays | None, most: int) -> None:
     """Raises OSError when the other side is gone, KeyError for a type of array that is not carried, ValueError for too much."""
     listed, blobs = [], []
     for name, array in (arrays or {}).items():
@@ -35,15 +37,15 @@ def send(connection: socket.socket, told: Mapping[str, Any], arrays: Arrays | No
         listed.append((name, tensors.name_of(array), array.shape, len(blobs[-1])))
     header = orjson.dumps({**told, "arrays": listed}, option=orjson.OPT_SERIALIZE_NUMPY)
     blob = b"".join(blobs)
-    if max(len(header), len(blob)) > MOST_BYTES:
-        raise ValueError(f"more than {MOST_BYTES >> 20} MiB at once")
+    if len(header) + len(blob) > most:
+        raise ValueError(f"more than {most >> 20} MiB at once")
     connection.sendall(_HEAD.pack(len(header), len(blob)) + header + blob)
 
 
-def receive(connection: socket.socket, ends: float | None = None) -> tuple[dict[str, Any], Arrays]:
+def receive(connection: socket.socket, most: int, ends: float | None = None) -> tuple[dict[str, Any], Arrays]:
     """The next frame, whole by `ends` (time.monotonic()). Raises EOFError when the other side is gone, TimeoutError, Garbled."""
     header_size, blob_size = _HEAD.unpack(_exactly(connection, _HEAD.size, ends))
-    if max(header_size, blob_size) > MOST_BYTES:
+    if header_size + blob_size > most:
         raise Garbled("a frame is too long")
     header = _exactly(connection, header_size, ends)
     blob = memoryview(_exactly(connection, blob_size, ends))
@@ -61,16 +63,15 @@ def receive(connection: socket.socket, ends: float | None = None) -> tuple[dict[
 
 
 def _exactly(connection: socket.socket, size: int, ends: float | None) -> bytearray:
-    data = bytearray(size)
-    left = memoryview(data)
-    while left:
+    data = bytearray()
+    while len(data) < size:
         if ends is not None:
             left_s = ends - time.monotonic()
             if left_s <= 0:
                 raise TimeoutError
             connection.settimeout(left_s)
-        got = connection.recv_into(left)
+        got = connection.recv(min(size - len(data), STEP_BYTES))
         if not got:
             raise EOFError
-        left = left[got:]
+        data += got
     return data

@@ -152,7 +152,10 @@ class Runner:
             raise ModelNotReady(
                 f"{replica.model} has crashed {self._crashes} times in a row: it rests.", retry_after_s=left_s
             )
-        process = Process(Path(replica.target))
+        try:
+            process = Process(Path(replica.target))
+        except OSError as error:
+            raise ModelNotReady(f"{replica.model} cannot be started: {error.strerror}.") from error
         try:
             process.begin(
                 {

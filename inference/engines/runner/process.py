@@ -49,6 +49,7 @@ class Process:
     """For the model in a folder. `begin` comes first; then any number of threads ask."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises OSError where there is no room for another process."""
         pairs = [socket.socketpair() for _ in range(CONNECTIONS + 1)]
         self._control, *ours = [pair[0] for pair in pairs]
         theirs = [pair[1].fileno() for pair in pairs]
@@ -156,7 +157,7 @@ class Process:
     ) -> tuple[dict[str, Any], Arrays]:
         try:
             connection.settimeout(max(ends - time.monotonic(), 0.01))
-            frames.send(connection, told, arrays)
+            frames.send(connection, told, arrays, frames.MOST_QUESTION_BYTES)
         except (ValueError, KeyError):
             self._free.put(connection)
             raise
@@ -168,7 +169,7 @@ class Process:
 
     def _received(self, connection: socket.socket, ends: float) -> tuple[dict[str, Any], Arrays]:
         try:
-            return frames.receive(connection, ends)
+            return frames.receive(connection, frames.MOST_ANSWER_BYTES, ends)
         except TimeoutError:
             raise self._over(connection, Silent()) from None
         except (OSError, EOFError, frames.Garbled, MemoryError):

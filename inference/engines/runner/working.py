@@ -54,7 +54,7 @@ class Worker:
         """Answers what comes, until the other side closes."""
         try:
             while True:
-                told, arrays = frames.receive(connection)
+                told, arrays = frames.receive(connection, frames.MOST_QUESTION_BYTES)
                 self._answer(connection, told, arrays)
         except (OSError, EOFError, frames.Garbled):
             os._exit(0)  # the parent is gone, or has given this process up
@@ -68,27 +68,31 @@ class Worker:
         try:
             if told["do"] == "stream":
                 for piece in self._engine.stream(work):
-                    frames.send(connection, {"piece": [piece.text, piece.units, piece.finish, piece.stop]})
+                    _say(connection, {"piece": [piece.text, piece.units, piece.finish, piece.stop]})
                     if piece.finish is None and _is_stopped(connection):
                         break
-                frames.send(connection, {"end": True})
+                _say(connection, {"end": True})
                 return
             result = self._engine.infer(work)
             if raw:
-                frames.send(connection, {"units": result.units}, result.output)
+                _say(connection, {"units": result.units}, result.output)
             else:
-                frames.send(connection, {"units": result.units, "output": result.output})
+                _say(connection, {"units": result.units, "output": result.output})
         except (OSError, EOFError):
             raise
         except Exception as error:
-            frames.send(connection, _problem(error))
+            _say(connection, _problem(error))
+
+
+def _say(connection: socket.socket, told: Told, arrays: Arrays | None = None) -> None:
+    frames.send(connection, told, arrays, frames.MOST_ANSWER_BYTES)
 
 
 def _is_stopped(connection: socket.socket) -> bool:
     """Whether the parent wants no more of the stream: it says so by a frame of its own."""
     readable, _, _ = select.select([connection], [], [], 0)
     if readable:
-        frames.receive(connection)
+        frames.receive(connection, frames.MOST_QUESTION_BYTES)
     return bool(readable)
 
 
