@@ -21,14 +21,8 @@ def of(slug: str, task: Task, example: Any, site: str, key: str = "") -> list[di
         _python(f"{site}/v1/models/{slug}/predictions", {"input": example}, key),
     ]
     if "openai" in task.protocols:
-        match task.name:
-            case "image-generation":
-                tabs.append(_openai_images(slug, example, site, key))
-            case "embeddings":
-                tabs.append(_openai_embeddings(slug, example, site, key))
-            case _:
-                tabs.append(_openai(slug, site, key))
-        tabs.append(_openai(slug, site, key))
+        called = _openai_embeddings(slug, example, site, key) if task.name == "embeddings" else _openai(slug, site, key)
+        tabs.append(called)
     return tabs
 
 
@@ -67,6 +61,10 @@ def _openai_embeddings(slug: str, example: Any, site: str, key: str) -> dict[str
         f"import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url={f'{site}/v1'!r}, api_key={where})\n"
         f"made = client.embeddings.create(model={slug!r}, input={example.get('texts', [])!r})\n"
         f"print([item.embedding[:4] for item in made.data])"
+    )
+    return {"title": "Python (OpenAI SDK)", "language": "python", "code": code}
+
+
 def _openai(slug: str, site: str, key: str) -> dict[str, str]:
     where = f'"{key}"' if key else 'os.environ["MERCATO_API_KEY"]'
     code = (
