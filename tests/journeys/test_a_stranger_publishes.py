@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.hostile import SECRET, export
+from tests.fixtures.hostile import NEEDS_WALLS, SECRET, export
 from tests.fixtures.serving import Installation
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, NEEDS_WALLS]
 ADD = ("--task", "tensor", "--engine", "runner", "--price-request", "0.0001")
 INPUT = {"input": {"inputs": {"x": [[1, 2, 3]]}}}
 

@@ -63,6 +63,16 @@ def shut_in(readable: Iterable[str]) -> dict[str, bool]:
     return {"own_network": network, "own_user": user}
 
 
+def can_stand() -> bool:
+    """Whether this machine has what the walls are made of."""
+    return platform.machine() in _CAPSET and _landlock() >= 1
+
+
+def _landlock() -> int:
+    """The version of its interface; below 1 where the kernel has none."""
+    return int(_libc.syscall(_CREATE, None, ctypes.c_size_t(0), 1))
+
+
 def bound_memory(more_bytes: int) -> None:
     """From now on the process may take so much more address space than it has now."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -97,7 +107,7 @@ def _drop_rights() -> None:
 
 def _close_files(readable: Iterable[str]) -> None:
     """Landlock: reading beneath these paths and the system's, writing to /dev/null. Raises Unsafe where it is not there."""
-    version = _libc.syscall(_CREATE, None, ctypes.c_size_t(0), 1)
+    version = _landlock()
     if version < 1:
         raise Unsafe("Landlock is not on: Linux 5.13 or later, with landlock among its security modules")
     rights = _FILE_RIGHTS.get(version, _FILE_RIGHTS[5])

@@ -23,11 +23,11 @@ from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
 from marketplace.training.signature import describe
 from portal.kit.errors import Problem
-from tests.fixtures.hostile import export
+from tests.fixtures.hostile import NEEDS_WALLS, export
 from tests.fixtures.once import Once
 from tests.fixtures.training import Trained
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, NEEDS_WALLS]
 TENSOR = registry.get("tensor")
 X = np.asarray([[1, 2, 3], [4, 5, 6.5]], np.float32)
 

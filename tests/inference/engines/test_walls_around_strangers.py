@@ -13,8 +13,10 @@ import pytest
 
 from inference.engines.runner import process
 from inference.engines.runner.process import Process
-from tests.fixtures.hostile import SECRET
+from tests.fixtures.hostile import NEEDS_WALLS, SECRET
 from tests.house.tree import ROOT
+
+pytestmark = NEEDS_WALLS
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ def _ground(grounds: tuple[Pixels, ...], side: int, random: np.random.Generator)
     cut = Image.fromarray(photograph[top : top + extent, left : left + extent]).resize(
         (side, side), Image.Resampling.BILINEAR
     )
-    ground = np.asarray(cut, np.float64) / 255
+    ground: NDArray[np.float64] = np.asarray(cut, np.float64) / 255
     ground = PALE * ground.mean(2, keepdims=True) + (1 - PALE) * ground
     return ground[:, ::-1].copy() if random.random() < 0.5 else ground
 
