@@ -89,9 +89,10 @@ class Vocabulary:
 
     def _column(self, name: str, values: array[Any]) -> NDArray[Any]:
         """The values as an array, until a word is added."""
-        if len(self._arrays.get(name, ())) != len(values):
-            self._arrays[name] = np.array(values)
-        return self._arrays[name]
+        kept = self._arrays.get(name)
+        if kept is None or len(kept) != len(values):
+            kept = self._arrays[name] = np.array(values)
+        return kept
 
     def _id(self, word: str) -> int:
         found = self._ids.get(word)
