@@ -26,7 +26,7 @@ def test_a_disc_on_a_plain_ground(
 ) -> None:
     served_starter("outliner")
     labels = trained_starter("outliner").outcome["spec"]["labels"]
-    image = Image.new("RGB", size, (30, 60, 110))
+    image = Image.new("RGB", size, (90, 90, 90))
     middle, wide = (size[0] // 2, size[1] // 2), size[1] // 4
     box = (middle[0] - wide, middle[1] - wide, middle[0] + wide, middle[1] + wide)
     ImageDraw.Draw(image).ellipse(box, (240, 200, 40))
