@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import tempfile
@@ -43,7 +44,14 @@ def main() -> int:
     clock: Clock | None = None
 
     def report(progress: Progress) -> None:
-        say(progress={**progress.to_json(), "used_s": clock.used_s() if clock else 0.0})
+        told = {**progress.to_json(), "used_s": clock.used_s() if clock else 0.0}
+        # JSON has no NaN, which a loss becomes where the learning rate is too high.
+        say(
+            progress={
+                name: None if isinstance(value, float) and not math.isfinite(value) else value
+                for name, value in told.items()
+            }
+        )
 
     report(Progress("starting"))
     try:

@@ -24,6 +24,7 @@ from marketplace.training.starters.starter import card
 
 WRITE_EVERY_S = 0.5
 BEAT_EVERY_S = 2.0
+OVERTIME_S = 180.0  # a process that is silent so long after its budget is ended
 
 
 def train(run: Run) -> None:
@@ -105,13 +106,16 @@ def _follow(run: Run, command: list[str]) -> dict[str, Any] | None:
     lines: queue.Queue[str | None] = queue.Queue()
     reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
     reader.start()
-    written = 0.0
+    written, began = 0.0, time.monotonic()
     try:
         while True:
             try:
                 line = lines.get(timeout=BEAT_EVERY_S)
             except queue.Empty:
                 if runs.canceled(run, timezone.now()) or not runs.heartbeat(run, timezone.now()):
+                    return None
+                if run.budget_s and time.monotonic() - began > run.budget_s + OVERTIME_S:
+                    runs.fail(run, timezone.now(), "The training process did not end.", again=False)
                     return None
                 continue
             if line is None:

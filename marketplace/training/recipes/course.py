@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ def course(checkpoints: Path | None, clock: Clock, share: float) -> Any:
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             loss = float(logs["val_loss"])
+            if not math.isfinite(loss):
+                raise ValueError("the loss is not a number any more: choose a lower learning rate")
             self.done, self.waited = epoch + 1, self.waited + 1
             if loss < self.best or not self.weights:
                 self.best, self.waited, self.weights = loss, 0, self.model.get_weights()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,11 @@ POINTS = 60  # of a curve
 BINS = 10
 WORST = 8
 MOST_DOTS = 300
+Row = Callable[[int], dict[str, str]]  # a row of the test split by its place there: names and cells
 
 
 def classes(
-    probabilities: NDArray[np.float32], truth: NDArray[np.int64], labels: Sequence[str], rows: Sequence[dict[str, str]]
+    probabilities: NDArray[np.float32], truth: NDArray[np.int64], labels: Sequence[str], row: Row
 ) -> dict[str, Any]:
     """Confusion (truth by answer), figures of each class, ROC and precision-recall curves, calibration, worst examples.
 
@@ -42,7 +43,7 @@ def classes(
         ],
         "calibration": _calibration(probabilities.max(1), said == truth),
         "worst": [
-            {"row": rows[at], "truth": labels[truth[at]], "answer": labels[said[at]], "probability": float(own[at])}
+            {"row": row(int(at)), "truth": labels[truth[at]], "answer": labels[said[at]], "probability": float(own[at])}
             for at in np.argsort(own, kind="stable")[:WORST]
         ],
     }
@@ -87,14 +88,14 @@ def _calibration(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> d
     return {"bins": found, "error": error}
 
 
-def numbers(found: NDArray[np.float32], truth: NDArray[np.float32], rows: Sequence[dict[str, str]]) -> dict[str, Any]:
+def numbers(found: NDArray[np.float32], truth: NDArray[np.float32], row: Row) -> dict[str, Any]:
     """Truth and answer of some rows, and the worst examples."""
     error = np.abs(found - truth)
     shown = np.unique(np.linspace(0, len(truth) - 1, min(MOST_DOTS, len(truth))).round().astype(int))
     return {
         "dots": [[float(truth[at]), float(found[at])] for at in shown],
         "worst": [
-            {"row": rows[at], "truth": float(truth[at]), "answer": float(found[at])}
+            {"row": row(int(at)), "truth": float(truth[at]), "answer": float(found[at])}
             for at in np.argsort(-error, kind="stable")[:WORST]
         ],
     }

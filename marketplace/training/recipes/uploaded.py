@@ -103,11 +103,14 @@ def train(work: TableWork, how: How, out: Path) -> Outcome:
     report(Progress("evaluating", epochs, epochs))
     answers, truth = serve(prepared.raw(question.sheet, test)), question.truth[test]
     metrics = _judge(answers, truth, question.labels)
-    rows = list(records(question.sheet, test.tolist()))
+
+    def row(at: int) -> dict[str, str]:
+        return next(records(question.sheet, [int(test[at])]))
+
     evaluation = (
-        judging.classes(answers, truth, question.labels, rows)
+        judging.classes(answers, truth, question.labels, row)
         if question.labels
-        else judging.numbers(answers[:, 0], truth, rows)
+        else judging.numbers(answers[:, 0], truth, row)
     )
     if work.folds:
         evaluation["folds"] = cross
@@ -119,7 +122,7 @@ def train(work: TableWork, how: How, out: Path) -> Outcome:
             fitting.probabilities_of(question.labels) if question.labels else (Tensor("value", "float32", (None, 1)),),
             question.labels,
             features,
-            tuple({"features": _example(row, prepared)} for row in rows[:4]),
+            tuple({"features": _example(row(at), prepared)} for at in range(min(4, len(test)))),
         ),
         metrics,
         fitting.majority(known, truth) if question.labels else fitting.mean(known, truth),
