@@ -11,6 +11,7 @@ from django.core.management import call_command
 
 from billing.plans.models import Plan
 from marketplace.models import Model, Run
+from marketplace.training.starters.registry import STARTERS
 from portal.accounts.models import User
 
 
@@ -36,4 +37,4 @@ def test_seeding_twice_changes_nothing_and_any_password_does() -> None:
     assert User.objects.get(email="operator@mercato.example").check_password("-begins-with-a-hyphen")
     assert User.objects.get(email="operator@mercato.example").is_superuser
     assert not User.objects.get(email="customer@mercato.example").is_staff
-    assert (Plan.objects.count(), Model.objects.count(), Run.objects.count()) == (4, 4, 3)
+    assert (Plan.objects.count(), Model.objects.count(), Run.objects.count()) == (4, len(STARTERS), 3)

@@ -47,7 +47,9 @@ def test_a_starter_reaches_its_floor_in_time_and_says_how_it_gets_on(
     starter: Starter, trained_starter: Callable[[str], Trained]
 ) -> None:
     run = trained_starter(starter.name)
-    assert run.seconds < 150, "of a core: sixty where it is free; a slow one, or one that shares its caches, takes longer"
+    assert run.seconds < 150, (
+        "of a core: sixty where it is free; a slow one, or one that shares its caches, takes longer"
+    )
     said, outcome = run.said, run.outcome
     phases = [line["progress"]["phase"] for line in said[:-1]]
     assert [p for i, p in enumerate(phases) if i == 0 or phases[i - 1] != p] == [

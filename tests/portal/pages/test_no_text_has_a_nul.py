@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import defaultdict
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ OPEN = {"stripe_webhook", "stripe_thin", "healthz", "readyz", "metrics", "api_no
 OPEN |= {"oip_server", "oip_live", "oip_ready"}
 PAGES = {name: row[:2] for name, row in ROWS.items() if name not in OPEN and not row[1].startswith(("/v1", "/v2"))}
 KEYED = {name: row[:2] for name, row in ROWS.items() if name not in OPEN and row[1].startswith(("/v1", "/v2"))}
+
+ANY: dict[str, int] = defaultdict(lambda: 1)  # whatever a path names
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def refusal(answer: Any) -> tuple[int, str, str | None]:
 def test_no_page_takes_one_in_its_address(person: Client) -> None:
     wrong = []
     for name, (method, path) in PAGES.items():
-        address = path.format(key="k", hook="h", message="m", budget=1)
+        address = path.format_map(ANY)
         answer = getattr(person, method.lower())(f"{address}{'&' if '?' in address else '?'}q=a%00b")
         if answer.status_code != 400 or b"U+0000" not in answer.content:
             wrong.append(f"{name}: {answer.status_code}")
@@ -59,7 +62,7 @@ def test_no_form_takes_one(person: Client) -> None:
     wrong = []
     for name, (method, path) in PAGES.items():
         if method == "POST":
-            answer = person.post(path.format(key="k", hook="h", message="m", budget=1), {"model": "a\0b"})
+            answer = person.post(path.format_map(ANY), {"model": "a\0b"})
             if answer.status_code != 400 or b"U+0000" not in answer.content:
                 wrong.append(f"{name}: {answer.status_code}")
     assert not wrong

@@ -54,16 +54,16 @@ def test_people_it_has_never_seen_are_told_apart_and_places_are_counted_in_chara
 @pytest.mark.slow
 def test_the_api_answers_and_says_where(installation: Installation, trained_starter: Callable[[str], Trained]) -> None:
     installation.manage(
-        "add_model", "bench/reader", "--task", "question-answering", "--engine", "tensorflow",
+        "add_model", "bench/finder", "--task", "question-answering", "--engine", "tensorflow",
         "--source", str(trained_starter("reader").folder), "--price-request", "0.001",
     )  # fmt: skip
     context = "Yuki works as a baker at Amber Tools. Ines works as a pilot at Nordlicht."
     given = {"input": {"question": "What does Ines work as?", "context": context}}
-    status, answer, _ = installation.call("/v1/models/bench/reader/predictions", given)
+    status, answer, _ = installation.call("/v1/models/bench/finder/predictions", given)
     assert status == 200, answer
     assert answer["output"]["text"] == "pilot"
     assert context[answer["output"]["start"] :].startswith("pilot")
-    status, answer, _ = installation.call("/v1/models/bench/reader/predictions", {"input": {"question": "Who?"}})
+    status, answer, _ = installation.call("/v1/models/bench/finder/predictions", {"input": {"question": "Who?"}})
     assert (status, answer["error"]["param"]) == (422, "/input")
 
 
