@@ -23,6 +23,7 @@ from marketplace.training.models import Dataset, DatasetState
 from marketplace.training.samples import SAMPLES, sample
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
 from portal.accounts.models import Role
+from portal.accounts.wire.text import check_address, check_form
 
 _RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
 PIECE = 64 * 1024
@@ -44,6 +45,8 @@ def training(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 def _training(request: HttpRequest) -> HttpResponse:
+    check_address(request, {})  # as the middleware does for pages that are protected from outside
+    check_form(request)
     workspace = workspace_of(request)
     error = ""
     if request.method == "POST":
