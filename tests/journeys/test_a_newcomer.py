@@ -99,9 +99,9 @@ def test_a_newcomer_signs_up_tries_calls_subscribes_and_the_operator_sees_it(pag
     picture(page, "06-models")
     page.get_by_placeholder("Search").press_sequentially("screening")
     expect(page.locator("article")).to_have_count(1)
-    page.goto("/models?task=tabular-classification")
+    page.goto("/models?task=image-classification")
     expect(page.locator("article")).to_have_count(1)
-    page.goto("/models?q=nothing-like-this")
+    page.goto("/models?q=zxqvkj")
     expect(page.get_by_role("heading", name="No model fits")).to_be_visible()
 
     # Draw a seven.
