@@ -44,34 +44,37 @@ def _python(url: str, body: Any, key: str) -> dict[str, str]:
 
 
 def _openai_images(slug: str, example: Any, site: str, key: str) -> dict[str, str]:
-    where = f'"{key}"' if key else 'os.environ["MERCATO_API_KEY"]'
     code = (
-        f"import base64, os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url={f'{site}/v1'!r}, api_key={where})\n"
         f"answer = client.images.generate(\n    model={slug!r},\n    prompt={example['prompt']!r},\n    n=2,\n"
         f'    extra_body={{"seed": 1}},\n)\n'
         f"for at, image in enumerate(answer.data):\n"
         f'    with open(f"image-{{at}}.png", "wb") as file:\n        file.write(base64.b64decode(image.b64_json))'
     )
-    return {"title": "Python (OpenAI SDK)", "language": "python", "code": code}
+    return _by_sdk(code, site, key, imports="base64, os")
 
 
 def _openai_embeddings(slug: str, example: Any, site: str, key: str) -> dict[str, str]:
-    where = f'"{key}"' if key else 'os.environ["MERCATO_API_KEY"]'
     code = (
-        f"import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url={f'{site}/v1'!r}, api_key={where})\n"
         f"made = client.embeddings.create(model={slug!r}, input={example.get('texts', [])!r})\n"
         f"print([item.embedding[:4] for item in made.data])"
     )
-    return {"title": "Python (OpenAI SDK)", "language": "python", "code": code}
+    return _by_sdk(code, site, key)
 
 
 def _openai(slug: str, site: str, key: str) -> dict[str, str]:
-    where = f'"{key}"' if key else 'os.environ["MERCATO_API_KEY"]'
     code = (
-        f"import os\nfrom openai import OpenAI\n\nclient = OpenAI(base_url={f'{site}/v1'!r}, api_key={where})\n"
         f"stream = client.chat.completions.create(\n    model={slug!r},\n"
         f'    messages=[{{"role": "user", "content": "The function "}}],\n    max_tokens=120,\n    stream=True,\n)\n'
         f"for chunk in stream:\n    if chunk.choices:\n        "
         f'print(chunk.choices[0].delta.content or "", end="", flush=True)'
     )
-    return {"title": "Python (OpenAI SDK)", "language": "python", "code": code}
+    return _by_sdk(code, site, key)
+
+
+def _by_sdk(code: str, site: str, key: str, imports: str = "os") -> dict[str, str]:
+    """A tab whose code has a client at hand."""
+    where = f'"{key}"' if key else 'os.environ["MERCATO_API_KEY"]'
+    head = (
+        f"import {imports}\nfrom openai import OpenAI\n\nclient = OpenAI(base_url={f'{site}/v1'!r}, api_key={where})\n"
+    )
+    return {"title": "Python (OpenAI SDK)", "language": "python", "code": head + code}

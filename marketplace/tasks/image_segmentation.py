@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from marketplace.errors import InputInvalid
-from marketplace.tasks.pictures import IMAGE_MAX_SIDE, PNG, decode, given_image, pixels, placed, png, size_of
+from marketplace.tasks.pictures import IMAGE_MAX_SIDE, PNG, arrays_of, given_image, placed, png, size_of
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
 
 # Okabe & Ito 2008: told apart by people of every colour vision. The first is the ground's.
@@ -54,11 +53,7 @@ class Segmentation:
         }
 
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
-        tensor = spec.inputs[0]
-        _, height, width, channels = tensor.shape
-        if not (height and width and channels):
-            raise InputInvalid("This model takes no images: its input has no fixed size.")
-        return {tensor.name: pixels(decode(given["image"]), height, width, channels)[None]}
+        return arrays_of(given["image"], spec)
 
     def present(self, given: Json, outputs: Arrays, spec: ModelSpec) -> Json:
         size = size_of(given["image"])

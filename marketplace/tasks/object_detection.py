@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from marketplace.errors import InputInvalid
-from marketplace.tasks.pictures import decode, given_image, pixels, placed, size_of
+from marketplace.tasks.pictures import arrays_of, given_image, placed, size_of
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
 
 THRESHOLD = 0.3  # where the caller names none
@@ -59,11 +58,7 @@ class Detection:
         }
 
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
-        tensor = spec.inputs[0]
-        _, height, width, channels = tensor.shape
-        if not (height and width and channels):
-            raise InputInvalid("This model takes no images: its input has no fixed size.")
-        return {tensor.name: pixels(decode(given["image"]), height, width, channels)[None]}
+        return arrays_of(given["image"], spec)
 
     def present(self, given: Json, outputs: Arrays, spec: ModelSpec) -> Json:
         size = size_of(given["image"])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
 from marketplace.errors import InputInvalid
+from marketplace.tasks.task import Arrays, ModelSpec
 
 IMAGE_MAX_BYTES = 8 * 1024 * 1024
 IMAGE_MAX_PIXELS = 16_000_000
@@ -116,3 +117,12 @@ def given_image(what: str = "") -> dict[str, Any]:
 
 # The JSON Schema of a picture that is answered.
 PNG = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"}
+
+
+def arrays_of(image: str, spec: ModelSpec) -> Arrays:
+    """The picture as the one input of a model that reads pictures of a fixed size. Raises InputInvalid."""
+    tensor = spec.inputs[0]
+    _, height, width, channels = tensor.shape
+    if not (height and width and channels):
+        raise InputInvalid("This model takes no images: its input has no fixed size.")
+    return {tensor.name: pixels(decode(image), height, width, channels)[None]}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from marketplace.tasks import reasons
-from marketplace.tasks.scores import ranked, scored
+from marketplace.tasks.scores import one_or_rows, ranked, scored
 from marketplace.tasks.task import Arrays, Feature, Json, Metric, ModelSpec, Task
 
 MOST_ROWS = 1_000
@@ -77,23 +77,12 @@ def _word(feature: Feature, row: dict[str, Any]) -> bytes:
     return str(("" if feature.optional else feature.typical) if given is None else given).strip().encode()
 
 
-def _one_or_rows(answer: dict[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of the answer for a row, or of one for each."""
-    rows = {
-        "type": "object",
-        "properties": {"rows": {"type": "array", "items": answer, "minItems": 1}},
-        "required": ["rows"],
-        "additionalProperties": False,
-    }
-    return {"oneOf": [answer, rows]}
-
-
 class Classification(_Table):
     """Rows → for each a label and the probability of every label; its reasons, where the model gives them."""
 
     def output_schema(self, spec: ModelSpec) -> dict[str, Any]:
         answer = scored(spec.labels)
-        return _one_or_rows(reasons.reasoned(answer, spec) if reasons.given_by(spec) else answer)
+        return one_or_rows(reasons.reasoned(answer, spec) if reasons.given_by(spec) else answer)
 
     def present(self, given: Json, outputs: Arrays, spec: ModelSpec) -> Json:
         if not reasons.given_by(spec):
@@ -112,7 +101,7 @@ class Regression(_Table):
 
     def output_schema(self, spec: ModelSpec) -> dict[str, Any]:
         number = {"type": "number"}
-        return _one_or_rows(
+        return one_or_rows(
             {"type": "object", "properties": {"value": number}, "required": ["value"], "additionalProperties": False}
         )
 

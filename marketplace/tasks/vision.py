@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marketplace.errors import InputInvalid
-from marketplace.tasks.pictures import decode, given_image, pixels
+from marketplace.tasks.pictures import arrays_of, given_image
 from marketplace.tasks.scores import ranked, scored
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
 
@@ -25,11 +24,7 @@ class Classification:
         return scored(spec.labels)
 
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
-        tensor = spec.inputs[0]
-        _, height, width, channels = tensor.shape
-        if not (height and width and channels):
-            raise InputInvalid("This model takes no images: its input has no fixed size.")
-        return {tensor.name: pixels(decode(given["image"]), height, width, channels)[None]}
+        return arrays_of(given["image"], spec)
 
     def present(self, given: Json, outputs: Arrays, spec: ModelSpec) -> Json:
         return ranked(next(iter(outputs.values()))[0], spec.labels)

@@ -27,7 +27,7 @@ _BROKEN = (
     tarfile.TarError,
     zlib.error,
     EOFError,
-    NotImplementedError,
+    NotImplementedError,  # zipfile's: a compression or encryption that it does not know
     RuntimeError,
     OSError,
     ValueError,

@@ -45,6 +45,7 @@ def check_file(path: Path) -> None:
                     check_weights(where, io.BytesIO(opened.read(member)))
             if "config.json" not in opened.namelist():
                 raise _refusal(path.name, "has no config.json: save the model with model.save")
+    # NotImplementedError is zipfile's: a compression that it does not know.
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         raise _refusal(path.name, f"is cut off or no Keras file: save the model again ({str(error)[:80]})") from error
 
