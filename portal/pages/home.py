@@ -8,9 +8,10 @@ from django.shortcuts import render
 
 from marketplace.catalog.pages import shown_all
 from marketplace.catalog.search import Query, search
+from marketplace.catalog.visibility import ANYBODY
 
 
 def home(request: HttpRequest) -> HttpResponse:
     """The front page."""
-    models = shown_all(search(Query(), None, count=6, counted=False).models)
+    models = shown_all(search(Query(), ANYBODY, count=6, counted=False).models)
     return render(request, "portal/home.html", {"models": models, "site_url": settings.SITE_URL})
