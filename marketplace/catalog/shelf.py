@@ -87,6 +87,10 @@ class Shelf:
         at = self._rows.get(pk)
         return at is not None and self._changes[at] == changed_at
 
+    def at(self, pks: Iterable[str]) -> list[int]:
+        """The rows of those of the models that are here."""
+        return [self._rows[pk] for pk in pks if pk in self._rows]
+
     def __getitem__(self, column: str) -> NDArray[Any]:
         """A column, one value a row, of dead rows too."""
         if column not in self._arrays:
