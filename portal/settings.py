@@ -285,6 +285,7 @@ TOP_UP_MOST_NANOS = 10_000_000_000_000  # $10,000
 DUNNING_GRACE_DAYS = number("DUNNING_GRACE_DAYS", 7)  # from a failed payment until limits are reduced …
 DUNNING_SUSPEND_DAYS = number("DUNNING_SUSPEND_DAYS", 21)  # … and until postpaid usage is refused
 CREDIT_EXPIRES_DAYS = number("CREDIT_EXPIRES_DAYS", 365)  # bought credit, from the day of payment; 0: never
+PUBLISHER_TERMS_DIR = ROOT / "marketplace" / "publishers" / "terms"  # <version>.<language>.md: see terms.py
 PLATFORM_FEE_BP = 2_000  # of what others use of a publisher, in hundredths of a percent, unless agreed otherwise
 PAYOUT_MINIMUM_CENTS = 2_500  # the least that is sent to a publisher at once
 PAYOUT_HOLD_DAYS = 7  # until earnings can be paid out
