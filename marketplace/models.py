@@ -6,7 +6,7 @@ from marketplace.catalog.models import Listing, Model, Retirement, Split, Versio
 from marketplace.collections.models import Collection, Kept
 from marketplace.publishing.models import Import
 from marketplace.reviews.models import Review
-from marketplace.training.models import Dataset, Run
+from marketplace.training.models import Dataset, Run, Search
 
 __all__ = [
     "Collection",
@@ -18,6 +18,7 @@ __all__ = [
     "Retirement",
     "Review",
     "Run",
+    "Search",
     "Split",
     "Version",
 ]
