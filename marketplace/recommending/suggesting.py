@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.metering import customers
 from marketplace.catalog import search
-from marketplace.catalog.models import Model, Retirement, Visibility
+from marketplace.catalog.models import Model, Retirement
 from marketplace.catalog.search import Query
+from marketplace.catalog.visibility import Reader, listed
 from marketplace.recommending.models import Neighbour
 from marketplace.recommending.neighbours import LOOKS_BACK
 from marketplace.tasks import registry
@@ -34,42 +35,41 @@ class Suggestion:
     task: Task
 
 
-def used_with(model: Model, workspace_id: str | None, count: int = SHOWN) -> list[Model]:
+def used_with(model: Model, reader: Reader, count: int = SHOWN) -> list[Model]:
     """What is used by those who use the model, the most alike first; of it what the visitor may see and call."""
     others = list(Neighbour.objects.filter(model=model).order_by("-likeness", "other").values_list("other", flat=True))
-    found = offered(workspace_id).in_bulk(others)
+    found = offered(reader).in_bulk(others)
     return [found[pk] for pk in others if pk in found][:count]
 
 
-def suggestions(workspace_id: str, now: datetime, count: int = SHOWN) -> list[Suggestion]:
+def suggestions(reader: Reader, now: datetime, count: int = SHOWN) -> list[Suggestion]:
     """What the workspace does not use yet and may want: neighbours of what it uses, then what is popular of the same tasks.
 
     Empty for a workspace that used nothing lately.
     """
-    answered = customers.used_by(workspace_id, now - LOOKS_BACK)
+    answered = customers.used_by(reader.workspace_id, now - LOOKS_BACK)
     used = _known(answered)
     if not used:
         return []
-    found = _alike(workspace_id, {pk: answered[model.slug] for pk, model in used.items()}, used)
+    found = _alike(reader, {pk: answered[model.slug] for pk, model in used.items()}, used)
     if len(found) < count:
         known = set(used) | {one.model.pk for one in found}
-        found += [one for one in _popular(workspace_id, list(used.values())) if one.model.pk not in known]
+        found += [one for one in _popular(reader, list(used.values())) if one.model.pk not in known]
     return found[:count]
 
 
-def offered(workspace_id: str | None) -> QuerySet[Model]:
+def offered(reader: Reader) -> QuerySet[Model]:
     """What may be recommended to them: listed for them, with a version that answers, and no date on which it goes."""
-    listed = Q(visibility=Visibility.PUBLIC) | Q(publisher_id=workspace_id or "")
     goes = Retirement.objects.filter(model=OuterRef("pk"), version=None)
     return (
-        search.visible(workspace_id)
-        .filter(listed, ~Exists(goes))
+        listed(reader)
+        .filter(~Exists(goes))
         .exclude(live_version=None)
         .exclude(listing__requests__gt=0, listing__p50_ms=None)  # it was asked and never answered
     )
 
 
-def _alike(workspace_id: str, answered: Mapping[str, int], used: Mapping[str, Model]) -> list[Suggestion]:
+def _alike(reader: Reader, answered: Mapping[str, int], used: Mapping[str, Model]) -> list[Suggestion]:
     """By the sum of their likeness with each used model, times the logarithm of how much that is used."""
     most = sorted(answered, key=lambda pk: (-answered[pk], pk))[:MOST_USED]
     total: dict[str, float] = defaultdict(float)
@@ -80,18 +80,18 @@ def _alike(workspace_id: str, answered: Mapping[str, int], used: Mapping[str, Mo
         total[other] += weight
         reason[other] = max(reason.get(other, (0.0, "")), (weight, model))
     best = sorted(total, key=lambda pk: (-total[pk], pk))[:MOST_WEIGHED]
-    found = offered(workspace_id).exclude(publisher_id=workspace_id).in_bulk(best)
+    found = offered(reader).exclude(publisher_id=reader.workspace_id).in_bulk(best)
     return [Suggestion(found[pk], used[reason[pk][1]], registry.get(found[pk].task)) for pk in best if pk in found]
 
 
-def _popular(workspace_id: str, used: list[Model]) -> list[Suggestion]:
+def _popular(reader: Reader, used: list[Model]) -> list[Suggestion]:
     """The most used models of the tasks that the workspace uses."""
     tasks = sorted({model.task for model in used if model.task in registry.TASKS})
     if not tasks:
         return []
     query = Query("", {"task": tasks}, "used", live=True)
-    models = search.search(query, workspace_id, count=MOST_POPULAR, counted=False).models
-    kept = offered(workspace_id).exclude(publisher_id=workspace_id).in_bulk([model.pk for model in models])
+    models = search.search(query, reader, count=MOST_POPULAR, counted=False).models
+    kept = offered(reader).exclude(publisher_id=reader.workspace_id).in_bulk([model.pk for model in models])
     return [Suggestion(kept[one.pk], None, registry.get(one.task)) for one in models if one.pk in kept]
 
 

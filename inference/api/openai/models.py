@@ -18,8 +18,9 @@ from inference.api.openai import listing
 from inference.api.view import FieldInvalid, PredictionView
 from marketplace.catalog import retiring
 from marketplace.catalog.models import Model, Retirement
-from marketplace.catalog.search import Query, check_task, search, visible
+from marketplace.catalog.search import Query, check_task, search
 from marketplace.catalog.state import state_of
+from marketplace.catalog.visibility import Reader, listed, visible
 from marketplace.errors import ModelNotFound
 from marketplace.recommending.suggesting import used_with
 from portal.accounts.wire.answers import json_answer
@@ -29,7 +30,7 @@ MOST_FOUND = 200  # by a search
 
 
 class Models(PredictionView):
-    """The models that the caller may call, oldest first: `task` chooses among them, `limit` and `after` turn pages.
+    """The public models and those of the caller's workspace, oldest first: `task` chooses among them, `limit` and `after` turn pages.
 
     With `q` or `sort` they are searched as in the catalog: the first MOST_FOUND, the best first.
     """
@@ -42,7 +43,7 @@ class Models(PredictionView):
         after = query.get("after") or query.get("after_id")  # as Anthropic's SDK names it
         if "q" in query or "sort" in query:
             return self._found(query, after, limit)
-        models = retiring.there(visible(self.caller.workspace_id).exclude(live_version=None), timezone.now())
+        models = retiring.there(listed(Reader(self.caller.workspace_id)).exclude(live_version=None), timezone.now())
         if "task" in query:
             check_task(query["task"])
             models = models.filter(task=query["task"])
@@ -54,7 +55,7 @@ class Models(PredictionView):
     def _found(self, query: Mapping[str, str], after: str | None, limit: int) -> HttpResponse:
         chosen = {"task": [query["task"]]} if "task" in query else {}
         wanted = Query(query.get("q", ""), chosen, query.get("sort") or "relevance", live=True)
-        found = search(wanted, self.caller.workspace_id, count=MOST_FOUND, counted=False).models
+        found = search(wanted, Reader(self.caller.workspace_id), count=MOST_FOUND, counted=False).models
         if after:
             slugs = [model.slug for model in found]
             if after not in slugs:
@@ -82,7 +83,7 @@ class OneModel(PredictionView):
         }
         history = [book.to_json(price) for price in book.listed(model.pk)]
         more = {
-            "used_with": [other.slug for other in used_with(model, self.caller.workspace_id)],
+            "used_with": [other.slug for other in used_with(model, Reader(self.caller.workspace_id))],
             "yours": yours,
             "price_history": history,
             "model_version_status": versions,  # what clients of TensorFlow Serving look for at this address
@@ -92,7 +93,7 @@ class OneModel(PredictionView):
 
 
 def _found(workspace_id: str, publisher: str, name: str) -> Model:
-    model = visible(workspace_id).filter(publisher__slug=publisher, name=name).first()
+    model = visible(Reader(workspace_id)).filter(publisher__slug=publisher, name=name).first()
     if model is None:
         raise ModelNotFound(f"There is no model {publisher[:60]}/{name[:60]}.")
     return model

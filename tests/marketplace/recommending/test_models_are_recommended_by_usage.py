@@ -13,6 +13,7 @@ from billing.metering.rollups import roll_up
 from marketplace.catalog import listings, retiring
 from marketplace.catalog.listings import Use
 from marketplace.catalog.models import Model
+from marketplace.catalog.visibility import Reader
 from marketplace.models import Neighbour
 from marketplace.recommending import neighbours
 from marketplace.recommending.suggesting import Suggestion, suggestions, used_with
@@ -44,11 +45,11 @@ def compute() -> int:
 
 
 def beside(one: Model, workspace_id: str | None = None) -> list[str]:
-    return [other.name for other in used_with(one, workspace_id)]
+    return [other.name for other in used_with(one, Reader(workspace_id or ""))]
 
 
 def picked(workspace: Workspace) -> list[Suggestion]:
-    return suggestions(workspace.pk, timezone.now())
+    return suggestions(Reader(workspace.pk), timezone.now())
 
 
 @pytest.fixture
