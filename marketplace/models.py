@@ -8,7 +8,7 @@ from marketplace.publishers.models import Acceptance, Application
 from marketplace.publishing.models import Import
 from marketplace.recommending.models import Neighbour
 from marketplace.reviews.models import Review
-from marketplace.training.models import Dataset, Run
+from marketplace.training.models import Dataset, Run, Search
 
 __all__ = [
     "Acceptance",
@@ -23,6 +23,7 @@ __all__ = [
     "Retirement",
     "Review",
     "Run",
+    "Search",
     "Split",
     "Version",
 ]
