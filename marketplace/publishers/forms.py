@@ -8,11 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from marketplace.publishers.models import Application
-
-
-def _longest(field: str) -> int:
-    return int(Application._meta.get_field(field).max_length or 0)
+from marketplace.publishers.models import LONGEST
 
 
 class AboutForm(forms.Form):
@@ -22,12 +18,12 @@ class AboutForm(forms.Form):
 
     about = forms.CharField(
         label=_("Who you are"),
-        max_length=_longest("about"),
+        max_length=LONGEST,
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("Shown on your publisher's page."),
     )
     site = forms.URLField(
-        label=_("Web site"), max_length=_longest("site"), required=False, assume_scheme="https",
+        label=_("Web site"), max_length=200, required=False, assume_scheme="https",
         help_text=_("Shown on your publisher's page."),
     )  # fmt: skip
 
@@ -36,11 +32,11 @@ class ApplicationForm(AboutForm):
     """What operators want to know, and the terms of sale."""
 
     contact = forms.EmailField(
-        label=_("Contact"), max_length=_longest("contact"),
+        label=_("Contact"),
         help_text=_("For operators and, through them, for customers who need help. Not shown."),
     )  # fmt: skip
     sells = forms.CharField(
-        label=_("What you want to sell"), max_length=_longest("sells"), widget=forms.Textarea(attrs={"rows": 4}),
+        label=_("What you want to sell"), max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("Which models, for whom, made from what. For operators only."),
     )  # fmt: skip
     terms = forms.CharField(widget=forms.HiddenInput)  # the version that was shown

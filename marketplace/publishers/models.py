@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.kit import ids
 
+LONGEST = 2_000  # characters of a text
+
 
 def _application_id() -> str:
     return ids.make("apl")
@@ -38,10 +40,10 @@ class Application(models.Model):
     state = models.CharField(
         _("state"), max_length=10, choices=ApplicationState.choices, default=ApplicationState.SUBMITTED
     )
-    about = models.TextField(_("who you are"), max_length=2_000)
+    about = models.TextField(_("who you are"), max_length=LONGEST)
     site = models.URLField(_("web site"), max_length=200, blank=True)
     contact = models.EmailField(_("contact"))
-    sells = models.TextField(_("what you want to sell"), max_length=2_000)
+    sells = models.TextField(_("what you want to sell"), max_length=LONGEST)
     applied_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("applied by")
     )
