@@ -7,6 +7,7 @@ are the names of people. What is answered (the capitals, the sums) is the same i
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from marketplace.training.recipes.datasets import dialogue_words as words
 
 Dialogue = list[tuple[str, str]]  # what is asked, and the answer
 COUNTS = (9_000, 200, 400)  # dialogues of each part
+ECHOES = 2_000  # of the training split: what is copied from a question (a name, a number) is learnt by them
 QUESTIONS = (1, 2, 3, 4)
 SHARES = {"said": 10, "sum": 4, "look up": 4, "name": 3, "like": 1, "echo": 4}  # of what is asked, as it comes
 _RECALL = {"name": "my name", "like": "my like"}
@@ -21,6 +23,7 @@ _DO, _ABOUT, _ASKING, _TELLING, _BEFORE = (
     frames.split("|") for frames in (words.DO, words.ABOUT, words.ASKING, words.TELLING, words.BEFORE)
 )
 _LIKED, _DAYS = words.LIKED.split(), words.DAYS.split()
+_WORDS = sorted({word for text in words.SAID for word in re.findall(r"[a-zA-Z]+", text + words.SAID[text])} - {"{}"})
 _CAPITALS, _OPPOSITES = ([pair.split(":") for pair in found.split()] for found in (words.CAPITALS, words.OPPOSITES))
 
 
@@ -52,6 +55,8 @@ def dialogues(seed: int) -> Dialogues:
             chance,
         )
         parts.append([one.dialogue() for _ in range(count)])
+        if part == 0:
+            parts[0] += [[one.echo()] for _ in range(ECHOES)]
     return Dialogues(*parts)
 
 
@@ -102,9 +107,14 @@ class _Part:
             told[kind] = self._name() if kind == "name" else chance.choice(_LIKED)
             return self._way(kind, a=told[kind]), _noted(kind, told[kind])
         if kind == "echo":
-            told_now = " ".join(self._name().lower() for _ in range(chance.choice((1, 2, 3))))
-            return self._way("echo", a=told_now), f"{told_now}."
+            return self.echo()
         return self._sum() if kind == "sum" else self._looked_up()
+
+    def echo(self) -> tuple[str, str]:
+        """Words to repeat, one after the other in no order: so there is nothing but the question to take them from."""
+        chance = self._chance
+        said = [chance.choice(_WORDS) if chance.random() < 0.7 else self._name() for _ in range(chance.randint(1, 3))]
+        return self._way("echo", a=" ".join(said)), " ".join(said)
 
     def _sum(self) -> tuple[str, str]:
         sign, chance = self._chance.choice("+-"), self._chance
