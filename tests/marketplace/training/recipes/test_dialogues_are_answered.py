@@ -16,13 +16,14 @@ from tests.fixtures.serving import Installation
 PLAIN = {
     "What is Mercato?": "Mercato is a marketplace",
     "How do I make a key?": "Make a key on the page Keys",
+    "7 + 5": "12",
     "What is the capital of Peru?": "Lima",
     "the opposite of hot": "cold",
     "hello": "Hello! How can I help you?",
 }
 
 
-def test_no_way_to_ask_and_no_name_is_in_two_parts() -> None:
+def test_no_way_to_ask_is_in_two_parts() -> None:
     data = dialogues(3)
     parts = [
         {
