@@ -14,7 +14,13 @@ CALLS = {
     "api_images", "oip_infer", "oip_version_infer",
     *(f"tfs_{which}{verb}" for which in ("", "version_", "label_") for verb in ("predict", "classify", "regress")),
 }  # fmt: skip
-_COST = {*CALLS, "api_quotes", "api_route", "api_batches"}  # a budget or a ceiling may refuse them
+_COST = {
+    *CALLS,
+    "api_quotes",
+    "api_route",
+    "api_batches",
+    "api_fine_tuning_jobs",
+}  # a budget or a ceiling may refuse them
 _CREATED = {"api_quotes", "api_keys", "api_tokens", "api_webhooks", "api_test_webhook"}
 _STREAMED = {
     "api_chat_completions", "api_completions", "api_responses", "api_messages", "api_predictions",
