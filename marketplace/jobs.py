@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from marketplace.catalog import listings, pricing, retiring
 from marketplace.publishing import imports
+from marketplace.recommending import neighbours
 from marketplace.training import charges, datasets, runs, trainer
 
 
@@ -57,3 +58,9 @@ def announce_prices() -> None:
 def keep_listings() -> None:
     """What the catalog is searched by: of models that came past it, and of prices that began."""
     listings.keep(timezone.now())
+
+
+@shared_task
+def keep_neighbours() -> None:
+    """Which models are used with which, from what workspaces used lately."""
+    neighbours.keep(timezone.now())

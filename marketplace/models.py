@@ -5,6 +5,7 @@ from __future__ import annotations
 from marketplace.catalog.models import Listing, Model, Retirement, Split, Version
 from marketplace.collections.models import Collection, Kept
 from marketplace.publishing.models import Import
+from marketplace.recommending.models import Neighbour
 from marketplace.reviews.models import Review
 from marketplace.training.models import Dataset, Run
 
@@ -15,6 +16,7 @@ __all__ = [
     "Kept",
     "Listing",
     "Model",
+    "Neighbour",
     "Retirement",
     "Review",
     "Run",

@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from marketplace.catalog import choosing_pages, compare_pages, pages, search_pages, version_pages
 from marketplace.catalog.feed import NewModels
 from marketplace.collections import pages as collection_pages
+from marketplace.recommending import pages as recommending_pages
 from marketplace.reviews import pages as review_pages
 from marketplace.training import dataset_pages, run_pages
 from marketplace.training import pages as training_pages
@@ -15,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/compare", compare_pages.compare_page, name="billing_compare"),
     path("models", search_pages.catalog, name="catalog"),
     path("models/compare", choosing_pages.compare, name="models_compare"),
+    path("models/suggested", recommending_pages.suggested, name="models_suggested"),
     path("models/feed.xml", NewModels(), name="models_feed"),
     path("models/leaderboard", choosing_pages.leaderboard, name="leaderboard"),
     path("models/<str:publisher>/<str:name>", pages.model, name="model"),
@@ -24,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/<str:publisher>/<str:name>/keep", collection_pages.keep, name="model_keep"),
     path("models/<str:publisher>/<str:name>/reviews", review_pages.reviews, name="model_reviews"),
     path("models/<str:publisher>/<str:name>/reviews/remove", review_pages.remove, name="model_unreview"),
+    path("models/<str:publisher>/<str:name>/used-with", recommending_pages.used_with_model, name="model_used_with"),
     path("collections", collection_pages.collections, name="collections"),
     path("collections/<str:collection_id>", collection_pages.collection, name="collection"),
     path("collections/<str:collection_id>/share", collection_pages.share, name="collection_share"),

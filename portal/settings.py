@@ -263,8 +263,11 @@ BATCH_MAX_LINES = 50_000
 BATCH_PRICE_PERCENT = 50  # of the price, for what is answered when there is time
 OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[])  # private hosts that webhooks may go to
 DATASET_MAX_BYTES = 50 * 1024 * 1024  # of an uploaded table
-DATASET_CHUNK_BYTES = 2 * 1024 * 1024  # in which browsers send it
+UPLOAD_CHUNK_BYTES = 2 * 1024 * 1024  # in which browsers send tables and models
 DATASETS_MAX = 50  # of a workspace
+SUBMISSION_MAX_BYTES = 1024 * 1024 * 1024  # of an uploaded model
+SUBMISSIONS_MAX = 20  # of a workspace, not counting those that were published or withdrawn
+REHEARSAL_LEASE_S = 30  # a submission whose worker was silent this long is taken over
 TRAINING_PRICE_USD = "0.0002"  # of a second of compute, when an installation begins; later as the price book says
 TRAINING_LEAST_S, TRAINING_MOST_S = 15, 900  # of compute, the budget of a run
 TRAINING_LEASE_S = 30  # a run whose trainer was silent this long is taken over

@@ -30,8 +30,9 @@ from marketplace.tasks import registry
 OVERLAP = timedelta(seconds=30)  # a transaction that began so long ago may show its changes only now
 CHECKED_EVERY_S = 1.0  # for what came late, and for rows that were deleted, by their number
 MOST_LATE = 5_000  # at one check
+REACH = {value: code for code, value in enumerate(Visibility.values)}  # visibility → the column `reach`
 _COLUMNS = {
-    "alive": "b", "public": "b", "live": "b", "percent": "b", "owner": "q", "task": "q", "licence": "q",
+    "alive": "b", "reach": "b", "live": "b", "percent": "b", "owner": "q", "task": "q", "licence": "q",
     "languages": "Q", "created": "d", "price": "q", "p50": "d", "requests": "q", "quality": "d", "context": "q",
     "title_1": "Q", "title_2": "Q", "name_hash": "q", "slug_hash": "q", "title_hash": "q",
 }  # fmt: skip
@@ -86,6 +87,10 @@ class Shelf:
         at = self._rows.get(pk)
         return at is not None and self._changes[at] == changed_at
 
+    def at(self, pks: Iterable[str]) -> list[int]:
+        """The rows of those of the models that are here."""
+        return [self._rows[pk] for pk in pks if pk in self._rows]
+
     def __getitem__(self, column: str) -> NDArray[Any]:
         """A column, one value a row, of dead rows too."""
         if column not in self._arrays:
@@ -139,7 +144,7 @@ class Shelf:
     def _set(self, at: int, row: tuple[Any, ...], **coded: int) -> None:
         visibility, version, created_at, price, p50, requests, quality, percent, context = row[10:]
         figures = {
-            "alive": 1, "public": visibility == Visibility.PUBLIC, "live": version is not None, "price": price,
+            "alive": 1, "reach": REACH[visibility], "live": version is not None, "price": price,
             "created": created_at.timestamp(), "p50": math.nan if p50 is None else p50, "requests": requests,
             "quality": math.nan if quality is None else quality, "percent": percent, "context": context,
         }  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -21,12 +19,11 @@ from marketplace.errors import DatasetInvalid
 from marketplace.training import datasets, refusals
 from marketplace.training.models import Dataset, DatasetState
 from marketplace.training.samples import SAMPLES, sample
+from marketplace.uploads import pages as uploads
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
 from portal.accounts.models import Role
 from portal.accounts.wire.text import check_address, check_form
 
-_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
-PIECE = 64 * 1024
 FORM_BYTES = 64 * 1024  # of an upload besides the file
 WIDE, HIGH = 120, 32  # of a column's small picture
 RUN_LOOKS = {"queued": "queued", "running": "training", "succeeded": "live", "failed": "failed", "canceled": "failed"}
@@ -69,7 +66,7 @@ def _training(request: HttpRequest) -> HttpResponse:
         "may_change": has_role(request, workspace, Role.MEMBER),
         "samples": list(SAMPLES),
         "most_mb": settings.DATASET_MAX_BYTES // 1024**2,
-        "chunk": settings.DATASET_CHUNK_BYTES,
+        "chunk": settings.UPLOAD_CHUNK_BYTES,
         "error": error,
     }
     return render(request, "marketplace/training/training.html", context, status=status if error else 200)
@@ -111,20 +108,7 @@ def content(request: HttpRequest, dataset_id: str) -> HttpResponse:
     if request.method == "GET":
         return JsonResponse({"received": datasets.received(dataset), "size": dataset.size, "state": dataset.state})
     require_role(request, workspace, Role.MEMBER)
-    told = _RANGE.fullmatch(request.headers.get("Content-Range", ""))
-    first, last, size = map(int, told.groups()) if told else (0, -1, 0)
-    if size != dataset.size or not 0 <= last - first < settings.DATASET_CHUNK_BYTES:
-        return JsonResponse({"message": _("Say which bytes these are: Content-Range.")}, status=400)
-    try:
-        there = datasets.append(dataset, first, _pieces(request))
-    except DatasetInvalid as problem:
-        return JsonResponse({"message": problem.message, **problem.details}, status=problem.status)
-    return JsonResponse({"received": there})
-
-
-def _pieces(request: HttpRequest) -> Iterator[bytes]:
-    while piece := request.read(PIECE):
-        yield piece
+    return uploads.take(request, dataset.size, lambda first, pieces: datasets.append(dataset, first, pieces))
 
 
 @login_required

@@ -20,6 +20,8 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "model_versions": ("GET", "/models/olga/secret/versions", 404, 404, 200, 200, 200),
     "model_keep": ("POST", "/models/olga/secret/keep", 404, 404, 403, 302, 302),
     "model_reviews": ("GET", "/models/olga/secret/reviews", 404, 404, 200, 200, 200),
+    "model_used_with": ("GET", "/models/olga/secret/used-with", 404, 404, 200, 200, 200),
+    "models_suggested": ("GET", "/models/suggested", 200, 200, 200, 200, 200),
     "model_unreview": ("POST", "/models/olga/secret/reviews/remove", LOGIN, 404, 302, 302, 302),
     "collections": ("POST", "/collections", LOGIN, 422, 403, 422, 422),
     "collection": ("GET", "/collections/{collection}", 404, 404, 200, 200, 200),
