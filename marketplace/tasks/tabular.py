@@ -57,7 +57,9 @@ class _Table:
 def _cell(feature: Feature) -> dict[str, Any]:
     """JSON Schema of a cell."""
     if feature.form:
-        most, told = (MOST_WORD, f"a date, such as {feature.typical}") if feature.form == "date" else (MOST_TEXT, "a text")
+        most, told = (
+            (MOST_WORD, f"a date, such as {feature.typical}") if feature.form == "date" else (MOST_TEXT, "a text")
+        )
         return {"type": ["string", "null"], "maxLength": most, "description": told}
     if feature.choices:
         known = ", ".join(feature.choices[:SHOWN])

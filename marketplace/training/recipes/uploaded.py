@@ -20,7 +20,9 @@ from marketplace.training.recipes.recipe import Clock, Outcome, Progress, Report
 
 BATCH = 32
 Parts = tuple[Rows, Rows]  # for learning, and for validation
-Answers = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # TensorFlow: what `ready` gives → what the signature answers
+Answers = Callable[
+    [Mapping[str, Any]], Mapping[str, Any]
+]  # TensorFlow: what `ready` gives → what the signature answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,7 @@ def train(work: TableWork, how: How, out: Path) -> Outcome:
         return given.row(int(test[at]))
 
     evaluation = (
-        judging.classes(answers, true, truth.labels, row)
-        if truth.labels
-        else judging.numbers(answers[:, 0], true, row)
+        judging.classes(answers, true, truth.labels, row) if truth.labels else judging.numbers(answers[:, 0], true, row)
     )
     if work.folds:
         evaluation["folds"] = cross

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.tasks.task import Feature, Tensor
-from marketplace.training.recipes.datasets.profile import CATEGORY, CLASSIFICATION, DATE, NUMBER, kind_of
+from marketplace.training.recipes.datasets.profile import CLASSIFICATION, NUMBER, kind_of, learnt_as
 from marketplace.training.recipes.datasets.reading import Sheet, Unreadable, number, read, records
 from marketplace.training.recipes.materials import columns, material
 from marketplace.training.recipes.materials.choices import Choices, choices
@@ -211,7 +211,7 @@ def table(work: TableWork) -> Table:
         raise ValueError(f"the table has no column {work.target!r}")
     roles = {}
     for name in sheet.names:
-        role = work.roles.get(name) or _own_role(name, kept[name])
+        role = work.roles.get(name) or learnt_as(kind_of(name, kept[name]))
         if name == work.target or name in work.leave_out or not role:
             continue
         if role == NUMBER and not all(number(cell) is not None for cell in kept[name] if cell):
@@ -223,11 +223,6 @@ def table(work: TableWork) -> Table:
         cells = material.once(cells, list(zip(*sheet.columns, strict=True)))
     truth = (material.classes if work.task == CLASSIFICATION else material.numbers)(cells, work.target)
     return Table(sheet, roles, truth, chosen, sheet.rows)
-
-
-def _own_role(name: str, cells: list[str]) -> str:
-    kind = kind_of(name, cells)
-    return kind if kind in (NUMBER, CATEGORY, DATE) else ""
 
 
 def opened(work: TableWork) -> Sheet:

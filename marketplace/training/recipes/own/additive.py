@@ -41,7 +41,9 @@ def train_table(work: TableWork, params: Mapping[str, Any], report: Report, out:
             for units in (chosen["units"], chosen["units"]):
                 alone = layers.Dropout(chosen["dropout"])(layers.Dense(units, "relu")(alone))
             effects.append(layers.Dense(1)(alone))
-        return layers.Concatenate(name=EFFECTS)(effects) if len(effects) > 1 else layers.Identity(name=EFFECTS)(effects[0])
+        return (
+            layers.Concatenate(name=EFFECTS)(effects) if len(effects) > 1 else layers.Identity(name=EFFECTS)(effects[0])
+        )
 
     plain = uploaded.plain(chosen, body, report, clock)
     return uploaded.train(work, replace(plain, head=_sum, answers=_reasons), out)
@@ -52,7 +54,9 @@ def _sum(effects: Any, truth: Any, learn: Any) -> Any:
     import keras
 
     if len(truth.labels) != 2:
-        raise ValueError("reasons are given for one of two labels: choose a column with two values, or the recipe dense")
+        raise ValueError(
+            "reasons are given for one of two labels: choose a column with two values, or the recipe dense"
+        )
     logit = keras.layers.Dense(1, kernel_initializer="ones", name=LOGIT)(effects)
     return keras.layers.Softmax()(keras.layers.Concatenate()([keras.ops.zeros_like(logit), logit]))
 
