@@ -7,7 +7,7 @@ from marketplace.collections.models import Collection, Kept
 from marketplace.publishing.models import Import
 from marketplace.recommending.models import Neighbour
 from marketplace.reviews.models import Review
-from marketplace.training.models import Dataset, Run
+from marketplace.training.models import Dataset, Run, Search
 
 __all__ = [
     "Collection",
@@ -20,6 +20,7 @@ __all__ = [
     "Retirement",
     "Review",
     "Run",
+    "Search",
     "Split",
     "Version",
 ]

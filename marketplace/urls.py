@@ -9,7 +9,7 @@ from marketplace.catalog.feed import NewModels
 from marketplace.collections import pages as collection_pages
 from marketplace.recommending import pages as recommending_pages
 from marketplace.reviews import pages as review_pages
-from marketplace.training import dataset_pages, run_pages
+from marketplace.training import dataset_pages, grid_pages, run_pages
 from marketplace.training import pages as training_pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -40,6 +40,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("training/datasets/<str:dataset_id>/content", dataset_pages.content, name="dataset_content"),
     path("training/datasets/<str:dataset_id>/delete", dataset_pages.delete, name="dataset_delete"),
     path("training/datasets/<str:dataset_id>/train", run_pages.train, name="dataset_train"),
+    path("training/datasets/<str:dataset_id>/search", grid_pages.begin, name="dataset_search"),
+    path("training/searches/<str:search_id>", grid_pages.search, name="training_search"),
+    path("training/searches/<str:search_id>/cancel", grid_pages.cancel, name="training_search_cancel"),
     path("training/runs/<str:run_id>", run_pages.run, name="run"),
     path("training/runs/<str:run_id>/cancel", run_pages.cancel, name="run_cancel"),
     path("training/runs/<str:run_id>/publish", run_pages.publish, name="run_publish"),

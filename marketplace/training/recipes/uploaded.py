@@ -65,6 +65,7 @@ def train(work: TableWork, how: How, out: Path) -> Outcome:
     report(Progress("evaluating", epochs, epochs))
     answers, true = serve(prepared.raw(test)), truth.values[test]
     metrics = _judge(answers, true, truth.labels)
+    checked = _judge(serve(prepared.raw(check)), truth.values[check], truth.labels)
 
     def row(at: int) -> dict[str, str]:
         return given.row(int(test[at]))
@@ -94,6 +95,7 @@ def train(work: TableWork, how: How, out: Path) -> Outcome:
             "seed": seed,
         },
         evaluation,
+        checked,
     )
 
 
