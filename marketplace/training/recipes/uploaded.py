@@ -57,11 +57,11 @@ def train(work: TableWork, how: How, out: Path) -> Outcome:
     prepared = given.prepare(learn)
     metric = "accuracy" if truth.labels else "mean_absolute_error"
     said = fitting.progress_callback(report, epochs, metric)
-    network = _fit(truth, prepared, (learn, check), how, Path(work.checkpoints), 1 / (1 + work.folds), said)
+    model = _fit(truth, prepared, (learn, check), how, Path(work.checkpoints), 1 / (1 + work.folds), said)
     folds = (_fold(given, test, at, work.folds, how) for at in range(work.folds))
     cross = [found for found in folds if found is not None]
     report(Progress("exporting", epochs, epochs))
-    serve, outputs = _export(network, prepared, truth, (learn, check), how, out)
+    serve, outputs = _export(model, prepared, truth, (learn, check), how, out)
     report(Progress("evaluating", epochs, epochs))
     answers, true = serve(prepared.raw(test)), truth.values[test]
     metrics = _judge(answers, true, truth.labels)
@@ -90,7 +90,7 @@ def train(work: TableWork, how: How, out: Path) -> Outcome:
             "rows": [len(part) for part in (learn, check, test)],
             "unit": given.unit,
             "without_target": given.total - len(truth.rows),
-            "parameters": int(network.count_params()),
+            "parameters": int(model.count_params()),
             "seconds": round(time.monotonic() - started, 1),
             "seed": seed,
         },
@@ -115,8 +115,8 @@ def _fold(given: Material, test: Rows, at: int, folds: int, how: How) -> dict[st
     said = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: how.report(Progress(phase, epoch + 1, how.epochs))
     )
-    network = _fit(truth, prepared, (learn, check), how, None, share, said)
-    answers = network.predict(_ready(prepared, part), verbose=0)
+    model = _fit(truth, prepared, (learn, check), how, None, share, said)
+    answers = model.predict(_ready(prepared, part), verbose=0)
     return _judge(answers, truth.values[part], truth.labels)
 
 
@@ -131,18 +131,12 @@ def _fit(
     truth: Truth, prepared: Prepared, learnt: Parts, how: How, checkpoints: Path | None, share: float, said: Any
 ) -> Any:
     """The network with its best weights."""
-    import keras
-
     learn, check = learnt
-    inputs = prepared.entries()
-    network = keras.Model(inputs, (how.head or _head)(how.body(inputs, prepared), truth, learn))
-    loss = "sparse_categorical_crossentropy" if truth.labels else "mean_squared_error"
-    metric = "accuracy" if truth.labels else "mean_absolute_error"
-    network.compile(keras.optimizers.Adam(how.rate), loss, metrics=[metric], jit_compile=False)
+    model = network(truth, prepared, learn, how)
     mine = course(checkpoints, how.clock, share)
-    done = mine.begin(network)
+    done = mine.begin(model)
     if done < how.epochs and not (done and mine.over):
-        network.fit(
+        model.fit(
             _ready(prepared, learn),
             truth.values[learn],
             validation_data=(_ready(prepared, check), truth.values[check]),
@@ -153,8 +147,20 @@ def _fit(
             callbacks=[mine, said],
         )
     if mine.weights:
-        network.set_weights(mine.weights)
-    return network
+        model.set_weights(mine.weights)
+    return model
+
+
+def network(truth: Truth, prepared: Prepared, learn: Rows, how: How) -> Any:
+    """The recipe's network, ready to be fitted."""
+    import keras
+
+    inputs = prepared.entries()
+    model = keras.Model(inputs, (how.head or _head)(how.body(inputs, prepared), truth, learn))
+    loss = "sparse_categorical_crossentropy" if truth.labels else "mean_squared_error"
+    metric = "accuracy" if truth.labels else "mean_absolute_error"
+    model.compile(keras.optimizers.Adam(how.rate), loss, metrics=[metric], jit_compile=False)
+    return model
 
 
 def _ready(prepared: Prepared, rows: Rows) -> dict[str, Any]:
@@ -173,7 +179,7 @@ def _head(hidden: Any, truth: Truth, learn: Rows) -> Any:
 
 
 def _export(
-    network: Any, prepared: Prepared, truth: Truth, learnt: Parts, how: How, out: Path
+    model: Any, prepared: Prepared, truth: Truth, learnt: Parts, how: How, out: Path
 ) -> tuple[Callable[..., NDArray[np.float32]], tuple[Tensor, ...]]:
     """Writes the SavedModel, which takes raw rows; its signature as loaded again, and its outputs, the answer first."""
     import keras
@@ -181,14 +187,14 @@ def _export(
 
     outputs = fitting.probabilities_of(truth.labels) if truth.labels else (Tensor("value", "float32", (None, 1)),)
     gives = outputs[0].name
-    answers: Answers = lambda ready: {gives: network(ready, training=False)}  # noqa: E731 – replaced by the recipe's
+    answers: Answers = lambda ready: {gives: model(ready, training=False)}  # noqa: E731 – replaced by the recipe's
     if how.answers:
-        answers, more = how.answers(network, prepared, truth, learnt)
+        answers, more = how.answers(model, prepared, truth, learnt)
         outputs += more
     names = [tensor.name for tensor in prepared.inputs]
     types = {"float32": tf.float32, "str": tf.string}
     archive = keras.export.ExportArchive()
-    archive.track(network)
+    archive.track(model)
     if prepared.kept is not None:
         archive.track(prepared.kept)
     archive.add_endpoint(
