@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from django.utils import timezone
 from numpy.typing import NDArray
 
-from marketplace.catalog import retiring, shelf
+from marketplace.catalog import shelf
 from marketplace.catalog.facets import FACETS, Choice, Mask
 from marketplace.catalog.matching import Matched, match
 from marketplace.catalog.models import Model
@@ -62,11 +61,10 @@ def search(query: Query, reader: Reader, begin: int = 0, count: int = PAGE, coun
     for task in query.chosen.get("task", ()):
         check_task(task)
     chosen = {name: list(values)[:MOST_VALUES] for name, values in query.chosen.items() if values and name in FACETS}
-    gone = list(retiring.gone(timezone.now()).values_list("model", flat=True))
     with shelf.lock:
         held = shelf.fresh()
         seen = on_shelf(held, reader)
-        seen[held.at(gone)] = False
+        seen[held.gone] = False
         if query.live:
             seen &= held["live"] != 0
         matched = match(held, query.words, seen)

@@ -22,6 +22,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 from numpy.typing import NDArray
 
+from marketplace.catalog import retiring
 from marketplace.catalog.models import Listing, Visibility
 from marketplace.catalog.spelling import indexed, parts
 from marketplace.catalog.vocabulary import ABOUT, NAME, SUMMARY, Vocabulary
@@ -73,6 +74,7 @@ class Shelf:
         self.slugs: dict[int, str] = {}  # an owner's code → the publisher's slug
         self.seen: datetime = Listing.NEVER
         self.checked = 0.0
+        self.gone: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # rows of models whose last day has come
         self._rows: dict[str, int] = {}
         self._texts: list[int] = []
         self._changes: list[datetime] = []
@@ -87,9 +89,9 @@ class Shelf:
         at = self._rows.get(pk)
         return at is not None and self._changes[at] == changed_at
 
-    def at(self, pks: Iterable[str]) -> list[int]:
-        """The rows of those of the models that are here."""
-        return [self._rows[pk] for pk in pks if pk in self._rows]
+    def places(self, pks: Iterable[str]) -> NDArray[np.int64]:
+        """The models' rows; -1 for one that is not here."""
+        return np.array([self._rows.get(pk, -1) for pk in pks], dtype=np.int64)
 
     def __getitem__(self, column: str) -> NDArray[Any]:
         """A column, one value a row, of dead rows too."""
@@ -192,6 +194,8 @@ def fresh() -> Shelf:
             _held = held = Shelf()
             held.checked = now
             held.put(Listing.objects.values_list(*_READ).iterator(chunk_size=5_000))
+        gone = held.places(retiring.gone(timezone.now()).values_list("model", flat=True))
+        held.gone = gone[gone >= 0]
     return held
 
 

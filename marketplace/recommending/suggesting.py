@@ -14,7 +14,7 @@ from billing.metering import customers
 from marketplace.catalog import search
 from marketplace.catalog.models import Model, Retirement
 from marketplace.catalog.search import Query
-from marketplace.catalog.visibility import Reader, listed
+from marketplace.catalog.visibility import Reader, listed, visible
 from marketplace.recommending.models import Neighbour
 from marketplace.recommending.neighbours import LOOKS_BACK
 from marketplace.tasks import registry
@@ -48,7 +48,7 @@ def suggestions(reader: Reader, now: datetime, count: int = SHOWN) -> list[Sugge
     Empty for a workspace that used nothing lately.
     """
     answered = customers.used_by(reader.workspace_id, now - LOOKS_BACK)
-    used = _known(answered)
+    used = _known(reader, answered)
     if not used:
         return []
     found = _alike(reader, {pk: answered[model.slug] for pk, model in used.items()}, used)
@@ -95,8 +95,7 @@ def _popular(reader: Reader, used: list[Model]) -> list[Suggestion]:
     return [Suggestion(kept[one.pk], None, registry.get(one.task)) for one in models if one.pk in kept]
 
 
-def _known(slugs: Mapping[str, int]) -> dict[str, Model]:
-    """The models of these names that there still are, by their id."""
+def _known(reader: Reader, slugs: Mapping[str, int]) -> dict[str, Model]:
+    """The models of these names that the reader may still see, by their id."""
     names = {slug.partition("/")[2] for slug in slugs}
-    found = Model.objects.filter(name__in=names).select_related("publisher")
-    return {model.pk: model for model in found if model.slug in slugs}
+    return {model.pk: model for model in visible(reader).filter(name__in=names) if model.slug in slugs}

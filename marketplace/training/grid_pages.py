@@ -14,12 +14,14 @@ from django.views.decorators.http import require_POST
 from billing.errors import NoBudget
 from billing.prices import book
 from marketplace.tasks import registry as tasks
+from marketplace.tasks.task import Task
 from marketplace.training import charges, searching
 from marketplace.training.asking import asked
 from marketplace.training.dataset_pages import RUN_LOOKS
 from marketplace.training.datasets import wake
 from marketplace.training.grid_forms import SearchForm
 from marketplace.training.models import Dataset, Run, Search
+from marketplace.training.run_forms import KNOB_WORDS
 from marketplace.training.run_pages import SHOWN, metrics_shown
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
 from portal.accounts.models import Role
@@ -91,6 +93,7 @@ def _state(found: Search) -> dict[str, Any]:
     task = tasks.get(found.asked["task"])
     runs = searching.ranked(found)
     number = {run.pk: at for at, run in enumerate(sorted(runs, key=lambda run: run.created_at), 1)}
+    words = {name: str(KNOB_WORDS.get(name, name)) for name in found.grid}
     varied = [name for name, values in found.grid.items() if len(values) > 1]
     winner = found.winner
     chart = _overlaid(runs, number, SHOWN[found.asked["task"]])
@@ -98,9 +101,9 @@ def _state(found: Search) -> dict[str, Any]:
         "search": found,
         "task": task,
         "metric": task.metrics[0],
-        "varied": varied,
-        "fixed": {name: values[0] for name, values in found.grid.items() if len(values) == 1},
-        "board": [_row(run, number[run.pk], varied, metrics_shown(task, _validation(run))) for run in runs],
+        "varied": [words[name] for name in varied],
+        "fixed": {words[name]: values[0] for name, values in found.grid.items() if len(values) == 1},
+        "board": [_row(run, number[run.pk], {words[name]: run.params[name] for name in varied}, task) for run in runs],
         "done": sum(run.over for run in runs),
         "used_s": sum(run.used_ms for run in runs) / 1000,
         "paid_nanos": sum(run.cost_nanos for run in runs),
@@ -113,17 +116,13 @@ def _state(found: Search) -> dict[str, Any]:
     }
 
 
-def _validation(run: Run) -> dict[str, float]:
-    found: dict[str, float] = (run.outcome or {}).get("validation", {})
-    return found
-
-
-def _row(run: Run, number: int, varied: list[str], figures: list[tuple[str, str]]) -> dict[str, Any]:
+def _row(run: Run, number: int, knobs: dict[str, Any], task: Task) -> dict[str, Any]:
+    figures = metrics_shown(task, (run.outcome or {}).get("validation", {}))
     return {
         "run": run,
         "number": number,
         "look": RUN_LOOKS[run.state],
-        "knobs": [(name, run.params[name]) for name in varied],
+        "knobs": knobs,
         "figure": figures[0][1] if figures else "",
         "more": figures[1:],
         "used_s": run.used_ms / 1000,

@@ -56,7 +56,7 @@ class RunForm(forms.Form):
             told: dict[str, Any] = {
                 "label": KNOB_WORDS.get(name, name),
                 "initial": knob.default,
-                "help_text": _("%(low)s to %(high)s") % {"low": f"{knob.low:g}", "high": f"{knob.high:g}"},
+                "help_text": _("%(low)s to %(high)s") % {"low": f"{knob.low:.10g}", "high": f"{knob.high:.10g}"},
             }
             self.fields[f"knob_{name}"] = (
                 forms.IntegerField(min_value=int(knob.low), max_value=int(knob.high), **told)
