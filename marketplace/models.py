@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marketplace.catalog.models import Listing, Model, Retirement, Split, Version
+from marketplace.catalog.models import Listing, Meaning, Model, Retirement, Split, Version
 from marketplace.collections.models import Collection, Kept
 from marketplace.publishing.models import Import
 from marketplace.recommending.models import Neighbour
@@ -15,6 +15,7 @@ __all__ = [
     "Import",
     "Kept",
     "Listing",
+    "Meaning",
     "Model",
     "Neighbour",
     "Retirement",
