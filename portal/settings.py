@@ -276,6 +276,7 @@ SUBMISSIONS_MAX = 20  # of a workspace, not counting those that were published o
 REHEARSAL_LEASE_S = 30  # a submission whose worker was silent this long is taken over
 TRAINING_PRICE_USD = "0.0002"  # of a second of compute, when an installation begins; later as the price book says
 TRAINING_LEAST_S, TRAINING_MOST_S = 15, 900  # of compute, the budget of a run
+TRAINED_KEPT_DAYS = number("TRAINED_KEPT_DAYS", 30)  # a trained model that nobody published; 0: for ever
 TRAINING_LEASE_S = 30  # a run whose trainer was silent this long is taken over
 
 # Money
@@ -291,6 +292,7 @@ TOP_UP_MOST_NANOS = 10_000_000_000_000  # $10,000
 DUNNING_GRACE_DAYS = number("DUNNING_GRACE_DAYS", 7)  # from a failed payment until limits are reduced …
 DUNNING_SUSPEND_DAYS = number("DUNNING_SUSPEND_DAYS", 21)  # … and until postpaid usage is refused
 CREDIT_EXPIRES_DAYS = number("CREDIT_EXPIRES_DAYS", 365)  # bought credit, from the day of payment; 0: never
+PUBLISHER_TERMS_DIR = ROOT / "marketplace" / "publishers" / "terms"  # <version>.<language>.md: see terms.py
 PLATFORM_FEE_BP = 2_000  # of what others use of a publisher, in hundredths of a percent, unless agreed otherwise
 PAYOUT_MINIMUM_CENTS = 2_500  # the least that is sent to a publisher at once
 PAYOUT_HOLD_DAYS = 7  # until earnings can be paid out
