@@ -41,8 +41,20 @@ class SourceInvalid(Problem):
     code = "source_invalid"
 
 
-class DatasetInvalid(Problem):
-    """The upload is no dataset that can be kept."""
+class UploadInvalid(Problem):
+    """The upload cannot be taken, or not this part of it."""
 
     status = 422
+    code = "upload_invalid"
+
+
+class DatasetInvalid(UploadInvalid):
+    """The upload is no dataset that can be kept."""
+
     code = "dataset_invalid"
+
+
+class SubmissionInvalid(UploadInvalid):
+    """What a publisher sent cannot be taken, or not do what was asked of it in its state."""
+
+    code = "submission_invalid"

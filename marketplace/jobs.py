@@ -5,9 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from marketplace.catalog import listings, pricing, retiring
+from marketplace.catalog import listings, meaning, pricing, retiring
 from marketplace.publishing import imports
-from marketplace.training import charges, datasets, runs, trainer
+from marketplace.recommending import neighbours
+from marketplace.training import charges, datasets, keeping, runs, searching, trainer
 
 
 @shared_task
@@ -30,8 +31,15 @@ def bring_in_models() -> None:
 
 @shared_task
 def charge_runs() -> None:
-    """Runs that ended and were not billed, since a process died."""
+    """Runs that ended and were not billed, searches that ended and have no winner, since a process died."""
     charges.charge_ended(timezone.now())
+    searching.tend_open()
+
+
+@shared_task
+def purge_runs() -> None:
+    """Trained models that nobody published in time."""
+    keeping.sweep(timezone.now())
 
 
 @shared_task
@@ -57,3 +65,15 @@ def announce_prices() -> None:
 def keep_listings() -> None:
     """What the catalog is searched by: of models that came past it, and of prices that began."""
     listings.keep(timezone.now())
+
+
+@shared_task
+def keep_neighbours() -> None:
+    """Which models are used with which, from what workspaces used lately."""
+    neighbours.keep(timezone.now())
+
+
+@shared_task
+def keep_meanings() -> None:
+    """What the encoder that the operator chose makes of the catalog's texts."""
+    meaning.keep()

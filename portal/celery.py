@@ -52,6 +52,9 @@ app.conf.beat_schedule = {
     "announce-retirements": {"task": "marketplace.jobs.announce_retirements", "schedule": 600.0},
     "bring-in-models": {"task": "marketplace.jobs.bring_in_models", "schedule": 10.0},
     "charge-runs": {"task": "marketplace.jobs.charge_runs", "schedule": 30.0},
+    "purge-runs": {"task": "marketplace.jobs.purge_runs", "schedule": 3600.0},
     "examine-datasets": {"task": "marketplace.jobs.examine_datasets", "schedule": 10.0},
+    "keep-neighbours": {"task": "marketplace.jobs.keep_neighbours", "schedule": 1800.0},
+    "keep-meanings": {"task": "marketplace.jobs.keep_meanings", "schedule": 30.0},
     "train-queued": {"task": "marketplace.jobs.train_queued", "schedule": 10.0},
 }

@@ -20,6 +20,7 @@ from billing.prices.quote import FREE
 from marketplace.catalog import pricing, snippets
 from marketplace.catalog.access import model_of, workspace_id_of
 from marketplace.catalog.cards import html_of
+from marketplace.catalog.languages import spoken
 from marketplace.catalog.models import Model, Visibility
 from marketplace.catalog.preview import Preview, png
 from marketplace.catalog.state import ModelState, state_of
@@ -47,6 +48,7 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
             if found.live_version and metric.name in found.live_version.metrics
         ],
         "versions": found.versions.order_by("-number")[:5],
+        "languages": spoken(found.languages),
         "snippets": snippets.of(found.slug, task, task.example(spec), settings.SITE_URL),
         "schema": task.codec.input_schema(spec),
         "objective": standing(found.slug, timezone.now().date()),
@@ -89,14 +91,14 @@ def model_preview(request: HttpRequest, publisher: str, name: str) -> HttpRespon
 
 
 def shown_all(models: Iterable[Model]) -> list[dict[str, Any]]:
-    """What cards show of models from `search.visible`."""
+    """What cards show of models from `visibility.visible`."""
     found = list(models)
     prices = book.currents(model.pk for model in found)
     return [shown(model, prices.get(model.pk)) for model in found]
 
 
 def shown(found: Model, price: Price | None) -> dict[str, Any]:
-    """What cards and headers show of a model from `search.visible`."""
+    """What cards and headers show of a model from `visibility.visible`."""
     task = registry.get(found.task)
     state = state_of(found.live_version is not None, getattr(found, "run_state", None))
     metrics = found.live_version.metrics if found.live_version else {}

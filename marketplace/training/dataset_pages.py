@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Count, Q, Sum
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -19,17 +18,23 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from marketplace.errors import DatasetInvalid
 from marketplace.training import datasets, refusals
-from marketplace.training.models import Dataset, DatasetState
+from marketplace.training.models import TO_DO, Dataset, DatasetState
 from marketplace.training.samples import SAMPLES, sample
+from marketplace.uploads import pages as uploads
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
 from portal.accounts.models import Role
 from portal.accounts.wire.text import check_address, check_form
 
-_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
-PIECE = 64 * 1024
 FORM_BYTES = 64 * 1024  # of an upload besides the file
 WIDE, HIGH = 120, 32  # of a column's small picture
-RUN_LOOKS = {"queued": "queued", "running": "training", "succeeded": "live", "failed": "failed", "canceled": "failed"}
+RUN_LOOKS = {
+    "validating": "queued",
+    "queued": "queued",
+    "running": "training",
+    "succeeded": "live",
+    "failed": "failed",
+    "canceled": "failed",
+}
 _LOOKS = {"uploading": "queued", "checking": "training", "ready": "live", "refused": "failed"}
 
 
@@ -64,12 +69,15 @@ def _training(request: HttpRequest) -> HttpResponse:
         "datasets": [(one, _LOOKS[one.state]) for one in workspace.datasets.defer("profile").order_by("-created_at")],
         "runs": [
             (one, RUN_LOOKS[one.state])
-            for one in workspace.runs.defer("outcome", "log", "curve").order_by("-created_at")[:50]
+            for one in workspace.runs.filter(search=None).defer("outcome", "log", "curve").order_by("-created_at")[:50]
         ],
+        "searches": workspace.searches.annotate(
+            count=Count("runs"), done=Count("runs", filter=~Q(runs__state__in=TO_DO)), paid=Sum("runs__cost_nanos")
+        ).order_by("-created_at")[:50],
         "may_change": has_role(request, workspace, Role.MEMBER),
         "samples": list(SAMPLES),
         "most_mb": settings.DATASET_MAX_BYTES // 1024**2,
-        "chunk": settings.DATASET_CHUNK_BYTES,
+        "chunk": settings.UPLOAD_CHUNK_BYTES,
         "error": error,
     }
     return render(request, "marketplace/training/training.html", context, status=status if error else 200)
@@ -111,20 +119,7 @@ def content(request: HttpRequest, dataset_id: str) -> HttpResponse:
     if request.method == "GET":
         return JsonResponse({"received": datasets.received(dataset), "size": dataset.size, "state": dataset.state})
     require_role(request, workspace, Role.MEMBER)
-    told = _RANGE.fullmatch(request.headers.get("Content-Range", ""))
-    first, last, size = map(int, told.groups()) if told else (0, -1, 0)
-    if size != dataset.size or not 0 <= last - first < settings.DATASET_CHUNK_BYTES:
-        return JsonResponse({"message": _("Say which bytes these are: Content-Range.")}, status=400)
-    try:
-        there = datasets.append(dataset, first, _pieces(request))
-    except DatasetInvalid as problem:
-        return JsonResponse({"message": problem.message, **problem.details}, status=problem.status)
-    return JsonResponse({"received": there})
-
-
-def _pieces(request: HttpRequest) -> Iterator[bytes]:
-    while piece := request.read(PIECE):
-        yield piece
+    return uploads.take(request, dataset.size, lambda first, pieces: datasets.append(dataset, first, pieces))
 
 
 @login_required

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -20,8 +18,9 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
 from marketplace.errors import DatasetInvalid
-from marketplace.training.models import Dataset, DatasetState, RunState
+from marketplace.training.models import TO_DO, Dataset, DatasetState
 from marketplace.training.recipes.datasets.reading import FORMS
+from marketplace.uploads import parts
 from portal.accounts.models import Workspace
 
 UNFINISHED = timedelta(days=1)  # an upload that was begun so long ago is dropped
@@ -41,9 +40,7 @@ def begin(workspace: Workspace, name: str, size: int) -> Dataset:
             _("This workspace has %(most)s datasets: delete one first.") % {"most": settings.DATASETS_MAX}, status=409
         )
     dataset = Dataset.objects.create(workspace=workspace, name=Path(name).name[:120], form=form, size=size)
-    place = path_of(dataset)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.touch()
+    parts.begin(path_of(dataset))
     return dataset
 
 
@@ -56,25 +53,11 @@ def too_large() -> DatasetInvalid:
 def append(dataset: Dataset, offset: int, chunks: Iterable[bytes]) -> int:
     """Writes what comes at `offset`; how many bytes are there now. With the last one the dataset is to be examined.
 
-    Raises DatasetInvalid (409) where the file does not end at `offset`: `received` in its details says where to go on.
+    Raises UploadInvalid (409) where the file does not end at `offset`: `received` in its details says where to go on.
     """
     if dataset.state != DatasetState.UPLOADING:
         raise DatasetInvalid(_("This dataset is complete."), status=409, details={"received": dataset.size})
-    with path_of(dataset).open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # the same part twice at once, when a browser is impatient
-        there = os.fstat(file.fileno()).st_size
-        if there != offset:
-            raise DatasetInvalid(
-                _("The upload goes on at byte %(at)s.") % {"at": there}, status=409, details={"received": there}
-            )
-        for chunk in chunks:
-            there += len(chunk)
-            if there > dataset.size:
-                file.truncate(offset)
-                raise DatasetInvalid(_("More bytes came than the file was said to have."))
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
+    there = parts.append(path_of(dataset), dataset.size, offset, chunks)
     if there == dataset.size:
         uploading = Dataset.objects.filter(pk=dataset.pk, state=DatasetState.UPLOADING)
         if uploading.update(state=DatasetState.CHECKING):
@@ -92,7 +75,7 @@ def keep(workspace: Workspace, name: str, size: int, chunks: Iterable[bytes]) ->
 
 def received(dataset: Dataset) -> int:
     """Bytes that are there."""
-    return path_of(dataset).stat().st_size if path_of(dataset).exists() else 0
+    return parts.received(path_of(dataset))
 
 
 def examine(dataset: Dataset) -> None:
@@ -129,7 +112,7 @@ def drop_unfinished(now: datetime) -> None:
 
 def delete(dataset: Dataset) -> None:
     """Ends the dataset and its file. Raises DatasetInvalid (409) while a run needs it."""
-    if dataset.runs.filter(state__in=(RunState.QUEUED, RunState.RUNNING)).exists():
+    if dataset.runs.filter(state__in=TO_DO).exists():
         raise DatasetInvalid(_("A run still learns from this dataset: cancel it first."), status=409)
     place = path_of(dataset)
     dataset.delete()

@@ -9,7 +9,7 @@ from billing.gate import budgets
 from billing.gate.budgets import Wish
 from billing.plans.terms import NOTHING
 from marketplace.collections import keeping
-from marketplace.training import datasets, runs
+from marketplace.training import datasets, runs, searching
 from marketplace.training.models import Dataset
 from portal.accounts.keys.issuing import issue
 from portal.accounts.models import Workspace
@@ -39,6 +39,12 @@ def _budget(workspace: Workspace) -> tuple[str]:
 
 def _collection(workspace: Workspace) -> tuple[str]:
     return (keeping.make(workspace, ids.make("title")).pk,)
+
+
+def _search(workspace: Workspace) -> tuple[str]:
+    table = Dataset.objects.get(pk=_table_and_run(workspace)[0])
+    asked = {"target": "y", "task": "tabular-classification", "leave_out": [], "folds": 0}
+    return (searching.begin(table, "dense", {"units": [8, 16]}, asked, 60, NOTHING).pk,)
 
 
 def _table_and_run(workspace: Workspace) -> tuple[str, str]:
@@ -96,6 +102,7 @@ MAKERS: dict[tuple[str, ...], Callable[[Workspace], tuple[Any, ...]]] = {
     ("hook", "message"): _hook_and_message,
     ("dataset",): _dataset,
     ("table", "run"): _table_and_run,
+    ("search",): _search,
     ("budget",): _budget,
     ("collection",): _collection,
     ("golden", "golden_run", "token"): _golden_set_and_run,
