@@ -17,6 +17,7 @@ from inference.golden import presenting, runs
 from inference.golden.models import GoldenRun, GoldenSet
 from inference.golden.sets import GoldenMissing
 from inference.later.waking import wake
+from marketplace.catalog.access import reader_of
 from marketplace.catalog.search import Query, search
 from marketplace.tasks import registry
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
@@ -159,9 +160,10 @@ def _page(
 ) -> HttpResponse:
     words = request.GET.get("q", "")[:120]
     query = Query(words, {"task": [found.task]}, live=True)
-    offered = search(query, workspace.pk, count=MOST_OFFERED, counted=False).models
+    may_change = has_role(request, workspace, Role.MEMBER)
+    offered = search(query, reader_of(request), count=MOST_OFFERED, counted=False).models
     guessed: list[runs.Estimate] = []
-    if chosen and not error:
+    if chosen and may_change and not error:
         try:
             guessed = runs.estimate(runs.looker(workspace.pk), found, chosen)
         except Problem as problem:
@@ -185,6 +187,6 @@ def _page(
         "q": words,
         "most_models": runs.MOST_MODELS,
         "error": error,
-        "may_change": has_role(request, workspace, Role.MEMBER),
+        "may_change": may_change,
     }
     return render(request, "inference/golden/set.html", context, status=status)
