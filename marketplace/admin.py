@@ -23,6 +23,7 @@ from marketplace.catalog import retiring
 from marketplace.catalog.forms import RetirementForm
 from marketplace.jobs import bring_in_models
 from marketplace.models import Import, Model, Retirement, Review, Run, Split, Version
+from marketplace.publishers import console  # noqa: F401 – registers what operators decide about publishers
 from marketplace.publishing import forms
 from marketplace.training import runs, seeds
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from marketplace.catalog.models import Listing, Model, Retirement, Split, Version
+from marketplace.catalog.models import Listing, Meaning, Model, Retirement, Split, Version
 from marketplace.collections.models import Collection, Kept
+from marketplace.publishers.models import Acceptance, Application
 from marketplace.publishing.models import Import
 from marketplace.recommending.models import Neighbour
 from marketplace.reviews.models import Review
 from marketplace.training.models import Dataset, Run, Search
 
 __all__ = [
+    "Acceptance",
+    "Application",
     "Collection",
     "Dataset",
     "Import",
     "Kept",
     "Listing",
+    "Meaning",
     "Model",
     "Neighbour",
     "Retirement",

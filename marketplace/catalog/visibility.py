@@ -48,6 +48,11 @@ def listed(reader: Reader) -> QuerySet[Model]:
     return _with_more(_own(reader) | Q(visibility=Visibility.PUBLIC))
 
 
+def own(reader: Reader) -> QuerySet[Model]:
+    """Models that the reader's workspace publishes, as far as the reader sees them; otherwise as `visible`."""
+    return _with_more(_own(reader))
+
+
 def on_shelf(held: Shelf, reader: Reader) -> NDArray[np.bool_]:
     """Rows of the shelf that `listed` would give: what a search may find, count, and read words from."""
     public: NDArray[np.bool_] = held.kept("public", lambda: (held["alive"] != 0) & (held["reach"] == REACH["public"]))

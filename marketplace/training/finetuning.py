@@ -18,6 +18,8 @@ from billing.plans.terms import Terms
 from marketplace.errors import DatasetInvalid
 from marketplace.training import charges, datasets, pairs, refusals, releasing
 from marketplace.training.models import Dataset, DatasetState, Run, RunState
+from marketplace.training.recipes import registry
+from marketplace.training.recipes.datasets.profile import CLASSIFICATION, learnt_as
 from marketplace.training.run_forms import PRICE_USD
 from portal.accounts.models import Workspace
 from portal.kit.errors import Problem
@@ -67,7 +69,7 @@ def begin(job_id: str, table: Dataset, job: Job, terms: Terms) -> Run:
             "factor_bp": terms.factor_bp,
             "state": RunState.VALIDATING,
             # Until its dataset is known nobody can say more.
-            "asked": {"target": job.target, "task": "tabular-classification", "leave_out": [], "folds": 0},
+            "asked": {"target": job.target, "task": CLASSIFICATION, "leave_out": [], "folds": 0},
             "wanted": {
                 "name": f"{slugify(job.suffix)[:40].strip('-_') or 'job'}-{job_id[-8:]}",
                 "title": job.suffix,
@@ -111,9 +113,20 @@ def question(table: Dataset, recipe: str, target: str) -> dict[str, Any]:
     if name not in learnable:
         there = ", ".join(learnable) or "none"
         raise DatasetInvalid(f"No column {name!r} can be predicted; those that can: {there}.", param="/target")
-    if not any(column["kind"] in ("number", "category") for column in columns if column["name"] != name):
-        raise DatasetInvalid(f"{recipe} learns from numbers and categories, and no column has them.", param="/model")
-    return {"target": name, "task": learnable[name]["task"], "leave_out": [], "folds": 0}
+    task, others = learnable[name]["task"], [column for column in columns if column["name"] != name]
+    asked = {"target": name, "task": task, "leave_out": [], "folds": 0}
+    if recipe in registry.OWN["language"]:
+        readable = [column["name"] for column in others if "text" in column.get("roles", ())]
+        written = [column["name"] for column in others if column["kind"] == "text"]
+        if task != CLASSIFICATION or not readable:
+            raise DatasetInvalid(f"{recipe} sorts texts into classes, and there are no such columns.", param="/model")
+        text = pairs.INPUT if pairs.INPUT in readable else [*written, *readable][0]
+        return asked | {"task": "text-classification", "text": text}
+    if not any(learnt_as(column["kind"]) for column in others):
+        raise DatasetInvalid(f"{recipe} learns from numbers, categories and dates: there are none.", param="/model")
+    if recipe == "additive" and (task != CLASSIFICATION or learnable[name]["distinct"] != 2):
+        raise DatasetInvalid(f"{recipe} is for a target with two values.", param="/model")
+    return asked
 
 
 def validate_waiting() -> None:

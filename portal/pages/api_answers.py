@@ -19,9 +19,18 @@ _COST = {
     "api_quotes",
     "api_route",
     "api_batches",
+    "api_golden_runs",
     "api_fine_tuning_jobs",
-}  # a budget or a ceiling may refuse them
-_CREATED = {"api_quotes", "api_keys", "api_tokens", "api_webhooks", "api_test_webhook"}
+}  # a budget may refuse them
+_CREATED = {
+    "api_quotes",
+    "api_keys",
+    "api_tokens",
+    "api_webhooks",
+    "api_test_webhook",
+    "api_golden_sets",
+    "api_golden_runs",
+}
 _STREAMED = {
     "api_chat_completions", "api_completions", "api_responses", "api_messages", "api_predictions",
     "api_prediction_events",

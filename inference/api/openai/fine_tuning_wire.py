@@ -19,7 +19,7 @@ from marketplace.training.models import Run, RunState
 from marketplace.training.recipes import registry
 from marketplace.training.recipes.recipe import Knob, choose
 
-RECIPES = registry.TABLE_RECIPES
+RECIPES = registry.OWN_RECIPES
 _FIELDS = (
     "model", "training_file", "hyperparameters", "method", "seed", "suffix", "metadata", "target", "max_cost",
 )  # fmt: skip

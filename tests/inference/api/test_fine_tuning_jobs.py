@@ -140,6 +140,24 @@ def test_examples_in_pairs_become_a_table(asking: Asking) -> None:
     assert "the last message, and no other, is the assistant's" in refused["error"]["message"]
 
 
+def test_conversations_become_texts_and_their_classes(asking: Asking) -> None:
+    said = [
+        ("where is my parcel " + "abc"[at % 3], "delivery") if at % 2 else (f"the bill of {at} is wrong", "money")
+        for at in range(40)
+    ]
+    lines = [
+        {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": label}]}
+        for text, label in said
+    ]
+    file = asking.upload("\n".join(map(json.dumps, lines)).encode(), "talks.jsonl")
+    made = asking.post("fine_tuning/jobs", {"model": "bag_of_words", "training_file": file})
+    asking.post("fine_tuning/jobs", {"model": "additive", "training_file": file})
+    datasets.examine_waiting()
+    finetuning.validate_waiting()
+    run = Run.objects.get(pk=made["id"])
+    assert (run.state, run.asked["task"], run.asked["text"]) == (RunState.QUEUED, "text-classification", "input")
+
+
 @pytest.mark.parametrize(
     ("more", "param"),
     [
