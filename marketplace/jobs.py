@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from marketplace.catalog import listings, pricing, retiring, takedowns
+from marketplace.catalog import listings, meaning, pricing, retiring, takedowns
 from marketplace.publishing import imports
 from marketplace.recommending import neighbours
 from marketplace.training import charges, datasets, keeping, runs, searching, trainer
@@ -77,3 +77,9 @@ def keep_listings() -> None:
 def keep_neighbours() -> None:
     """Which models are used with which, from what workspaces used lately."""
     neighbours.keep(timezone.now())
+
+
+@shared_task
+def keep_meanings() -> None:
+    """What the encoder that the operator chose makes of the catalog's texts."""
+    meaning.keep()

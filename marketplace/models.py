@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marketplace.catalog.models import Listing, Model, Retirement, Split, TakeDown, Version
+from marketplace.catalog.models import Listing, Meaning, Model, Retirement, Split, TakeDown, Version
 from marketplace.collections.models import Collection, Kept
 from marketplace.publishers.models import Acceptance, Application
 from marketplace.publishing.models import Import
@@ -18,6 +18,7 @@ __all__ = [
     "Import",
     "Kept",
     "Listing",
+    "Meaning",
     "Model",
     "Neighbour",
     "Retirement",

@@ -55,5 +55,6 @@ app.conf.beat_schedule = {
     "purge-runs": {"task": "marketplace.jobs.purge_runs", "schedule": 3600.0},
     "examine-datasets": {"task": "marketplace.jobs.examine_datasets", "schedule": 10.0},
     "keep-neighbours": {"task": "marketplace.jobs.keep_neighbours", "schedule": 1800.0},
+    "keep-meanings": {"task": "marketplace.jobs.keep_meanings", "schedule": 30.0},
     "train-queued": {"task": "marketplace.jobs.train_queued", "schedule": 10.0},
 }

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from portal.environment import env, kept_secret, number, secret, switch
+from portal.environment import env, kept_secret, number, secret, share, switch
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("MERCATO_DATA_DIR") or ROOT / "var").resolve()
@@ -250,6 +250,12 @@ API_GUARD = "inference.api.guard.Guard"  # limits and kept answers, around every
 API_MAX_DEPTH = 64  # nested lists and objects in a JSON body
 KEY_DEFAULT_RPM = 600  # requests a minute of a new key
 CATALOG_MAX_AGE_S = 1.0  # a hot-path read of keys, versions, prices is at most this old
+SEMANTIC_MODEL = os.environ.get(
+    "SEMANTIC_MODEL", ""
+)  # publisher/name of embeddings: the catalog is searched by meaning
+SEMANTIC_LEAST = share("SEMANTIC_LEAST", 0.4)  # the cosine from which a model means what was searched
+SEMANTIC_WAIT_S = 0.25  # for a search's vector; without it the words are searched alone
+CATALOG_ENCODER = "inference.encoding.encode"  # marketplace.catalog.meaning.Encode
 WEB_THREADS = 640  # of one web process, made as needed; a call or a stream holds one (serve --threads)
 REQUESTS_MAX = 600  # predictions at work in one process; more are refused at once with 503
 MODEL_MEMORY_BYTES = 2 * 1024**3  # budget for loaded models of one process

@@ -100,6 +100,25 @@ class Listing(models.Model):
         return str(self.pk)
 
 
+class Meaning(models.Model):
+    """What a model's text means to an encoder of sentences: written by meaning.py alone, and made again at any time."""
+
+    model = models.OneToOneField(Model, primary_key=True, on_delete=models.CASCADE, related_name="meaning")
+    encoder = models.CharField(max_length=40)  # the version that made it: vectors of different ones do not compare
+    digest = models.CharField(max_length=64)  # of the version and the text
+    vector = models.BinaryField()  # float16, little-endian, of unit length; empty where the encoder refused the text
+    looked_at = models.DateTimeField()  # the listing as it was changed then
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("meaning")
+        verbose_name_plural = _("meanings")
+        indexes = [models.Index(fields=["changed_at"], name="meanings_that_changed")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 class Split(models.Model):
     """A version's share of its model's calls, while a new version is tried on some of them (a canary).
 

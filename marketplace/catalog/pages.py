@@ -20,6 +20,7 @@ from billing.prices.quote import FREE
 from marketplace.catalog import pricing, snippets, takedowns
 from marketplace.catalog.access import model_of, workspace_id_of
 from marketplace.catalog.cards import html_of
+from marketplace.catalog.languages import spoken
 from marketplace.catalog.models import Model, Visibility
 from marketplace.catalog.preview import Preview, png
 from marketplace.catalog.state import ModelState, state_of
@@ -51,6 +52,7 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
             if found.live_version and metric.name in found.live_version.metrics
         ],
         "versions": found.versions.order_by("-number")[:5],
+        "languages": spoken(found.languages),
         "snippets": snippets.of(found.slug, task, task.example(spec), settings.SITE_URL),
         "schema": task.codec.input_schema(spec),
         "objective": standing(found.slug, timezone.now().date()),

@@ -91,6 +91,14 @@ def resolve(name: str, workspace_id: str, changes: bool = True) -> Resolved:
     return found
 
 
+def answering(name: str) -> Resolved | None:
+    """The live version of `publisher/name`, whoever may call it; None where there is none, or it is gone."""
+    found = _recent.get(name)
+    if found is None or not found.version_id:
+        return None
+    return None if found.leaving is not None and found.leaving.ends_at <= timezone.now() else found
+
+
 def _load(name: str) -> Resolved | None:
     slug, _, number = name.partition("@")
     publisher, _, short = slug.partition("/")

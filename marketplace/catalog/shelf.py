@@ -160,9 +160,9 @@ def key(text: str) -> int:
 
 
 def _words_of(task: str) -> list[str]:
-    """Of a task's name, title, summary and modality, in every language of the portal."""
+    """Of a task's name, title, summary and modality, in every language of the portal, and what else people call it."""
     declared = registry.get(task)
-    texts = [declared.name]
+    texts = [declared.name, *declared.also]
     for code, _language in settings.LANGUAGES:
         with translation.override(code):
             texts += [gettext(declared.title), gettext(declared.summary), gettext(declared.modality)]

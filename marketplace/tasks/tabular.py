@@ -9,6 +9,7 @@ import numpy as np
 from marketplace.tasks import reasons
 from marketplace.tasks.scores import one_or_rows, ranked, scored
 from marketplace.tasks.task import Arrays, Feature, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 MOST_ROWS = 1_000
 MOST_WORD = 200  # characters of a category
@@ -113,30 +114,57 @@ class Regression(_Table):
 
 TABULAR_CLASSIFICATION = Task(
     name="tabular-classification",
-    title="Tabular classification",
-    summary="Sorts rows of measurements into classes.",
+    title=_("Tabular classification"),
+    summary=_("Sorts rows of measurements into classes."),
     modality="tabular",
     codec=Classification(),
     widget="form",
     metrics=(
-        Metric("accuracy", "Accuracy", percent=True),
-        Metric("auc", "Area under the ROC curve"),
-        Metric("log_loss", "Log loss", higher_is_better=False),
-        Metric("brier", "Brier score", higher_is_better=False),
-        Metric("calibration_error", "Expected calibration error", percent=True, higher_is_better=False),
+        Metric("accuracy", _("Accuracy"), percent=True),
+        Metric("auc", _("Area under the ROC curve")),
+        Metric("log_loss", _("Log loss"), higher_is_better=False),
+        Metric("brier", _("Brier score"), higher_is_better=False),
+        Metric("calibration_error", _("Expected calibration error"), percent=True, higher_is_better=False),
+    ),
+    also=(
+        "churn",
+        "fraud",
+        "credit scoring",
+        "risk",
+        "default",
+        "diagnosis",
+        "medical",
+        "spreadsheet",
+        "CSV",
+        "data mining",
+        "流失",
+        "风控",
+        "诊断",
     ),
 )
 
 TABULAR_REGRESSION = Task(
     name="tabular-regression",
-    title="Tabular regression",
-    summary="Estimates a number from rows of measurements.",
+    title=_("Tabular regression"),
+    summary=_("Estimates a number from rows of measurements."),
     modality="tabular",
     codec=Regression(),
     widget="form",
     metrics=(
-        Metric("r2", "Explained variance (R²)"),
-        Metric("rmse", "Root mean squared error", higher_is_better=False),
-        Metric("mae", "Mean absolute error", higher_is_better=False),
+        Metric("r2", _("Explained variance (R²)")),
+        Metric("rmse", _("Root mean squared error"), higher_is_better=False),
+        Metric("mae", _("Mean absolute error"), higher_is_better=False),
+    ),
+    also=(
+        "forecast",
+        "prediction",
+        "estimation",
+        "price prediction",
+        "demand",
+        "house prices",
+        "spreadsheet",
+        "CSV",
+        "预测",
+        "回归",
     ),
 )

@@ -12,6 +12,11 @@ Arrays = Mapping[str, NDArray[Any]]  # named arrays with the rows as their first
 Json = Any
 
 
+def said(text: str) -> str:
+    """Words that people read: imported as `_`, it marks them for translators, though tasks know no Django."""
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """A named input or output of a signature. `shape` has None where any size goes; the first axis is the rows."""
@@ -119,6 +124,7 @@ class Task:
     """The declaration. `protocols` carry it, `widget` tries it in the browser, `metrics` judge it, the first most.
 
     `row_unit` is what a row bills that comes as raw tensors, so that no protocol is cheaper than another.
+    `also`: what people call the task who look for it, in any language; one may be several words.
     `default_tokens` are generated where the caller names no number; 0: as many as the model may.
     """
 
@@ -134,6 +140,7 @@ class Task:
     default_tokens: int = 0
     row_unit: str = "row"
     examples: tuple[Json, ...] = field(default=())
+    also: tuple[str, ...] = ()
 
     def example(self, spec: ModelSpec) -> Json:
         """An input that works with this model."""

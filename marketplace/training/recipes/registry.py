@@ -15,6 +15,7 @@ RECIPES = {
     "detector": "marketplace.training.recipes.detector",
     "extract": "marketplace.training.recipes.extract",
     "gan": "marketplace.training.recipes.gan",
+    "gpt": "marketplace.training.recipes.gpt",
     "lstm": "marketplace.training.recipes.lstm",
     "recurrent": "marketplace.training.recipes.recurrent",
     "seq2seq": "marketplace.training.recipes.seq2seq",
