@@ -12,7 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from billing.metering.models import UsageEvent
-from marketplace.catalog import takedowns
+from billing.metering.rollups import roll_up
+from marketplace.catalog import shelf, takedowns
 from marketplace.catalog.models import Model, TakeDown
 from marketplace.catalog.resolve import choose, forget, resolve
 from marketplace.catalog.takedowns import TakeDownInvalid
@@ -97,8 +98,6 @@ def test_the_catalog_forgets_it_and_its_page_says_why(
     assert one["taken_down"] == {"category": "rights", "reason": WHY}
 
     put_back(taken)
-    from marketplace.catalog import shelf
-
     shelf.forget()
     assert names("singer") == ["singer"]
     assert "Call it" in Client().get("/models/olga/singer").content.decode()
@@ -137,8 +136,6 @@ def test_its_publisher_and_its_users_are_told_once_and_of_the_lifting_too(
         version_id="v", protocol="openai", units={"request": 1}, price_id="", cost_nanos=0, latency_ms=1,
         recorded_at=timezone.now(), seller_id=singer.publisher_id,
     )  # fmt: skip
-    from billing.metering.rollups import roll_up
-
     roll_up(timezone.now())
     taken = down(singer)
     assert Mail.objects.get(to=owner.email).subject == "olga/singer was taken down"
