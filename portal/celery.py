@@ -43,6 +43,7 @@ app.conf.beat_schedule = {
     "tell-catalog": {"task": "inference.jobs.tell_catalog", "schedule": 300.0},
     "make-predictions": {"task": "inference.jobs.make_predictions", "schedule": 5.0},
     "work-on-batches": {"task": "inference.jobs.work_on_batches", "schedule": 5.0},
+    "run-golden-sets": {"task": "inference.jobs.run_golden_sets", "schedule": 5.0},
     "send-webhooks": {"task": "inference.jobs.send_webhooks", "schedule": 5.0},
     "purge-predictions": {"task": "inference.jobs.purge_predictions", "schedule": 3600.0},
     "purge-kept-answers": {"task": "inference.jobs.purge_kept_answers", "schedule": 3600.0},

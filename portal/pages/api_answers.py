@@ -14,8 +14,16 @@ CALLS = {
     "api_images", "oip_infer", "oip_version_infer",
     *(f"tfs_{which}{verb}" for which in ("", "version_", "label_") for verb in ("predict", "classify", "regress")),
 }  # fmt: skip
-_COST = {*CALLS, "api_quotes", "api_route", "api_batches"}  # a budget or a ceiling may refuse them
-_CREATED = {"api_quotes", "api_keys", "api_tokens", "api_webhooks", "api_test_webhook"}
+_COST = {*CALLS, "api_quotes", "api_route", "api_batches", "api_golden_runs"}  # a budget or a ceiling may refuse them
+_CREATED = {
+    "api_quotes",
+    "api_keys",
+    "api_tokens",
+    "api_webhooks",
+    "api_test_webhook",
+    "api_golden_sets",
+    "api_golden_runs",
+}
 _STREAMED = {
     "api_chat_completions", "api_completions", "api_responses", "api_messages", "api_predictions",
     "api_prediction_events",
