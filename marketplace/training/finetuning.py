@@ -20,6 +20,7 @@ from marketplace.training import charges, datasets, pairs, refusals, releasing
 from marketplace.training.models import Dataset, DatasetState, Run, RunState
 from marketplace.training.recipes import registry
 from marketplace.training.recipes.datasets.profile import CLASSIFICATION, learnt_as
+from marketplace.training.releasing import Release
 from marketplace.training.run_forms import PRICE_USD
 from portal.accounts.models import Workspace
 from portal.kit.errors import Problem
@@ -140,7 +141,7 @@ def publish(run: Run) -> None:
     wanted = run.wanted or {}
     title = wanted["title"] or f"{run.asked['target']} ({run.dataset})"
     try:
-        releasing.release(run, wanted["name"], title[:120], "", money.parse(PRICE_USD))
+        releasing.release(run, Release(wanted["name"], title[:120], row_nanos=money.parse(PRICE_USD)))
     except Problem as problem:
         Run.objects.filter(pk=run.pk, version=None).update(error=problem.message[:500])
 
