@@ -142,10 +142,10 @@ def summary(run: Run) -> str:
     spec = (run.outcome or {})["spec"]
     told = (
         _("Predicts %(target)s from %(count)s columns of %(table)s.")
-        if spec["features"]
+        if spec.get("features")
         else _("Predicts %(target)s, learnt from %(table)s.")
     )
-    return told % {"target": run.asked["target"], "count": len(spec["features"]), "table": run.dataset}
+    return told % {"target": run.asked["target"], "count": len(spec.get("features", ())), "table": run.dataset}
 
 
 def versions_before(run: Run) -> list[Version]:
@@ -158,6 +158,38 @@ def versions_before(run: Run) -> list[Version]:
     return [
         model.live_version for model in known.select_related("live_version__model__publisher") if model.live_version
     ]
+
+
+def before(run: Run) -> dict[str, Any] | None:
+    """The version to compare the run with on its own test rows: what recipes.comparing reads. None without one.
+
+    `apart`: whether it learnt none of these rows, since it learnt the same data, split in the same way.
+    """
+    known = next((one for one in versions_before(run) if one.engine == "tensorflow"), None)
+    if known is None:
+        return None
+    learnt = Run.objects.filter(version=known).select_related("table").first()
+    apart = learnt is not None and learnt.table is not None and run.table is not None
+    if apart:
+        assert learnt is not None
+        apart = _split_by(learnt) == _split_by(run)
+    return {
+        "version": known.pk,
+        "model": known.model.slug,
+        "number": known.number,
+        "semver": known.semver,
+        "apart": apart,
+        "source": known.source,
+        "spec": {**known.spec, "examples": []},
+    }
+
+
+def _split_by(run: Run) -> tuple[Any, ...]:
+    """Runs in which this is the same have the same test rows."""
+    assert run.table is not None
+    asked, seed = run.asked, run.params.get("seed", 1)
+    once = asked.get("choices", {}).get("once", False)
+    return (run.table.sha256, asked["target"], asked["task"], asked.get("text", ""), once, seed)
 
 
 def following(run: Run, last: Version) -> tuple[str, list[semver.Change]]:
@@ -177,7 +209,7 @@ def card(run: Run) -> str:
         if metric.name in outcome["metrics"]
     ]
     train, validation, test = (f"{count:,}" for count in outcome["facts"]["rows"])
-    unit, columns = outcome["facts"].get("unit", "rows"), outcome["spec"]["features"]
+    unit, columns = outcome["facts"].get("unit", "rows"), outcome["spec"].get("features")
     return (
         f"Trained here by the recipe `{run.recipe}` on data of its publisher.\n\n## Quality\n"
         "On the test split, which nothing was fitted on, of the exported model as it is served:\n\n"

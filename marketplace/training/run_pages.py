@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -17,10 +16,9 @@ from django.views.decorators.http import require_POST
 from billing import money
 from billing.errors import NoBudget
 from billing.prices import book
-from marketplace.catalog.models import Model, Version
+from marketplace.catalog.models import Model
 from marketplace.tasks import registry as tasks
-from marketplace.tasks.task import Task
-from marketplace.training import charges, drawing, releasing, runs
+from marketplace.training import charges, drawing, releasing, runs, verdicts
 from marketplace.training.asking import asked
 from marketplace.training.dataset_pages import RUN_LOOKS
 from marketplace.training.datasets import wake
@@ -186,58 +184,29 @@ def _page(request: HttpRequest, found: Run, form: ReleaseForm, status: int = 200
     hidden = found.search is not None and found.search.winner_id != found.pk
     outcome = {} if hidden else found.outcome or {}
     task = tasks.get(found.asked["task"])
-    before = releasing.versions_before(found) if outcome else []
+    last = before = releasing.versions_before(found) if outcome else []
     evaluation = outcome.get("evaluation", {})
+    compared = verdicts.compared(task, evaluation.get("before"))
+    if compared:  # it stands there already, on the same rows
+        before = [one for one in before if one.pk != compared["version"]]
     context = {
         **_state(request, found),
         "form": form,
         "task": task,
         "outcome": outcome,
-        "validation": metrics_shown(task, (found.outcome or {}).get("validation", {})),
+        "validation": verdicts.figures(task, (found.outcome or {}).get("validation", {})),
         "hidden": hidden,
         "most_nanos": charges.most_nanos(found, found.budget_s),
         "publishable": bool(outcome) and found.version is None and found.purged_at is None,
         "before_versions": before,
-        "next": _next(found, before) if outcome and found.version is None else None,
+        "compared": compared,
+        "next": verdicts.following(found, last) if outcome and found.version is None else None,
         "share": releasing.share_of(found.version) if found.version else None,
-        "metrics": [
-            (
-                metric.label,
-                metric.show(outcome["metrics"][metric.name]),
-                metric.show(outcome["baseline"][metric.name]) if metric.name in outcome["baseline"] else "–",
-                [metric.show(one.metrics[metric.name]) if metric.name in one.metrics else "–" for one in before],
-            )
-            for metric in task.metrics
-            if metric.name in outcome.get("metrics", {})
-        ],
+        "metrics": verdicts.metrics(task, outcome, before),
         "folds_left": found.asked["folds"] - len(evaluation.get("folds") or []) if evaluation else 0,
-        "folds": _folds(task.metrics, evaluation.get("folds") or []),
+        "folds": verdicts.folds(task, evaluation.get("folds") or []),
         "evaluation": evaluation,
         "drawn": drawing.evaluation(evaluation),
         "own": Model.objects.filter(publisher=found.workspace, task=task.name).order_by("name") if outcome else (),
     }
     return render(request, "marketplace/training/run.html", context, status=status)
-
-
-def _next(found: Run, before: list[Version]) -> dict[str, Any] | None:
-    """What it would be after the version before."""
-    if not before:
-        return None
-    number, changes = releasing.following(found, before[0])
-    return {"version": before[0], "semver": number, "breaking": [one for one in changes if one.breaking]}
-
-
-def metrics_shown(task: Task, found: Mapping[str, float]) -> list[tuple[str, str]]:
-    """Each metric that there is: its label and figure."""
-    return [(one.label, one.show(found[one.name])) for one in task.metrics if one.name in found]
-
-
-def _folds(metrics: Any, folds: list[dict[str, float]]) -> list[tuple[str, str, str]]:
-    """Metric, mean and spread (lowest to highest) of a cross-validation."""
-    found = []
-    for metric in metrics:
-        values = [fold[metric.name] for fold in folds if metric.name in fold]
-        if values:
-            mean = metric.show(sum(values) / len(values))
-            found.append((metric.label, mean, f"{metric.show(min(values))} – {metric.show(max(values))}"))
-    return found

@@ -113,6 +113,7 @@ class TableWork:
     text: str = ""  # the column that is read, where the task reads texts
     roles: Mapping[str, str] = field(default_factory=dict)  # of columns: number, category, text or date, where chosen
     choices: Mapping[str, Any] = field(default_factory=dict)  # see materials.choices
+    before: str = ""  # a file that tells of the version to compare with: see comparing.py
 
 
 SEED = Knob(1, 0, 2**31 - 1)

@@ -210,6 +210,7 @@ def test_a_table_is_learnt_judged_published_and_its_next_version_compared(table:
     assert "Confusion matrix" in page
     assert "<polyline" in page
     form = {"name": "leaves", "title": "Who leaves", "notes": "first", "price": "0.0003"}
+    form |= {"visibility": "workspace", "percent": "100"}
     assert client.post(f"/training/runs/{run.pk}/publish", {**form, "name": "No Name"}).status_code == 422
     client.post(f"/training/runs/{run.pk}/publish", form)
     run.refresh_from_db()

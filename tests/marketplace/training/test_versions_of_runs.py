@@ -10,7 +10,7 @@ from django.utils import timezone
 from marketplace.catalog import resolve
 from marketplace.catalog.models import Model, Split, Visibility
 from marketplace.publishers.models import Application
-from marketplace.training import releasing, runs
+from marketplace.training import releasing, runs, trainer
 from marketplace.training.models import Dataset, Run
 from marketplace.training.releasing import Release
 from portal.accounts.models import User, Workspace
@@ -109,3 +109,35 @@ def test_only_publishers_publish_for_all(table: Dataset, workspace: Workspace, o
         releasing.release(run, Release("leaves", visibility=Visibility.PUBLIC))
     assert not Model.objects.exists()
     assert not Application.objects.exists()
+
+
+@pytest.mark.slow
+def test_the_version_before_is_asked_the_same_rows(table: Dataset, owner: User) -> None:
+    first = asked_for(table)  # four epochs of all columns but the fee
+    trainer.train(claimed())
+    first.refresh_from_db()
+    assert first.outcome is not None
+    releasing.release(first, Release("leaves"))
+    again = asked_for(table, leave_out=["age", "fee"])
+    told = releasing.before(again)
+    again.params["seed"] = 5
+    other = releasing.before(again)
+    assert told is not None
+    assert other is not None
+    assert (told["apart"], other["apart"]) == (True, False)  # another seed splits in another way
+    trainer.train(claimed())
+    again.refresh_from_db()
+    assert again.outcome is not None, again.error
+    found = again.outcome["evaluation"]["before"]
+    assert (found["rows"], found["apart"]) == (24, True)
+    assert found["metrics"]["now"]["accuracy"] == again.outcome["metrics"]["accuracy"]
+    # On the same test rows it says what it said when it was trained, and each row that changed is counted.
+    assert found["metrics"]["before"]["accuracy"] == first.outcome["metrics"]["accuracy"]
+    assert found["metrics"]["before"]["log_loss"] == pytest.approx(first.outcome["metrics"]["log_loss"], abs=1e-4)
+    accuracy = {name: round(24 * one["accuracy"]) for name, one in found["metrics"].items()}
+    assert found["better"] - found["worse"] == accuracy["now"] - accuracy["before"]
+    assert all(one["now"] == one["truth"] != one["before"] for one in found["better_rows"])
+    page = signed_in(owner).get(f"/training/runs/{again.pk}").text
+    assert "olga/leaves 1.0.0 was asked the same 24 rows of the test. It learnt none of them either." in page
+    releasing.release(again, Release("leaves", percent=20))
+    assert "Against the version before" in signed_in(owner).get(f"/training/runs/{again.pk}").text
