@@ -93,7 +93,7 @@ def add_sample(request: HttpRequest) -> HttpResponse:
     if name not in SAMPLES:
         raise Http404
     data = sample(name)
-    return redirect("dataset", datasets.keep(workspace, f"{name}.csv", len(data), [data]).pk)
+    return redirect("dataset", datasets.keep(workspace, SAMPLES[name], len(data), [data]).pk)
 
 
 @login_required

@@ -67,8 +67,9 @@ def train(work: TableWork, how: How, out: Path) -> Outcome:
     metrics = _judge(answers, true, truth.labels)
     checked = _judge(serve(prepared.raw(check)), truth.values[check], truth.labels)
 
-    def row(at: int) -> dict[str, str]:
-        return given.row(int(test[at]))
+    def row(at: int) -> dict[str, Any]:
+        one = int(test[at])
+        return {"row": given.row(one), **({"picture": picture} if (picture := given.picture(one)) else {})}
 
     evaluation = (
         judging.classes(answers, true, truth.labels, row) if truth.labels else judging.numbers(answers[:, 0], true, row)
