@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy, gettext_noop
 
 REASONS = {
     "cell_long": gettext_noop(
@@ -49,6 +49,14 @@ REASONS = {
         "The archive has %(found)s pictures of a class; training needs %(least)s at least. Put each class into a folder of its own, or add a labels.csv with the columns file and label. %(left_out)s files were left out, such as %(name)s."
     ),
     "broken": gettext_noop("This file could not be examined: reading it took too much memory or time."),
+}
+
+# Why a file of an album was left out: a name in recipes/datasets/album.py.
+LEFT_OUT = {
+    "other": gettext_lazy("no picture by the ending of its name"),
+    "broken": gettext_lazy("broken: it cannot be read to its end"),
+    "large": gettext_lazy("too large: more than 8 MB or 16 million pixels"),
+    "nameless": gettext_lazy("of no class: in no folder, or not in labels.csv"),
 }
 
 

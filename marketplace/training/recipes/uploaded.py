@@ -165,7 +165,7 @@ def network(truth: Truth, prepared: Prepared, learn: Rows, how: How) -> Any:
 
 
 def _ready(prepared: Prepared, rows: Rows) -> dict[str, Any]:
-    return {name: array.numpy() for name, array in prepared.ready(**prepared.raw(rows)).items()}
+    return {name: np.asarray(array) for name, array in prepared.ready(**prepared.raw(rows)).items()}
 
 
 def _head(hidden: Any, truth: Truth, learn: Rows) -> Any:
