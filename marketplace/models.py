@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from marketplace.catalog.models import Listing, Model, Retirement, Split, Version
 from marketplace.collections.models import Collection, Kept
-from marketplace.publishing.models import Import
+from marketplace.publishing.models import Evidence, Import, Submission
 from marketplace.reviews.models import Review
 from marketplace.training.models import Dataset, Run
 
 __all__ = [
     "Collection",
     "Dataset",
+    "Evidence",
     "Import",
     "Kept",
     "Listing",
@@ -19,5 +20,6 @@ __all__ = [
     "Review",
     "Run",
     "Split",
+    "Submission",
     "Version",
 ]

@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from marketplace.catalog import choosing_pages, compare_pages, pages, search_pages, version_pages
 from marketplace.catalog.feed import NewModels
 from marketplace.collections import pages as collection_pages
+from marketplace.publishing import evidence_pages, submission_pages
 from marketplace.reviews import pages as review_pages
 from marketplace.training import dataset_pages, run_pages
 from marketplace.training import pages as training_pages
@@ -24,6 +25,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/<str:publisher>/<str:name>/keep", collection_pages.keep, name="model_keep"),
     path("models/<str:publisher>/<str:name>/reviews", review_pages.reviews, name="model_reviews"),
     path("models/<str:publisher>/<str:name>/reviews/remove", review_pages.remove, name="model_unreview"),
+    path("models/<str:publisher>/<str:name>/evidence", evidence_pages.model_evidence, name="model_evidence"),
+    path("publisher/submit", submission_pages.submit, name="submit"),
+    path("publisher/submit/uploads", submission_pages.begin, name="submit_upload"),
+    path("publisher/submissions/<str:submission_id>", submission_pages.submission, name="submission"),
+    path("publisher/submissions/<str:submission_id>/content", submission_pages.content, name="submission_content"),
+    path("publisher/submissions/<str:submission_id>/publish", submission_pages.publish, name="submission_publish"),
+    path("publisher/submissions/<str:submission_id>/withdraw", submission_pages.withdraw, name="submission_withdraw"),
     path("collections", collection_pages.collections, name="collections"),
     path("collections/<str:collection_id>", collection_pages.collection, name="collection"),
     path("collections/<str:collection_id>/share", collection_pages.share, name="collection_share"),

@@ -9,6 +9,7 @@ from billing.gate import budgets
 from billing.gate.budgets import Wish
 from billing.plans.terms import NOTHING
 from marketplace.collections import keeping
+from marketplace.publishing import submitting
 from marketplace.training import datasets, runs
 from marketplace.training.models import Dataset
 from portal.accounts.keys.issuing import issue
@@ -39,6 +40,10 @@ def _budget(workspace: Workspace) -> tuple[str]:
 
 def _collection(workspace: Workspace) -> tuple[str]:
     return (keeping.make(workspace, ids.make("title")).pk,)
+
+
+def _submission(workspace: Workspace) -> tuple[str]:
+    return (submitting.begin(workspace, {"name": "olgas", "task": "tensor", "title": "Olga's"}, "a.zip", 9).pk,)
 
 
 def _table_and_run(workspace: Workspace) -> tuple[str, str]:
@@ -78,5 +83,6 @@ MAKERS: dict[tuple[str, ...], Callable[[Workspace], tuple[Any, ...]]] = {
     ("dataset",): _dataset,
     ("table", "run"): _table_and_run,
     ("budget",): _budget,
+    ("submission",): _submission,
     ("collection",): _collection,
 }

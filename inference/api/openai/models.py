@@ -18,6 +18,7 @@ from marketplace.catalog.models import Model
 from marketplace.catalog.search import Query, check_task, search, visible
 from marketplace.catalog.state import state_of
 from marketplace.errors import ModelNotFound
+from marketplace.publishing import evidence
 from portal.accounts.wire.answers import json_answer
 
 MOST_LISTED = 1_000
@@ -62,7 +63,7 @@ class Models(PredictionView):
 
 
 class OneModel(PredictionView):
-    """A model, its version, its price, what that was and will be, and what the caller pays."""
+    """A model, its version, its price, what that was and will be, what the caller pays, and the evidence of versions."""
 
     def get(self, request: Request, publisher: str, name: str) -> HttpResponse:
         model = _found(self.caller.workspace_id, publisher, name)
@@ -81,7 +82,15 @@ class OneModel(PredictionView):
         history = [book.to_json(price) for price in book.listed(model.pk)]
         shown = _shown(model, book.current(model.pk))
         # What clients of TensorFlow Serving look for at this address.
-        return json_answer({**shown, "yours": yours, "price_history": history, "model_version_status": versions})
+        return json_answer(
+            {
+                **shown,
+                "yours": yours,
+                "price_history": history,
+                "model_version_status": versions,
+                "evidence": evidence.of_model(model),
+            }
+        )
 
 
 def _found(workspace_id: str, publisher: str, name: str) -> Model:
