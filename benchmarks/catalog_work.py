@@ -26,6 +26,7 @@ from marketplace.catalog import shelf  # noqa: E402
 from marketplace.catalog.listings import TYPICAL  # noqa: E402
 from marketplace.catalog.models import Listing, Model, Version  # noqa: E402
 from marketplace.catalog.search import Query, search  # noqa: E402
+from marketplace.catalog.visibility import ANYBODY, Reader  # noqa: E402
 from marketplace.tasks import registry  # noqa: E402
 from portal.accounts.models import Workspace  # noqa: E402
 
@@ -164,8 +165,8 @@ def main(count: int) -> dict[str, Any]:
     found["load_s"] = round(time.perf_counter() - started, 2)
     found["search"] = {}
     for name, query in QUERIES.items():
-        total = search(query, None).total
-        found["search"][name] = {**timed(lambda query=query: search(query, "ws_3")), "found": total}
+        total = search(query, ANYBODY).total
+        found["search"][name] = {**timed(lambda query=query: search(query, Reader("ws_3"))), "found": total}
     browser = Client(headers={"host": "localhost"})
     found["pages"] = {path: timed(lambda path=path: browser.get(path)) for path in PAGES}
     return found

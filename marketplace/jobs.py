@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from marketplace.catalog import listings, pricing, retiring
 from marketplace.publishing import imports, submitting
-from marketplace.training import charges, datasets, runs, trainer
+from marketplace.recommending import neighbours
+from marketplace.training import charges, datasets, keeping, runs, searching, trainer
 
 
 @shared_task
@@ -30,8 +31,15 @@ def bring_in_models() -> None:
 
 @shared_task
 def charge_runs() -> None:
-    """Runs that ended and were not billed, since a process died."""
+    """Runs that ended and were not billed, searches that ended and have no winner, since a process died."""
     charges.charge_ended(timezone.now())
+    searching.tend_open()
+
+
+@shared_task
+def purge_runs() -> None:
+    """Trained models that nobody published in time."""
+    keeping.sweep(timezone.now())
 
 
 @shared_task
@@ -63,3 +71,9 @@ def keep_listings() -> None:
 def drop_submissions() -> None:
     """Models that were sent and forgotten."""
     submitting.drop_forgotten(timezone.now())
+
+
+@shared_task
+def keep_neighbours() -> None:
+    """Which models are used with which, from what workspaces used lately."""
+    neighbours.keep(timezone.now())

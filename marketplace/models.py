@@ -5,8 +5,9 @@ from __future__ import annotations
 from marketplace.catalog.models import Listing, Model, Retirement, Split, Version
 from marketplace.collections.models import Collection, Kept
 from marketplace.publishing.models import Evidence, Import, Submission
+from marketplace.recommending.models import Neighbour
 from marketplace.reviews.models import Review
-from marketplace.training.models import Dataset, Run
+from marketplace.training.models import Dataset, Run, Search
 
 __all__ = [
     "Collection",
@@ -16,9 +17,11 @@ __all__ = [
     "Kept",
     "Listing",
     "Model",
+    "Neighbour",
     "Retirement",
     "Review",
     "Run",
+    "Search",
     "Split",
     "Submission",
     "Version",

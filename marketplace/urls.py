@@ -8,14 +8,16 @@ from marketplace.catalog import choosing_pages, compare_pages, pages, search_pag
 from marketplace.catalog.feed import NewModels
 from marketplace.collections import pages as collection_pages
 from marketplace.publishing import evidence_pages, submission_pages
+from marketplace.recommending import pages as recommending_pages
 from marketplace.reviews import pages as review_pages
-from marketplace.training import dataset_pages, run_pages
+from marketplace.training import dataset_pages, grid_pages, run_pages
 from marketplace.training import pages as training_pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("billing/compare", compare_pages.compare_page, name="billing_compare"),
     path("models", search_pages.catalog, name="catalog"),
     path("models/compare", choosing_pages.compare, name="models_compare"),
+    path("models/suggested", recommending_pages.suggested, name="models_suggested"),
     path("models/feed.xml", NewModels(), name="models_feed"),
     path("models/leaderboard", choosing_pages.leaderboard, name="leaderboard"),
     path("models/<str:publisher>/<str:name>", pages.model, name="model"),
@@ -32,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("publisher/submissions/<str:submission_id>/content", submission_pages.content, name="submission_content"),
     path("publisher/submissions/<str:submission_id>/publish", submission_pages.publish, name="submission_publish"),
     path("publisher/submissions/<str:submission_id>/withdraw", submission_pages.withdraw, name="submission_withdraw"),
+    path("models/<str:publisher>/<str:name>/used-with", recommending_pages.used_with_model, name="model_used_with"),
     path("collections", collection_pages.collections, name="collections"),
     path("collections/<str:collection_id>", collection_pages.collection, name="collection"),
     path("collections/<str:collection_id>/share", collection_pages.share, name="collection_share"),
@@ -45,6 +48,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("training/datasets/<str:dataset_id>/content", dataset_pages.content, name="dataset_content"),
     path("training/datasets/<str:dataset_id>/delete", dataset_pages.delete, name="dataset_delete"),
     path("training/datasets/<str:dataset_id>/train", run_pages.train, name="dataset_train"),
+    path("training/datasets/<str:dataset_id>/search", grid_pages.begin, name="dataset_search"),
+    path("training/searches/<str:search_id>", grid_pages.search, name="training_search"),
+    path("training/searches/<str:search_id>/cancel", grid_pages.cancel, name="training_search_cancel"),
     path("training/runs/<str:run_id>", run_pages.run, name="run"),
     path("training/runs/<str:run_id>/cancel", run_pages.cancel, name="run_cancel"),
     path("training/runs/<str:run_id>/publish", run_pages.publish, name="run_publish"),

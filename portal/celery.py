@@ -53,6 +53,8 @@ app.conf.beat_schedule = {
     "rehearse-submissions": {"task": "inference.jobs.rehearse_submissions", "schedule": 3.0},
     "drop-submissions": {"task": "marketplace.jobs.drop_submissions", "schedule": 3600.0},
     "charge-runs": {"task": "marketplace.jobs.charge_runs", "schedule": 30.0},
+    "purge-runs": {"task": "marketplace.jobs.purge_runs", "schedule": 3600.0},
     "examine-datasets": {"task": "marketplace.jobs.examine_datasets", "schedule": 10.0},
+    "keep-neighbours": {"task": "marketplace.jobs.keep_neighbours", "schedule": 1800.0},
     "train-queued": {"task": "marketplace.jobs.train_queued", "schedule": 10.0},
 }

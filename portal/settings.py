@@ -270,6 +270,7 @@ SUBMISSIONS_MAX = 20  # of a workspace, not counting those that were published o
 REHEARSAL_LEASE_S = 30  # a submission whose worker was silent this long is taken over
 TRAINING_PRICE_USD = "0.0002"  # of a second of compute, when an installation begins; later as the price book says
 TRAINING_LEAST_S, TRAINING_MOST_S = 15, 900  # of compute, the budget of a run
+TRAINED_KEPT_DAYS = number("TRAINED_KEPT_DAYS", 30)  # a trained model that nobody published; 0: for ever
 TRAINING_LEASE_S = 30  # a run whose trainer was silent this long is taken over
 
 # Money

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
-from billing.metering.models import Rollup, UsageEvent
+from django.db.models import F, Sum
+
+from billing.metering.models import DayRollup, Rollup, UsageEvent
 from billing.metering.rollups import hour_of
+from billing.metering.sums import day_of
 
 
 def since(model: str, moment: datetime) -> set[str]:
@@ -22,3 +26,23 @@ def used_before(workspace_id: str, model: str, moment: datetime) -> bool:
         Rollup.objects.filter(hour__lt=hour, **own).exists()
         or UsageEvent.objects.filter(recorded_at__gte=hour, recorded_at__lt=moment, **own).exists()
     )
+
+
+def baskets(moment: datetime) -> Iterator[tuple[str, str]]:
+    """(workspace, model) of all that was answered since that day, a workspace's together, what it used most first.
+
+    What a workspace uses of its own publishing does not count. Of the last seconds, which are not folded yet, nothing.
+    """
+    used = DayRollup.objects.filter(hour__gte=day_of(moment)).exclude(seller_id=F("workspace_id"))
+    rows = used.order_by().values_list("workspace_id", "model").annotate(answered=Sum(F("requests") - F("failed")))
+    for workspace, model, _answered in (
+        rows.filter(answered__gt=0).order_by("workspace_id", "-answered", "model").iterator()
+    ):
+        yield workspace, model
+
+
+def used_by(workspace_id: str, moment: datetime) -> dict[str, int]:
+    """Model → requests of the workspace that it answered since that day; of the last seconds nothing."""
+    used = DayRollup.objects.filter(workspace_id=workspace_id, hour__gte=day_of(moment))
+    rows = used.order_by().values_list("model").annotate(answered=Sum(F("requests") - F("failed")))
+    return dict(rows.filter(answered__gt=0))

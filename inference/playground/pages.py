@@ -11,8 +11,8 @@ from django.views.decorators.http import require_POST
 
 from billing.gate.tokens import issue_token
 from marketplace.catalog.resolve import resolve
-from portal.accounts.access import workspace_of
-from portal.accounts.models import User
+from portal.accounts.access import has_role, workspace_of
+from portal.accounts.models import Role, User
 from portal.accounts.wire import problems
 from portal.accounts.wire.answers import json_answer
 from portal.accounts.wire.json import JsonInvalid, loads
@@ -32,7 +32,8 @@ def token(request: HttpRequest) -> HttpResponse:
             raise JsonInvalid("Send the body as application/json.")
         body = loads(request.body)
         workspace = workspace_of(request)
-        model = resolve(str(body.get("model") if isinstance(body, dict) else ""), workspace.pk).slug
+        named = str(body.get("model") if isinstance(body, dict) else "")
+        model = resolve(named, workspace.pk, changes=has_role(request, workspace, Role.MEMBER)).slug
     except Problem as problem:
         return problems.answer(problem, problems.body(problem))
     key, secret = issue_token(workspace, model, timezone.now() + LIFETIME, CAP_NANOS, created_by=request.user)

@@ -74,7 +74,7 @@ def rehearse(submission: Submission) -> None:
                 folder = _unpacked(work, building)
                 spec = _described(work, folder)
                 review.rehearsing(submission)
-                learnt = {"spec": spec.to_json(), **_tried(work, folder, spec)}
+                learnt = _tried(work, folder, spec)
                 target = settings.MODELS_DIR / place
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.rename(folder, target)
@@ -113,7 +113,7 @@ def _unpacked(work: _Rehearsal, building: Path) -> Path:
 
 
 def _described(work: _Rehearsal, folder: Path) -> ModelSpec:
-    """What it takes and gives, with the labels and examples that came beside it."""
+    """What it takes and gives, with the labels that came beside it."""
     try:
         kind, spec = parent.examine(folder, work.task)
     except Problem as problem:
@@ -134,8 +134,6 @@ def _described(work: _Rehearsal, folder: Path) -> ModelSpec:
     submission = work.submission
     if submission.labels:
         spec = replace(spec, labels=tuple(submission.labels))
-    given = [inputs.bounded(work.task, one["input"]) for one in submission.golden[:MOST_TRIED]]
-    spec = replace(spec, examples=tuple(given) or spec.examples)
     if "\\u0000" in json.dumps(spec.to_json()):
         raise work.fails("loads", "refused", {"message": "A name in its signature has the character U+0000."})
     _number(work, spec)
@@ -162,17 +160,20 @@ def _tried(work: _Rehearsal, folder: Path, spec: ModelSpec) -> dict[str, Any]:
     try:
         with Stage(slug, folder, work.task, spec) as stage:
             work.says("loads", Status.PASSED, "loaded")
-            given, result = _answered(work, stage, spec)
+            shown = [inputs.bounded(work.task, one["input"]) for one in work.submission.golden[:MOST_TRIED]]
+            given, result = _answered(work, stage, spec, shown)
             regression.judged(work.submission, work.task, stage, work.before)
             suggested = _measured(work, stage, given, result)
     except ModelNotReady as problem:
         raise work.fails("loads", "refused", {"message": problem.message}) from None
-    return {"suggested": suggested}
+    # From now on they are asked whenever it is loaded, so that nothing is left to compile.
+    spec = replace(spec, examples=tuple(shown) or spec.examples)
+    return {"suggested": suggested, "spec": spec.to_json()}
 
 
-def _answered(work: _Rehearsal, stage: Stage, spec: ModelSpec) -> tuple[Any, Result]:
-    """An input that was answered, and its answer."""
-    given = inputs.given_by(work.task, spec)
+def _answered(work: _Rehearsal, stage: Stage, spec: ModelSpec, shown: list[Any]) -> tuple[Any, Result]:
+    """An input that was answered, and its answer. `shown`: those that came with the model."""
+    given = shown or inputs.given_by(work.task, spec)
     tried = given or inputs.made_up(work.task, spec)
     if not tried:
         raise work.fails("examples", "none")

@@ -10,19 +10,19 @@ from django.utils import timezone
 
 from inference.routing import figures
 from inference.routing.models import Replica
+from marketplace.catalog.access import reader_of
 from marketplace.catalog.models import Version
 from marketplace.catalog.resolve import Resolved, resolve
 from marketplace.errors import ModelNotFound, ModelNotReady
-from portal.accounts.access import workspace_of
 
 SPAN = timedelta(days=7)
 
 
 def model_health(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     """Latency, throughput and uptime of the last week, of all processes; empty before the first answer."""
-    workspace_id = workspace_of(request).pk if request.user.is_authenticated else ""
+    reader = reader_of(request)
     try:
-        resolved = resolve(f"{publisher}/{name}", workspace_id)
+        resolved = resolve(f"{publisher}/{name}", reader.workspace_id, reader.changes)
     except ModelNotFound as error:
         raise Http404 from error
     except ModelNotReady:

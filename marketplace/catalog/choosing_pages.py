@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from marketplace.catalog.access import workspace_id_of
+from marketplace.catalog.access import reader_of
 from marketplace.catalog.leaderboard import board, scatter
 from marketplace.catalog.side_by_side import MOST, side_by_side
 from marketplace.tasks import registry
@@ -22,7 +22,7 @@ def leaderboard(request: HttpRequest) -> HttpResponse:
     task = next((one for one in judged if one.name == name), None)
     if task is None:
         raise Http404
-    places = board(task, workspace_id_of(request))
+    places = board(task, reader_of(request))
     chart = scatter(task, places)
     if chart:
         for series, label in zip(chart["series"], (_("models"), _("best for their price")), strict=True):
@@ -34,7 +34,7 @@ def leaderboard(request: HttpRequest) -> HttpResponse:
 def compare(request: HttpRequest) -> HttpResponse:
     """The models of ?m=publisher/name&m=…, up to four."""
     asked = [slug.strip() for slug in request.GET.getlist("m") if slug.strip()]
-    found = side_by_side(asked, workspace_id_of(request))
+    found = side_by_side(asked, reader_of(request))
     slugs = [column.model.slug for column in found.columns]
     context = {
         "found": found,

@@ -10,8 +10,8 @@ from billing.plans.terms import Terms, terms_of
 from billing.statements import usage
 from billing.statements.rerate import Rerated, rerate
 from billing.statements.usage import Share
-from marketplace.catalog import search
 from marketplace.catalog.models import Model
+from marketplace.catalog.visibility import Reader, listed
 
 LOOKS_BACK = timedelta(days=30)
 MOST_CHOICES = 500
@@ -75,11 +75,11 @@ def compare(model: Model, workspace_id: str, now: datetime) -> Comparison:
     )
 
 
-def choices(workspace_id: str, now: datetime) -> list[Model]:
-    """The models that the workspace may call, of the tasks that it used in the last 30 days."""
-    used = [share.name for share in usage.breakdown(workspace_id, now - LOOKS_BACK, now, usage.By.MODEL)]
+def choices(reader: Reader, now: datetime) -> list[Model]:
+    """The models listed for the workspace, of the tasks that it used in the last 30 days."""
+    used = [share.name for share in usage.breakdown(reader.workspace_id, now - LOOKS_BACK, now, usage.By.MODEL)]
     tasks = {task for _slug, task in _tasks(used)}
-    live = search.visible(workspace_id).filter(task__in=tasks).exclude(live_version=None)
+    live = listed(reader).filter(task__in=tasks).exclude(live_version=None)
     return list(live.order_by("task", "title")[:MOST_CHOICES])
 
 

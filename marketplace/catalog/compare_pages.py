@@ -10,7 +10,9 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from billing.prices import book
-from marketplace.catalog import compare, search
+from marketplace.catalog import compare
+from marketplace.catalog.access import reader_of
+from marketplace.catalog.visibility import visible
 from marketplace.tasks import registry
 from portal.accounts.access import workspace_of
 
@@ -18,11 +20,11 @@ from portal.accounts.access import workspace_of
 @login_required
 def compare_page(request: HttpRequest) -> HttpResponse:
     """The choice of a model, and the comparison with the one of ?model=publisher/name."""
-    workspace, now = workspace_of(request), timezone.now()
+    workspace, reader, now = workspace_of(request), reader_of(request), timezone.now()
     publisher, _slash, name = request.GET.get("model", "").partition("/")
-    context: dict[str, Any] = {"choices": compare.choices(workspace.pk, now), "chosen": request.GET.get("model", "")}
+    context: dict[str, Any] = {"choices": compare.choices(reader, now), "chosen": request.GET.get("model", "")}
     if publisher:
-        model = search.visible(workspace.pk).filter(publisher__slug=publisher, name=name).first()
+        model = visible(reader).filter(publisher__slug=publisher, name=name).first()
         if model is None:
             raise Http404
         found = compare.compare(model, workspace.pk, now)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from marketplace.catalog.models import Model
 from marketplace.catalog.search import Query, search
 from marketplace.catalog.search_pages import address, asked
+from marketplace.catalog.visibility import ANYBODY
 from marketplace.tasks import registry
 
 MOST = 50
@@ -38,7 +39,7 @@ class NewModels(Feed):  # type: ignore[type-arg] # generic for the type checker 
         return _("Models that were released lately.")
 
     def items(self, query: Query) -> list[Model]:
-        return search(query, None, count=MOST, counted=False).models
+        return search(query, ANYBODY, count=MOST, counted=False).models
 
     def item_title(self, item: Model) -> str:
         return item.title

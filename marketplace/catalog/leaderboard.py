@@ -9,6 +9,7 @@ from typing import Any
 from billing import money
 from marketplace.catalog.models import Listing, Model
 from marketplace.catalog.search import Query, search
+from marketplace.catalog.visibility import Reader
 from marketplace.tasks.task import Metric, Task
 
 MOST = 100
@@ -26,10 +27,10 @@ class Place:
     best_for_its_price: bool
 
 
-def board(task: Task, workspace_id: str | None) -> list[Place]:
-    """The first MOST of the measured models that the workspace may see, by the task's first metric."""
+def board(task: Task, reader: Reader) -> list[Place]:
+    """The first MOST of the measured models listed for the reader, by the task's first metric."""
     query = Query("", {"task": [task.name], "quality": ["measured"]}, "quality", live=True)
-    models = search(query, workspace_id, count=MOST, counted=False).models
+    models = search(query, reader, count=MOST, counted=False).models
     listed = Listing.objects.in_bulk([model.pk for model in models])
     known = [(model, listed[model.pk]) for model in models if model.pk in listed]
     best = _frontier([row for _model, row in known])

@@ -29,10 +29,12 @@ NAME = RegexValidator(
 
 
 class Visibility(models.TextChoices):
-    """Who sees and may call a model."""
+    """Who sees and may call a model, each more people than the one before: see visibility.py."""
 
-    PUBLIC = "public", _("public")
+    PRIVATE = "private", _("private")
     WORKSPACE = "workspace", _("its workspace only")
+    UNLISTED = "unlisted", _("unlisted")
+    PUBLIC = "public", _("public")
 
 
 class Model(models.Model):

@@ -89,14 +89,14 @@ def model_preview(request: HttpRequest, publisher: str, name: str) -> HttpRespon
 
 
 def shown_all(models: Iterable[Model]) -> list[dict[str, Any]]:
-    """What cards show of models from `search.visible`."""
+    """What cards show of models from `visibility.visible`."""
     found = list(models)
     prices = book.currents(model.pk for model in found)
     return [shown(model, prices.get(model.pk)) for model in found]
 
 
 def shown(found: Model, price: Price | None) -> dict[str, Any]:
-    """What cards and headers show of a model from `search.visible`."""
+    """What cards and headers show of a model from `visibility.visible`."""
     task = registry.get(found.task)
     state = state_of(found.live_version is not None, getattr(found, "run_state", None))
     metrics = found.live_version.metrics if found.live_version else {}

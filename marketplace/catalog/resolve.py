@@ -12,7 +12,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from marketplace.catalog import retiring
-from marketplace.catalog.models import Model, Version, Visibility
+from marketplace.catalog.models import Model, Version
+from marketplace.catalog.visibility import Reader, allows
 from marketplace.errors import ModelGone, ModelNotFound, ModelNotReady
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec, Task
@@ -35,7 +36,7 @@ class Resolved:
     slug: str  # publisher/name
     model_id: str
     owner_id: str  # the publisher's workspace
-    public: bool
+    visibility: str
     version_id: str
     number: int
     engine: str
@@ -56,14 +57,14 @@ def choose(found: Resolved) -> Resolved:
     return chosen
 
 
-def resolve(name: str, workspace_id: str) -> Resolved:
-    """The version that answers for this workspace.
+def resolve(name: str, workspace_id: str, changes: bool = True) -> Resolved:
+    """The version that answers for this workspace: its keys, or a member who may or may not make `changes` there.
 
     Raises ModelNotFound (404), also for another workspace's private model, ModelGone (410) for what was retired, and
     ModelNotReady (503) without a version.
     """
     found = _recent.get(name)
-    if found is None or not (found.public or found.owner_id == workspace_id):
+    if found is None or not allows(found.visibility, found.owner_id, Reader(workspace_id, changes)):
         raise ModelNotFound(
             f"There is no model {name[:120]!r}: GET /v1/models lists those that you can call.", param="/model"
         )
@@ -99,7 +100,7 @@ def _resolved(
         slug=slug,
         model_id=model.pk,
         owner_id=model.publisher_id,
-        public=model.visibility == Visibility.PUBLIC,
+        visibility=model.visibility,
         version_id=version.pk if version else "",
         number=version.number if version else 0,
         engine=version.engine if version else "",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from billing.metering import customers
@@ -90,6 +91,27 @@ def of(model: Model, version: Version | None) -> Retirement | None:
     which = Q(version=None) | Q(version=version) if version else Q(version=None)
     found = Retirement.objects.filter(which, model=model).select_related("successor__publisher", "version")
     return found.order_by("ends_at").first()
+
+
+def gone(now: datetime) -> QuerySet[Retirement]:
+    """Of whole models whose day has come: they refuse every call."""
+    return Retirement.objects.filter(version=None, ends_at__lte=now)
+
+
+def there(models: QuerySet[Model], now: datetime) -> QuerySet[Model]:
+    """Those of the models that are not gone."""
+    return models.filter(~Exists(gone(now).filter(model=OuterRef("pk"))))
+
+
+def announced(models: Iterable[Model]) -> dict[str, Retirement]:
+    """Of those of the models that will go or are gone, by themselves or with their live version: what is announced, by model."""
+    live = {model.pk: model.live_version_id for model in models}
+    found: dict[str, Retirement] = {}
+    rows = Retirement.objects.filter(model__in=live).select_related("successor__publisher").order_by("ends_at")
+    for row in rows:
+        if row.version_id in (None, live[row.model_id]):
+            found.setdefault(row.model_id, row)
+    return found
 
 
 def _about(retirement: Retirement, step: str) -> str:

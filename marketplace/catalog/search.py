@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from django.db.models import OuterRef, Q, QuerySet, Subquery
 from numpy.typing import NDArray
 
 from marketplace.catalog import shelf
 from marketplace.catalog.facets import FACETS, Choice, Mask
 from marketplace.catalog.matching import Matched, match
-from marketplace.catalog.models import Model, Visibility
+from marketplace.catalog.models import Model
 from marketplace.catalog.shelf import Shelf
+from marketplace.catalog.visibility import Reader, listed, on_shelf
 from marketplace.tasks import registry
 from portal.kit.errors import Problem
 
@@ -51,19 +51,8 @@ class Found:
     matched: Matched
 
 
-def visible(workspace_id: str | None) -> QuerySet[Model]:
-    """Models that the workspace may see, with publisher and live version at hand, and the latest run's state."""
-    latest = Model.runs.rel.related_model.objects.filter(model=OuterRef("pk")).order_by("-created_at")  # type: ignore[attr-defined] # a reverse descriptor
-    mine = Q(visibility=Visibility.PUBLIC) | Q(publisher_id=workspace_id or "")
-    return (
-        Model.objects.filter(mine)
-        .select_related("publisher", "live_version")
-        .annotate(run_state=Subquery(latest.values("state")[:1]))
-    )
-
-
-def search(query: Query, workspace_id: str | None, begin: int = 0, count: int = PAGE, counted: bool = True) -> Found:
-    """The models that the workspace may see which fit, from the `begin`th, `count` of them; facets where they are `counted`.
+def search(query: Query, reader: Reader, begin: int = 0, count: int = PAGE, counted: bool = True) -> Found:
+    """The models listed for the reader which fit, from the `begin`th, `count` of them; facets where they are `counted`.
 
     Facets are counted over all that fit the others. Raises SearchInvalid for an unknown task or sort.
     """
@@ -74,7 +63,8 @@ def search(query: Query, workspace_id: str | None, begin: int = 0, count: int = 
     chosen = {name: list(values)[:MOST_VALUES] for name, values in query.chosen.items() if values and name in FACETS}
     with shelf.lock:
         held = shelf.fresh()
-        seen = (held["alive"] != 0) & ((held["public"] != 0) | (held["owner"] == held.owners.get(workspace_id or "")))
+        seen = on_shelf(held, reader)
+        seen[held.gone] = False
         if query.live:
             seen &= held["live"] != 0
         matched = match(held, query.words, seen)
@@ -90,7 +80,7 @@ def search(query: Query, workspace_id: str | None, begin: int = 0, count: int = 
         ids = [held.ids[row] for row in rows]
         total = int(np.count_nonzero(fitting))
     # Asked again of the database: what is private since a moment is not shown.
-    models = visible(workspace_id).in_bulk(ids)
+    models = listed(reader).in_bulk(ids)
     return Found([models[pk] for pk in ids if pk in models], total, facets, without, matched)
 
 

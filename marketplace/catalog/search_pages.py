@@ -12,7 +12,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from marketplace.catalog.access import workspace_id_of
+from marketplace.catalog.access import reader_of
 from marketplace.catalog.facets import FACETS
 from marketplace.catalog.pages import shown_all
 from marketplace.catalog.search import PAGE, SORTS, Found, Query, search
@@ -35,7 +35,7 @@ def catalog(request: HttpRequest) -> HttpResponse:
     """The models that the visitor may see: a whole page, or for htmx what changes of it."""
     query, page = asked(request), _page(request)
     begin = (page - 1) * PAGE
-    found = search(query, workspace_id_of(request), begin)
+    found = search(query, reader_of(request), begin)
     context = {
         "models": shown_all(found.models),
         "found": found,

@@ -22,6 +22,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 from numpy.typing import NDArray
 
+from marketplace.catalog import retiring
 from marketplace.catalog.models import Listing, Visibility
 from marketplace.catalog.spelling import indexed, parts
 from marketplace.catalog.vocabulary import ABOUT, NAME, SUMMARY, Vocabulary
@@ -30,8 +31,9 @@ from marketplace.tasks import registry
 OVERLAP = timedelta(seconds=30)  # a transaction that began so long ago may show its changes only now
 CHECKED_EVERY_S = 1.0  # for what came late, and for rows that were deleted, by their number
 MOST_LATE = 5_000  # at one check
+REACH = {value: code for code, value in enumerate(Visibility.values)}  # visibility → the column `reach`
 _COLUMNS = {
-    "alive": "b", "public": "b", "live": "b", "percent": "b", "owner": "q", "task": "q", "licence": "q",
+    "alive": "b", "reach": "b", "live": "b", "percent": "b", "owner": "q", "task": "q", "licence": "q",
     "languages": "Q", "created": "d", "price": "q", "p50": "d", "requests": "q", "quality": "d", "context": "q",
     "title_1": "Q", "title_2": "Q", "name_hash": "q", "slug_hash": "q", "title_hash": "q",
 }  # fmt: skip
@@ -72,6 +74,7 @@ class Shelf:
         self.slugs: dict[int, str] = {}  # an owner's code → the publisher's slug
         self.seen: datetime = Listing.NEVER
         self.checked = 0.0
+        self.gone: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # rows of models whose last day has come
         self._rows: dict[str, int] = {}
         self._texts: list[int] = []
         self._changes: list[datetime] = []
@@ -85,6 +88,10 @@ class Shelf:
         """Whether the row is here as it was changed then."""
         at = self._rows.get(pk)
         return at is not None and self._changes[at] == changed_at
+
+    def places(self, pks: Iterable[str]) -> NDArray[np.int64]:
+        """The models' rows; -1 for one that is not here."""
+        return np.array([self._rows.get(pk, -1) for pk in pks], dtype=np.int64)
 
     def __getitem__(self, column: str) -> NDArray[Any]:
         """A column, one value a row, of dead rows too."""
@@ -139,7 +146,7 @@ class Shelf:
     def _set(self, at: int, row: tuple[Any, ...], **coded: int) -> None:
         visibility, version, created_at, price, p50, requests, quality, percent, context = row[10:]
         figures = {
-            "alive": 1, "public": visibility == Visibility.PUBLIC, "live": version is not None, "price": price,
+            "alive": 1, "reach": REACH[visibility], "live": version is not None, "price": price,
             "created": created_at.timestamp(), "p50": math.nan if p50 is None else p50, "requests": requests,
             "quality": math.nan if quality is None else quality, "percent": percent, "context": context,
         }  # fmt: skip
@@ -187,6 +194,8 @@ def fresh() -> Shelf:
             _held = held = Shelf()
             held.checked = now
             held.put(Listing.objects.values_list(*_READ).iterator(chunk_size=5_000))
+        gone = held.places(retiring.gone(timezone.now()).values_list("model", flat=True))
+        held.gone = gone[gone >= 0]
     return held
 
 

@@ -12,7 +12,8 @@ from django.db.models import Q
 from billing.prices import book
 from billing.prices.quote import FREE
 from marketplace.catalog.models import Listing, Model
-from marketplace.catalog.search import Query, search, visible
+from marketplace.catalog.search import Query, search
+from marketplace.catalog.visibility import Reader, visible
 from marketplace.tasks import registry
 from marketplace.tasks.task import Metric, Task
 
@@ -41,11 +42,11 @@ class SideBySide:
     suggested: list[Model]
 
 
-def side_by_side(slugs: Sequence[str], workspace_id: str | None) -> SideBySide:
-    """The first MOST of the models `publisher/name`, in their order, as the workspace may see them."""
+def side_by_side(slugs: Sequence[str], reader: Reader) -> SideBySide:
+    """The first MOST of the models `publisher/name`, in their order, as the reader may see them."""
     wanted = list(dict.fromkeys(slugs))[:MOST]
     named = [Q(publisher__slug=slug.partition("/")[0], name=slug.partition("/")[2]) for slug in wanted]
-    found = {model.slug: model for model in visible(workspace_id).filter(reduce(or_, named, Q(pk=None)))}
+    found = {model.slug: model for model in visible(reader).filter(reduce(or_, named, Q(pk=None)))}
     models = [found[slug] for slug in wanted if slug in found]
     tasks = [registry.get(model.task) for model in models]
     metrics = list({metric.name: metric for task in tasks for metric in task.metrics}.values())
@@ -62,7 +63,7 @@ def side_by_side(slugs: Sequence[str], workspace_id: str | None) -> SideBySide:
         Column(one.model, one.task, one.listing, one.prices, [one.figures[at] for at in kept]) for one in columns
     ]
     same = {"task": list({task.name for task in tasks})} if tasks else {}
-    suggested = search(Query("", same, live=True), workspace_id, count=SUGGESTED, counted=False).models
+    suggested = search(Query("", same, live=True), reader, count=SUGGESTED, counted=False).models
     return SideBySide(
         columns,
         [metrics[at] for at in kept],

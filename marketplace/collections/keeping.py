@@ -6,8 +6,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
-from marketplace.catalog import search
 from marketplace.catalog.models import Model
+from marketplace.catalog.visibility import Reader, listed, visible
 from marketplace.collections.models import Collection, Kept
 from portal.accounts.models import Workspace
 from portal.kit.errors import Problem
@@ -61,10 +61,11 @@ def put(collection: Collection, model: Model, kept: bool) -> None:
         Kept.objects.get_or_create(collection=collection, model=model)
 
 
-def models_of(collection: Collection, workspace_id: str | None) -> QuerySet[Model]:
-    """The collection's models that the reader's workspace may see, by title."""
+def models_of(collection: Collection, reader: Reader) -> QuerySet[Model]:
+    """The collection's models, by title: of one's own what one may see, of another's what is listed."""
     kept = Kept.objects.filter(collection=collection)
-    return search.visible(workspace_id).filter(pk__in=kept.values("model")).order_by("title", "pk")
+    models = visible(reader) if collection.workspace_id == reader.workspace_id else listed(reader)
+    return models.filter(pk__in=kept.values("model")).order_by("title", "pk")
 
 
 def holding(workspace: Workspace, model: Model) -> set[str]:

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from marketplace.catalog.access import model_of, workspace_id_of
+from marketplace.catalog.access import model_of, reader_of
 from marketplace.catalog.pages import shown_all
 from marketplace.collections import keeping
 from marketplace.collections.models import Collection
@@ -44,9 +44,9 @@ def collections(request: HttpRequest) -> HttpResponse:
 
 def collection(request: HttpRequest, collection_id: str) -> HttpResponse:
     """One's own collection, or one that is shared: the models of it that the reader may see."""
-    reader = workspace_id_of(request)
-    found = get_object_or_404(Collection, Q(workspace_id=reader or "") | Q(shared=True), pk=collection_id)
-    own = found.workspace_id == reader
+    reader = reader_of(request)
+    found = get_object_or_404(Collection, Q(workspace_id=reader.workspace_id) | Q(shared=True), pk=collection_id)
+    own = found.workspace_id == reader.workspace_id
     context = {
         "collection": found,
         "models": shown_all(keeping.models_of(found, reader)),

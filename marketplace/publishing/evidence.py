@@ -57,14 +57,14 @@ CHECKS: dict[str, Check] = {
         gettext_noop("Files"),
         {
             "whole": gettext_noop("A %(kind)s with plain files only: no links, no names that lead elsewhere, no bomb."),
-            "refused": gettext_noop("%(message)s"),
+            "refused": "%(message)s",
         },
     ),
     "inspection": Check(
         gettext_noop("Operations, classes and weights"),
         {
             "harmless": gettext_noop("Everything in it is on the list of what only computes."),
-            "refused": gettext_noop("%(message)s"),
+            "refused": "%(message)s",
         },
     ),
     "size": Check(
@@ -80,7 +80,7 @@ CHECKS: dict[str, Check] = {
         gettext_noop("Loads"),
         {
             "loaded": gettext_noop("It was loaded behind the walls where it will run."),
-            "refused": gettext_noop("%(message)s"),
+            "refused": "%(message)s",
             "lost": gettext_noop(
                 "Three workers were lost while they tried it: it takes more than this machine has. Make it smaller."
             ),
@@ -150,7 +150,6 @@ CHECKS: dict[str, Check] = {
                 "%(price)s is less than what computing costs. A request computes %(seconds)s s: ask for %(suggested)s or more.%(peers)s"
             ),
             "unusual": gettext_noop("%(price)s is a hundred times off what others of this task cost.%(peers)s You will be asked whether it is meant."),
-            "later": gettext_noop("It is suggested once the model was measured."),
         },
     ),
 }  # fmt: skip

@@ -115,7 +115,7 @@ class SubmissionForm(WordsForm):
         label=gettext_lazy("Examples with known answers"),
         required=False,
         help_text=gettext_lazy(
-            "CSV with the columns input and expected, or JSONL. The first few show the model at work; all of them are asked again of every later version that brings them."
+            "CSV with the columns input and expected, or JSONL. The first few show the model at work. A version that answers them worse than the one before it is not published. Without a file, the last version’s examples are asked."
         ),
     )
     field_order = ["model", "task", "title", "summary", "licence", "price", "notes", "card", "labels", "golden"]

@@ -54,7 +54,10 @@ def begin(workspace: Workspace, told: Mapping[str, Any], file: str, size: int) -
         raise SubmissionInvalid(
             _("%(model)s does something else: choose another name.") % {"model": model.slug}, status=409, param="model"
         )
-    submission = Submission.objects.create(workspace=workspace, file=f"model{ending}", size=size, **told)
+    golden = told.get("golden") or _golden_before(model)
+    submission = Submission.objects.create(
+        workspace=workspace, file=f"model{ending}", size=size, **{**told, "golden": golden}
+    )
     _check_words(submission)
     parts.begin(path_of(submission))
     return submission
@@ -135,6 +138,13 @@ def path_of(submission: Submission) -> Path:
 def received(submission: Submission) -> int:
     """Bytes that are there."""
     return submission.size if submission.state != State.UPLOADING else parts.received(path_of(submission))
+
+
+def _golden_before(model: Model | None) -> list[Any]:
+    """The examples of the model's last version that came with some."""
+    published = Submission.objects.filter(version__model=model).exclude(golden=[]).order_by("-version__number")
+    last = published.first() if model else None
+    return last.golden if last else []
 
 
 def _check_words(submission: Submission) -> None:

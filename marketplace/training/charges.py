@@ -46,7 +46,17 @@ def _terms_of(run: Run) -> Terms:
 def hold(run: Run) -> Hold:
     """Sets the run's budget aside. Raises NoBudget (402), StoreDown (503)."""
     assert run.workspace_id is not None
-    return holds.hold(run.workspace_id, "", cost(_terms_of(run), run.budget_s * 1000))
+    return holds.hold(run.workspace_id, "", most_nanos(run, run.budget_s))
+
+
+def most_nanos(run: Run, budget_s: int) -> int:
+    """What so many seconds cost at the run's price."""
+    return cost(_terms_of(run), budget_s * 1000)
+
+
+def can_afford(workspace_id: str, agreed: Terms, budget_s: int) -> None:
+    """Raises NoBudget (402) where so many seconds could not be set aside now."""
+    holds.release(holds.hold(workspace_id, "", cost(agreed, budget_s * 1000)))
 
 
 def can_pay(run: Run) -> None:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Count, Q, Sum
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from marketplace.errors import DatasetInvalid
 from marketplace.training import datasets, refusals
-from marketplace.training.models import Dataset, DatasetState
+from marketplace.training.models import TO_DO, Dataset, DatasetState
 from marketplace.training.samples import SAMPLES, sample
 from marketplace.uploads import pages as uploads
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
@@ -26,7 +27,14 @@ from portal.accounts.wire.text import check_address, check_form
 
 FORM_BYTES = 64 * 1024  # of an upload besides the file
 WIDE, HIGH = 120, 32  # of a column's small picture
-RUN_LOOKS = {"queued": "queued", "running": "training", "succeeded": "live", "failed": "failed", "canceled": "failed"}
+RUN_LOOKS = {
+    "validating": "queued",
+    "queued": "queued",
+    "running": "training",
+    "succeeded": "live",
+    "failed": "failed",
+    "canceled": "failed",
+}
 _LOOKS = {"uploading": "queued", "checking": "training", "ready": "live", "refused": "failed"}
 
 
@@ -61,8 +69,11 @@ def _training(request: HttpRequest) -> HttpResponse:
         "datasets": [(one, _LOOKS[one.state]) for one in workspace.datasets.defer("profile").order_by("-created_at")],
         "runs": [
             (one, RUN_LOOKS[one.state])
-            for one in workspace.runs.defer("outcome", "log", "curve").order_by("-created_at")[:50]
+            for one in workspace.runs.filter(search=None).defer("outcome", "log", "curve").order_by("-created_at")[:50]
         ],
+        "searches": workspace.searches.annotate(
+            count=Count("runs"), done=Count("runs", filter=~Q(runs__state__in=TO_DO)), paid=Sum("runs__cost_nanos")
+        ).order_by("-created_at")[:50],
         "may_change": has_role(request, workspace, Role.MEMBER),
         "samples": list(SAMPLES),
         "most_mb": settings.DATASET_MAX_BYTES // 1024**2,

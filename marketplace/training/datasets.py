@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
 from marketplace.errors import DatasetInvalid
-from marketplace.training.models import Dataset, DatasetState, RunState
+from marketplace.training.models import TO_DO, Dataset, DatasetState
 from marketplace.training.recipes.datasets.reading import FORMS
 from marketplace.uploads import parts
 from portal.accounts.models import Workspace
@@ -112,7 +112,7 @@ def drop_unfinished(now: datetime) -> None:
 
 def delete(dataset: Dataset) -> None:
     """Ends the dataset and its file. Raises DatasetInvalid (409) while a run needs it."""
-    if dataset.runs.filter(state__in=(RunState.QUEUED, RunState.RUNNING)).exists():
+    if dataset.runs.filter(state__in=TO_DO).exists():
         raise DatasetInvalid(_("A run still learns from this dataset: cancel it first."), status=409)
     place = path_of(dataset)
     dataset.delete()

@@ -1,4 +1,4 @@
-"""Datasets: tables that a workspace brought. Runs: executions of a recipe, each ending in a version."""
+"""Datasets: tables that a workspace brought. Runs: executions of a recipe, each ending in a version. Searches: many runs."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ class Dataset(models.Model):
     name = models.CharField(_("name"), max_length=120)
     form = models.CharField(_("format"), max_length=10)  # a name in recipes.datasets.reading.FORMS
     size = models.PositiveBigIntegerField(_("bytes"))
+    file_id = models.CharField(
+        max_length=40, blank=True, default="", db_default=""
+    )  # of the upload that it was made of
     sha256 = models.CharField(max_length=64, blank=True)
     state = models.CharField(_("state"), max_length=10, choices=DatasetState.choices, default=DatasetState.UPLOADING)
     refused = models.JSONField(_("why it was refused"), null=True)  # a reason of refusals.REASONS and its values
@@ -55,6 +58,7 @@ class Dataset(models.Model):
 class RunState(models.TextChoices):
     """Where a run is; transitions are in runs.py."""
 
+    VALIDATING = "validating", _("being checked")  # its dataset is; see finetuning.py
     QUEUED = "queued", _("queued")
     RUNNING = "running", _("training")
     SUCCEEDED = "succeeded", _("succeeded")
@@ -62,8 +66,42 @@ class RunState(models.TextChoices):
     CANCELED = "canceled", _("canceled")
 
 
+TO_DO = (RunState.VALIDATING, RunState.QUEUED, RunState.RUNNING)
+
+
 def _run_id() -> str:
     return ids.make("run")
+
+
+def _search_id() -> str:
+    return ids.make("srch")
+
+
+class Search(models.Model):
+    """Runs on one dataset that differ in their knobs, within one budget; see searching.py. Its state is that of its runs."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=_search_id, editable=False)
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="searches")
+    table = models.ForeignKey("Dataset", null=True, on_delete=models.SET_NULL, related_name="searches")
+    dataset = models.CharField(_("dataset"), max_length=200)
+    recipe = models.CharField(_("recipe"), max_length=40)
+    asked = models.JSONField(_("what shall be learnt"), default=dict)  # as a run's
+    grid = models.JSONField(_("values of each knob"), default=dict)
+    budget_s = models.PositiveIntegerField(_("most seconds of compute"))  # of all runs together
+    winner = models.OneToOneField("Run", null=True, on_delete=models.SET_NULL, related_name="won")
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    ended_at = models.DateTimeField(_("ended"), null=True)
+
+    class Meta:
+        verbose_name = _("search")
+        verbose_name_plural = _("searches")
+        indexes = [
+            models.Index(fields=["workspace", "-created_at"], name="searches_of_a_workspace"),
+            models.Index(fields=["created_at"], condition=Q(ended_at=None), name="searches_to_end"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipe} on {self.dataset}"
 
 
 class Run(models.Model):
@@ -74,7 +112,9 @@ class Run(models.Model):
     model = models.ForeignKey("Model", null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
     workspace = models.ForeignKey("accounts.Workspace", null=True, on_delete=models.PROTECT, related_name="runs")
     table = models.ForeignKey("Dataset", null=True, on_delete=models.SET_NULL, related_name="runs")
+    search = models.ForeignKey("Search", null=True, on_delete=models.PROTECT, related_name="runs")
     asked = models.JSONField(_("what shall be learnt"), default=dict, db_default={})  # target, task, leave_out, folds
+    wanted = models.JSONField(_("the version it shall become by itself"), null=True)  # see finetuning.py
     budget_s = models.PositiveIntegerField(_("most seconds of compute"), default=0, db_default=0)
     price_id = models.CharField(_("price"), max_length=40, blank=True, default="", db_default="")
     factor_bp = models.PositiveIntegerField(_("share of the list price"), default=10_000, db_default=10_000)
@@ -92,6 +132,7 @@ class Run(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=RunState.choices, default=RunState.QUEUED)
     progress = models.JSONField(_("progress"), default=dict)  # the last marketplace.training.recipes.recipe.Progress
     curve = models.JSONField(_("curve"), default=list)  # one point an epoch
+    purged_at = models.DateTimeField(_("removed"), null=True)  # its model, unpublished: see keeping.py
     version = models.OneToOneField("Version", null=True, on_delete=models.PROTECT, related_name="run")
     error = models.CharField(_("error"), max_length=500, blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
@@ -111,6 +152,12 @@ class Run(models.Model):
                 condition=Q(charged_at=None) & ~Q(price_id="") & ~Q(ended_at=None),
                 name="runs_to_charge",
             ),
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(state="succeeded", version=None, purged_at=None),
+                name="runs_to_purge",
+            ),
+            models.Index(fields=["created_at"], condition=Q(state="validating"), name="runs_to_validate"),
         ]
 
     def __str__(self) -> str:
@@ -119,4 +166,4 @@ class Run(models.Model):
     @property
     def over(self) -> bool:
         """Whether it has ended."""
-        return self.state not in (RunState.QUEUED, RunState.RUNNING)
+        return self.state not in TO_DO

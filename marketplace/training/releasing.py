@@ -17,8 +17,8 @@ from marketplace.catalog.versions import publish
 from marketplace.errors import DatasetInvalid
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
+from marketplace.training.keeping import place_of
 from marketplace.training.models import Run, RunState
-from marketplace.training.trainer import place_of
 
 
 def release(run: Run, name: str, title: str, notes: str, row_nanos: int) -> Version:
@@ -28,11 +28,15 @@ def release(run: Run, name: str, title: str, notes: str, row_nanos: int) -> Vers
     pricing.set_price raises.
     """
     with transaction.atomic():
-        locked = Run.objects.select_for_update().select_related("workspace", "version").get(pk=run.pk)
+        locked = (
+            Run.objects.select_for_update(of=("self",)).select_related("workspace", "version", "search").get(pk=run.pk)
+        )
         if locked.version is not None:
             return locked.version
-        if locked.state != RunState.SUCCEEDED or locked.workspace is None:
+        if locked.state != RunState.SUCCEEDED or locked.workspace is None or locked.purged_at is not None:
             raise DatasetInvalid(_("This run has no model to publish."), status=409)
+        if locked.search is not None and locked.search.winner_id != locked.pk:
+            raise DatasetInvalid(_("The search that this run belongs to has not ended yet."), status=409)
         outcome: Mapping[str, Any] = locked.outcome or {}
         model, made = Model.objects.get_or_create(
             publisher=locked.workspace,

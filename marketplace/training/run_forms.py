@@ -30,8 +30,11 @@ class RunForm(forms.Form):
 
     use_required_attribute = False
 
-    def __init__(self, data: Any, columns: list[dict[str, Any]], target: str, knobs: Mapping[str, Knob]) -> None:
+    def __init__(
+        self, data: Any, columns: list[dict[str, Any]], target: str, knobs: Mapping[str, Knob], second_nanos: int
+    ) -> None:
         super().__init__(data)
+        self.second_nanos = second_nanos
         usable = [column for column in columns if column["name"] != target and column["kind"] in ("number", "category")]
         self.fields["use"] = forms.MultipleChoiceField(
             label=_("Columns to learn from"),
@@ -47,12 +50,17 @@ class RunForm(forms.Form):
             help_text=_("%(least)s to %(most)s; the best network that was found by then is yours.")
             % {"least": settings.TRAINING_LEAST_S, "most": settings.TRAINING_MOST_S},
         )
+        self.fields["budget_usd"] = forms.CharField(
+            label=_("Budget, in dollars"),
+            required=False,
+            help_text=_("Instead of seconds: as many as this pays for."),
+        )
         self.fields["folds"] = forms.ChoiceField(label=_("Cross-validation"), choices=FOLDS, initial="0")
         for name, knob in knobs.items():
             told: dict[str, Any] = {
                 "label": KNOB_WORDS.get(name, name),
                 "initial": knob.default,
-                "help_text": _("%(low)s to %(high)s") % {"low": f"{knob.low:g}", "high": f"{knob.high:g}"},
+                "help_text": _("%(low)s to %(high)s") % {"low": f"{knob.low:.10g}", "high": f"{knob.high:.10g}"},
             }
             self.fields[f"knob_{name}"] = (
                 forms.IntegerField(min_value=int(knob.low), max_value=int(knob.high), **told)
@@ -61,6 +69,34 @@ class RunForm(forms.Form):
             )
         self.usable = [column["name"] for column in usable]
         self.knobs = list(knobs)
+
+    def clean(self) -> dict[str, Any]:
+        """Dollars, where they are given, decide how many seconds it is."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        dollars = str(cleaned.get("budget_usd") or "").strip()
+        if dollars:
+            self.errors.pop("budget_s", None)
+            try:
+                nanos = money.parse(dollars)
+            except MoneyInvalid as error:
+                self.add_error("budget_usd", error.message)
+                return cleaned
+            seconds = nanos // self.second_nanos if self.second_nanos else self.most_s
+            if not self.least_s <= seconds <= self.most_s:
+                least, most = (money.show(bound * self.second_nanos) for bound in (self.least_s, self.most_s))
+                self.add_error("budget_usd", _("Give %(least)s to %(most)s.") % {"least": least, "most": most})
+            cleaned["budget_s"] = seconds
+        return cleaned
+
+    @property
+    def least_s(self) -> int:
+        """The least budget."""
+        return int(settings.TRAINING_LEAST_S)
+
+    @property
+    def most_s(self) -> int:
+        """The highest budget."""
+        return int(settings.TRAINING_MOST_S)
 
     @property
     def knob_fields(self) -> list[forms.BoundField]:

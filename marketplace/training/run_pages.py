@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -17,6 +18,7 @@ from billing.errors import NoBudget
 from billing.prices import book
 from marketplace.catalog.models import Model
 from marketplace.tasks import registry as tasks
+from marketplace.tasks.task import Task
 from marketplace.training import charges, drawing, releasing, runs
 from marketplace.training.dataset_pages import RUN_LOOKS
 from marketplace.training.datasets import wake
@@ -28,8 +30,8 @@ from portal.accounts.models import Role
 from portal.kit.errors import Problem
 
 RECIPE = "dense"
-_SHOWN = {"tabular-classification": "accuracy", "tabular-regression": "mean_absolute_error"}  # while it is trained
-_THINGS = Run.objects.select_related("workspace", "table", "model__publisher", "version__model__publisher")
+SHOWN = {"tabular-classification": "accuracy", "tabular-regression": "mean_absolute_error"}  # while it is trained
+_THINGS = Run.objects.select_related("workspace", "table", "search", "model__publisher", "version__model__publisher")
 
 
 @login_required
@@ -39,15 +41,11 @@ def train(request: HttpRequest, dataset_id: str) -> HttpResponse:
     workspace = workspace_of(request)
     table = thing_of(workspace, Dataset.objects.all(), pk=dataset_id)
     require_role(request, workspace, Role.MEMBER)
-    columns = table.profile.get("columns", ())
-    learnable = [column for column in columns if column["task"]]
-    if table.state != DatasetState.READY or not learnable:
-        raise Http404
-    asked = request.POST.get("target") or request.GET.get("target") or table.profile["target"]
-    target = next((column for column in learnable if column["name"] == asked), learnable[-1])
+    columns, learnable, target = columns_of(request, table)
     recipe = registry.get_for_tables(RECIPE)
-    form = RunForm(request.POST if request.method == "POST" else None, columns, target["name"], recipe.KNOBS)
     agreed, status = charges.terms(workspace.pk), 200
+    given = request.POST if request.method == "POST" else None
+    form = RunForm(given, columns, target["name"], recipe.KNOBS, charges.cost(agreed, 1_000))
     if request.method == "POST":
         if form.is_valid():
             what = {
@@ -77,6 +75,19 @@ def train(request: HttpRequest, dataset_id: str) -> HttpResponse:
         "most_nanos": charges.cost(agreed, 1_000 * int(form["budget_s"].value() or 0)) if status == 200 else 0,
     }
     return render(request, "marketplace/training/train.html", context, status=status)
+
+
+Columns = list[dict[str, Any]]
+
+
+def columns_of(request: HttpRequest, table: Dataset) -> tuple[Columns, Columns, dict[str, Any]]:
+    """All columns, those that can be learnt, and the one that is asked for. Raises Http404 where nothing can be learnt."""
+    columns = table.profile.get("columns", [])
+    learnable = [column for column in columns if column["task"]]
+    if table.state != DatasetState.READY or not learnable:
+        raise Http404
+    asked = request.POST.get("target") or request.GET.get("target") or table.profile["target"]
+    return columns, learnable, next((column for column in learnable if column["name"] == asked), learnable[-1])
 
 
 @login_required
@@ -140,12 +151,11 @@ def _state(request: HttpRequest, found: Run) -> dict[str, Any]:
         "series": [
             {"label": "loss", "values": [point["loss"] for point in points]},
             {
-                "label": _SHOWN[found.asked["task"]],
+                "label": SHOWN[found.asked["task"]],
                 "values": [point["metric"] for point in points],
             },
         ],
     }
-    waiting = Run.objects.filter(state__in=(RunState.QUEUED, RunState.RUNNING), created_at__lt=found.created_at)
     return {
         "run": found,
         "look": RUN_LOOKS[found.state],
@@ -154,7 +164,7 @@ def _state(request: HttpRequest, found: Run) -> dict[str, Any]:
         else None,
         "curve": points,
         "chart": chart if len(points) > 1 else None,
-        "before": waiting.count() if found.state == RunState.QUEUED else 0,
+        "before": runs.ahead_of(found).count() if found.state == RunState.QUEUED else 0,
         "log": found.log[::-1],
         "used_s": found.used_ms / 1000,
         "may_change": found.workspace is not None and has_role(request, found.workspace, Role.MEMBER),
@@ -162,7 +172,9 @@ def _state(request: HttpRequest, found: Run) -> dict[str, Any]:
 
 
 def _page(request: HttpRequest, found: Run, form: ReleaseForm, status: int = 200) -> HttpResponse:
-    outcome = found.outcome or {}
+    # Of a search, what the test split says is told of the winner alone, once there is one.
+    hidden = found.search is not None and found.search.winner_id != found.pk
+    outcome = {} if hidden else found.outcome or {}
     task = tasks.get(found.asked["task"])
     before = releasing.versions_before(found) if outcome else []
     evaluation = outcome.get("evaluation", {})
@@ -171,6 +183,10 @@ def _page(request: HttpRequest, found: Run, form: ReleaseForm, status: int = 200
         "form": form,
         "task": task,
         "outcome": outcome,
+        "validation": metrics_shown(task, (found.outcome or {}).get("validation", {})),
+        "hidden": hidden,
+        "most_nanos": charges.most_nanos(found, found.budget_s),
+        "publishable": bool(outcome) and found.version is None and found.purged_at is None,
         "before_versions": before,
         "metrics": [
             (
@@ -189,6 +205,11 @@ def _page(request: HttpRequest, found: Run, form: ReleaseForm, status: int = 200
         "own": Model.objects.filter(publisher=found.workspace, task=task.name).order_by("name") if outcome else (),
     }
     return render(request, "marketplace/training/run.html", context, status=status)
+
+
+def metrics_shown(task: Task, found: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Each metric that there is: its label and figure."""
+    return [(one.label, one.show(found[one.name])) for one in task.metrics if one.name in found]
 
 
 def _folds(metrics: Any, folds: list[dict[str, float]]) -> list[tuple[str, str, str]]:

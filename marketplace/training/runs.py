@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from billing.plans.terms import Terms
 from marketplace.catalog.models import Model, Version
@@ -42,8 +42,23 @@ def queue_table(
     )
 
 
+def most_s(budget_s: int) -> int:
+    """The budget, or the most that a run may have."""
+    return min(budget_s, settings.TRAINING_MOST_S)
+
+
+def ahead_of(run: Run) -> QuerySet[Run]:
+    """Runs that are trained before this one: those of searches wait for the others, so that nobody waits for a whole search."""
+    earlier = Q(created_at__lt=run.created_at)
+    if run.search_id:
+        earlier = Q(search=None) | Q(search_id__lt=run.search_id) | (Q(search_id=run.search_id) & earlier)
+    else:
+        earlier &= Q(search=None)
+    return Run.objects.filter(Q(state=RunState.RUNNING) | Q(state=RunState.QUEUED) & earlier).exclude(pk=run.pk)
+
+
 def claim(now: datetime) -> Run | None:
-    """The oldest run to do, now ours until `leased_until`; None if there is none or another run is being trained.
+    """The oldest run to do, those of searches last, now ours until `leased_until`; None if there is none or another run is being trained.
 
     One run at a time on one database: trainings would only slow each other down. A running run whose lease ran out
     lost its trainer and is taken over.
@@ -52,7 +67,12 @@ def claim(now: datetime) -> Run | None:
         if Run.objects.select_for_update().filter(state=RunState.RUNNING, leased_until__gte=now).exists():
             return None
         todo = Q(state=RunState.QUEUED) | Q(state=RunState.RUNNING, leased_until__lt=now)
-        run = Run.objects.select_for_update().filter(todo).order_by("created_at", "pk").first()
+        run = (
+            Run.objects.select_for_update()
+            .filter(todo)
+            .order_by(F("search_id").asc(nulls_first=True), "created_at", "pk")
+            .first()
+        )
         if run is None:
             return None
         if run.attempts >= MOST_ATTEMPTS:
@@ -102,7 +122,7 @@ def finish(run: Run, now: datetime, outcome: Mapping[str, Any], used_ms: int) ->
 
 def cancel(run: Run, now: datetime) -> None:
     """Ends a run that waits, at once; one that is being trained ends within seconds. Twice does no harm."""
-    waiting = Run.objects.filter(pk=run.pk, state=RunState.QUEUED)
+    waiting = Run.objects.filter(pk=run.pk, state__in=(RunState.VALIDATING, RunState.QUEUED))
     if not waiting.update(state=RunState.CANCELED, ended_at=now, cancel_asked=True):
         Run.objects.filter(pk=run.pk, state=RunState.RUNNING).update(cancel_asked=True)
 

@@ -17,7 +17,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from billing.errors import NoBudget
-from marketplace.training import charges, datasets, runs
+from marketplace.training import charges, datasets, runs, searching
+from marketplace.training.keeping import checkpoints_of, place_of
 from marketplace.training.models import Run
 from marketplace.training.starters.registry import STARTERS
 from marketplace.training.starters.starter import card
@@ -37,6 +38,8 @@ def train(run: Run) -> None:
             _train_starter(run, building)
         else:
             _train_table(run, building)
+        if run.search is not None:
+            searching.tend(run.search)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
@@ -60,11 +63,12 @@ def _train_table(run: Run, building: Path) -> None:
         runs.fail(run, timezone.now(), "The dataset was deleted.", again=False)
         return
     try:
+        searching.allot(run)
         held = charges.hold(run)
     except NoBudget as error:
         runs.fail(run, timezone.now(), error.message, again=False)
         return
-    checkpoints = settings.MODELS_DIR / ".building" / f"{run.pk}-checkpoints"
+    checkpoints = checkpoints_of(run)
     work = {
         "path": str(datasets.path_of(run.table)),
         "form": run.table.form,
@@ -81,11 +85,6 @@ def _train_table(run: Run, building: Path) -> None:
     run.refresh_from_db()
     if run.over:
         shutil.rmtree(checkpoints, ignore_errors=True)
-
-
-def place_of(run: Run) -> Path:
-    """Where the model of a workspace's run lies under settings.MODELS_DIR."""
-    return Path(".trained", run.pk)
 
 
 def _command(run: Run, building: Path, *what: str) -> list[str]:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from billing.gate.standing import standings
 from billing.metering.rollups import hour_of
 from billing.statements import usage
-from marketplace.catalog import search, snippets
+from marketplace.catalog import snippets, visibility
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
@@ -143,7 +143,7 @@ def _page(
 
 def _snippets(workspace: Workspace, key: Key, secret: str) -> list[dict[str, str]]:
     """Calls of a live model that work as they are with this key."""
-    live = search.visible(workspace.pk).exclude(live_version=None).filter(_allowed(key))
+    live = visibility.listed(visibility.Reader(workspace.pk)).exclude(live_version=None).filter(_allowed(key))
     model = live.filter(task="tabular-classification").first() or live.exclude(task="tensor").first()
     if model is None or model.live_version is None or "inference" not in key.scopes:
         return []

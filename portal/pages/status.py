@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from marketplace.catalog.models import Model
+from marketplace.catalog.visibility import ANYBODY, listed
 from portal.kit.caches import RecentValues
 
 TIMEOUT_S = 1.0
@@ -49,8 +49,9 @@ def _stripe() -> Part:
 
 
 def _models() -> Part:
-    live = Model.objects.exclude(live_version=None).count()
-    return Part(_("Models"), True, _("%(live)d of %(all)d live") % {"live": live, "all": Model.objects.count()})
+    models = listed(ANYBODY)
+    counts = {"live": models.exclude(live_version=None).count(), "all": models.count()}
+    return Part(_("Models"), True, _("%(live)d of %(all)d live") % counts)
 
 
 # At most five seconds old: a page that everyone may reload must not become a load.

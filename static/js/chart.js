@@ -35,7 +35,7 @@ function draw(box) {
   const dates = typeof data.x[0] === "string";
   const bars = dates && !data.steps;
   const x = dates ? data.x.map((day) => Date.parse(day) / 1000) : data.x;
-  const inks = [colour("--accent"), colour("--warn"), colour("--muted")];
+  const inks = data.series.map((one, at) => colour(one.ink ?? ["--accent", "--warn", "--muted"][at % 3]));
   const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
   const times = (_, splits, __, ___, step) => splits.map(step < DAY_S ? moment : shortDay);
   const last = (shown) => shown.setLegend({ idx: x.length - 1 }, false);
@@ -61,10 +61,10 @@ function draw(box) {
         { label: box.dataset.x, ...(data.points && { value: named }), ...(dates && { value: (_, at) => (at == null ? "–" : (bars ? wholeDay : moment)(at)) }) },
         ...data.series.map((one, at) => ({
           label: one.label,
-          stroke: inks[at % inks.length],
-          width: bars ? 0 : 2,
-          fill: bars ? inks[at % inks.length] : undefined,
-          points: data.points ? { show: true, size: 9, fill: inks[at % inks.length] } : { show: bars ? false : undefined },
+          stroke: inks[at],
+          width: bars ? 0 : one.ink === "--muted" ? 1 : 2, // of many curves, the one that counts
+          fill: bars ? inks[at] : undefined,
+          points: data.points ? { show: true, size: 9, fill: inks[at] } : { show: bars ? false : undefined },
           paths: data.points ? () => null : data.steps ? uPlot.paths.stepped({ align: 1 }) : bars ? uPlot.paths.bars({ size: [0.7, 40] }) : undefined,
           value: (_, value) => (value == null ? "–" : data.dollars ? exactDollars(value) : value.toPrecision(4)),
         })),

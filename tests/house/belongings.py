@@ -10,7 +10,7 @@ from billing.gate.budgets import Wish
 from billing.plans.terms import NOTHING
 from marketplace.collections import keeping
 from marketplace.publishing import submitting
-from marketplace.training import datasets, runs
+from marketplace.training import datasets, runs, searching
 from marketplace.training.models import Dataset
 from portal.accounts.keys.issuing import issue
 from portal.accounts.models import Workspace
@@ -44,6 +44,12 @@ def _collection(workspace: Workspace) -> tuple[str]:
 
 def _submission(workspace: Workspace) -> tuple[str]:
     return (submitting.begin(workspace, {"name": "olgas", "task": "tensor", "title": "Olga's"}, "a.zip", 9).pk,)
+
+
+def _search(workspace: Workspace) -> tuple[str]:
+    table = Dataset.objects.get(pk=_table_and_run(workspace)[0])
+    asked = {"target": "y", "task": "tabular-classification", "leave_out": [], "folds": 0}
+    return (searching.begin(table, "dense", {"units": [8, 16]}, asked, 60, NOTHING).pk,)
 
 
 def _table_and_run(workspace: Workspace) -> tuple[str, str]:
@@ -82,6 +88,7 @@ MAKERS: dict[tuple[str, ...], Callable[[Workspace], tuple[Any, ...]]] = {
     ("hook", "message"): _hook_and_message,
     ("dataset",): _dataset,
     ("table", "run"): _table_and_run,
+    ("search",): _search,
     ("budget",): _budget,
     ("submission",): _submission,
     ("collection",): _collection,

@@ -40,6 +40,7 @@ class Outcome:
     baseline: Mapping[str, float]
     facts: Mapping[str, Any] = field(default_factory=dict)  # split sizes and their unit, parameters, seconds, seed
     evaluation: Mapping[str, Any] = field(default_factory=dict)  # of the test split, in detail: see judging.py
+    validation: Mapping[str, float] = field(default_factory=dict)  # as `metrics`, of the split that chose the weights
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form that the training process prints."""
@@ -49,6 +50,7 @@ class Outcome:
             "baseline": dict(self.baseline),
             "facts": dict(self.facts),
             "evaluation": dict(self.evaluation),
+            "validation": dict(self.validation),
         }
 
 

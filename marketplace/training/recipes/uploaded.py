@@ -103,6 +103,7 @@ def train(work: TableWork, how: How, out: Path) -> Outcome:
     report(Progress("evaluating", epochs, epochs))
     answers, truth = serve(prepared.raw(question.sheet, test)), question.truth[test]
     metrics = _judge(answers, truth, question.labels)
+    checked = _judge(serve(prepared.raw(question.sheet, check)), question.truth[check], question.labels)
 
     def row(at: int) -> dict[str, str]:
         return next(records(question.sheet, [int(test[at])]))
@@ -134,6 +135,7 @@ def train(work: TableWork, how: How, out: Path) -> Outcome:
             "seed": seed,
         },
         evaluation,
+        checked,
     )
 
 

@@ -9,6 +9,7 @@ from marketplace.catalog.listings import relist
 from marketplace.catalog.models import Model
 from marketplace.catalog.search import Found, Query, search
 from marketplace.catalog.versions import publish
+from marketplace.catalog.visibility import Reader
 from marketplace.tasks.task import ModelSpec
 from portal.accounts.models import Workspace
 
@@ -33,7 +34,7 @@ def model(
 
 
 def found(words: str = "", sort: str = "relevance", workspace_id: str | None = None, **chosen: list[str]) -> Found:
-    return search(Query(words, chosen, sort), workspace_id)
+    return search(Query(words, chosen, sort), Reader(workspace_id or ""))
 
 
 def names(words: str = "", sort: str = "relevance", workspace_id: str | None = None, **chosen: list[str]) -> list[str]:

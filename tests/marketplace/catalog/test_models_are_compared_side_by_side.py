@@ -9,6 +9,7 @@ from django.test import Client
 
 from marketplace.catalog.leaderboard import board, scatter
 from marketplace.catalog.side_by_side import side_by_side
+from marketplace.catalog.visibility import ANYBODY, Reader
 from marketplace.tasks import registry
 from portal.accounts.models import Workspace
 from tests.marketplace.catalog.listed import model
@@ -28,31 +29,31 @@ def _five(workspace: Workspace) -> None:
 
 
 def test_the_board_ranks_what_is_measured_and_marks_what_nothing_beats() -> None:
-    places = board(TASK, None)
+    places = board(TASK, ANYBODY)
     assert [(place.rank, place.model.name, place.best_for_its_price) for place in places] == [
         (1, "dear", True), (2, "cheap", True), (3, "wasted", False),
     ]  # fmt: skip
     assert [figure for _metric, figure in places[1].figures] == ["80.0 %", "0.60"]
-    assert [place.model.name for place in board(TASK, "")] == ["dear", "cheap", "wasted"]
+    assert [place.model.name for place in board(TASK, ANYBODY)] == ["dear", "cheap", "wasted"]
 
 
 def test_the_owner_sees_her_own_on_it(workspace: Workspace) -> None:
-    assert board(TASK, workspace.pk)[0].model.name == "hidden"
+    assert board(TASK, Reader(workspace.pk))[0].model.name == "hidden"
 
 
 def test_the_plot_is_in_the_order_of_prices() -> None:
-    chart = scatter(TASK, board(TASK, None))
+    chart = scatter(TASK, board(TASK, ANYBODY))
     assert chart is not None
     assert chart["names"] == ["Cheap", "Wasted", "Dear"]
     assert chart["x"] == sorted(chart["x"])
     assert [series["values"] for series in chart["series"]] == [[None, pytest.approx(70.0), None], [80.0, None, 90.0]]
-    assert scatter(TASK, board(TASK, None)[:1]) is None
+    assert scatter(TASK, board(TASK, ANYBODY)[:1]) is None
 
 
 def test_less_is_better_where_the_metric_says_so() -> None:
     for name, bits in (("worse", 3.0), ("better", 1.0)):
         model(name, "text-generation", metrics={"bits_per_character": bits})
-    assert [place.model.name for place in board(registry.get("text-generation"), None)] == ["better", "worse"]
+    assert [place.model.name for place in board(registry.get("text-generation"), ANYBODY)] == ["better", "worse"]
 
 
 def test_the_pages_show_it() -> None:
@@ -64,7 +65,7 @@ def test_the_pages_show_it() -> None:
 
 
 def test_up_to_four_are_compared_in_their_order() -> None:
-    found = side_by_side(["acme/talker", "acme/cheap", "acme/none", "olga/hidden", "acme/dear"], None)
+    found = side_by_side(["acme/talker", "acme/cheap", "acme/none", "olga/hidden", "acme/dear"], ANYBODY)
     assert [column.model.name for column in found.columns] == ["talker", "cheap"]
     assert found.missing == ["acme/none", "olga/hidden"]  # as if it did not exist
     assert [metric.name for metric in found.metrics] == ["accuracy", "log_loss"]

@@ -39,7 +39,7 @@ def test_no_table_is_read_whole(words: str) -> None:
         connection,
     ) as asked:
         found(words)
-    assert 1 <= len(asked) <= 2
+    assert 1 <= len(asked) <= 3  # what was retired, what changed, and what is shown
     for query in asked:
         shown = plan(query["sql"])
         assert "SCAN marketplace_" not in shown, shown

@@ -15,6 +15,7 @@ from billing.prices.quote import Scheme, Step, Tiers
 from billing.statements.rerate import rerate
 from marketplace.catalog import compare
 from marketplace.catalog.models import Model, Version
+from marketplace.catalog.visibility import Reader
 from portal.accounts.models import User, Workspace
 from portal.kit import ids
 from tests.fixtures.people import signed_in
@@ -91,7 +92,7 @@ def test_only_models_that_one_may_see_can_be_chosen(
     workspace: Workspace, owner: User, stranger: User, other: Model
 ) -> None:
     model(stranger.personal_workspace, "secret", visibility="workspace")
-    slugs = {found.slug for found in compare.choices(workspace.pk, timezone.now())}
+    slugs = {found.slug for found in compare.choices(Reader(workspace.pk), timezone.now())}
     assert slugs == {"sam/mine", "sam/other", "sam/pictures"}
     for name in ("sam/secret", "sam/none", "nobody/x"):
         assert signed_in(owner).get(f"/billing/compare?model={name}").status_code == 404
