@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from inference.api.openai.batches import ENDPOINTS
+from inference.golden import running
 from inference.idempotency import keeping
 from inference.later import deliveries, notices, predictions, rounds
 from inference.rehearsal import rehearsing
@@ -89,3 +90,16 @@ def purge_predictions() -> None:
 def purge_kept_answers() -> None:
     """Drops answers under Idempotency-Keys that are too old to be asked for."""
     keeping.purge(timezone.now())
+
+
+@shared_task
+def run_golden_sets() -> None:
+    """Rounds of the open runs of golden sets until none is left to do now; they share the threads of batches."""
+    while running.waiting(timezone.now()) and _batch_threads.acquire(blocking=False):
+        try:
+            run = running.claim(timezone.now())
+            if run is not None:
+                running.work(run)
+        finally:
+            _batch_threads.release()
+        send_webhooks.delay()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from marketplace.catalog import listings, pricing, retiring
+from marketplace.catalog import listings, meaning, pricing, retiring, takedowns
 from marketplace.publishing import imports, submitting
 from marketplace.recommending import neighbours
 from marketplace.training import charges, datasets, keeping, runs, searching, trainer
@@ -56,6 +56,12 @@ def announce_retirements() -> None:
 
 
 @shared_task
+def tell_take_downs() -> None:
+    """What an operator took down: to those who used it lately."""
+    takedowns.tell(timezone.now())
+
+
+@shared_task
 def announce_prices() -> None:
     """Prices that will rise: to those who used the models lately."""
     pricing.announce(timezone.now())
@@ -77,3 +83,9 @@ def drop_submissions() -> None:
 def keep_neighbours() -> None:
     """Which models are used with which, from what workspaces used lately."""
     neighbours.keep(timezone.now())
+
+
+@shared_task
+def keep_meanings() -> None:
+    """What the encoder that the operator chose makes of the catalog's texts."""
+    meaning.keep()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from marketplace.catalog.models import Listing, Model, Retirement, Split, Version
+from marketplace.catalog.models import Listing, Meaning, Model, Retirement, Split, TakeDown, Version
 from marketplace.collections.models import Collection, Kept
+from marketplace.publishers.models import Acceptance, Application
 from marketplace.publishing.models import Evidence, Import, Submission
 from marketplace.recommending.models import Neighbour
 from marketplace.reviews.models import Review
 from marketplace.training.models import Dataset, Run, Search
 
 __all__ = [
+    "Acceptance",
+    "Application",
     "Collection",
     "Dataset",
     "Evidence",
     "Import",
     "Kept",
     "Listing",
+    "Meaning",
     "Model",
     "Neighbour",
     "Retirement",
@@ -24,5 +28,6 @@ __all__ = [
     "Search",
     "Split",
     "Submission",
+    "TakeDown",
     "Version",
 ]

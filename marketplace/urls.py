@@ -7,6 +7,8 @@ from django.urls import URLPattern, URLResolver, path
 from marketplace.catalog import choosing_pages, compare_pages, pages, search_pages, version_pages
 from marketplace.catalog.feed import NewModels
 from marketplace.collections import pages as collection_pages
+from marketplace.publishers import own_pages, public_pages
+from marketplace.publishers import pages as publisher_pages
 from marketplace.publishing import evidence_pages, submission_pages
 from marketplace.recommending import pages as recommending_pages
 from marketplace.reviews import pages as review_pages
@@ -20,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/suggested", recommending_pages.suggested, name="models_suggested"),
     path("models/feed.xml", NewModels(), name="models_feed"),
     path("models/leaderboard", choosing_pages.leaderboard, name="leaderboard"),
+    path("models/<str:publisher>", public_pages.publisher, name="publisher_public"),
     path("models/<str:publisher>/<str:name>", pages.model, name="model"),
     path("models/<str:publisher>/<str:name>/state", pages.model_state, name="model_state"),
     path("models/<str:publisher>/<str:name>/train", training_pages.train, name="model_train"),
@@ -41,6 +44,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("collections/<str:collection_id>/delete", collection_pages.delete, name="collection_delete"),
     path("models/<str:publisher>/<str:name>/preview.png", pages.model_preview, name="model_preview"),
     path("models/<str:publisher>/<str:name>/card", pages.model_row, name="model_card"),
+    path("publisher/apply", publisher_pages.apply, name="publisher_apply"),
+    path("publisher/apply/withdraw", publisher_pages.withdraw, name="publisher_withdraw"),
+    path("publisher/about", publisher_pages.describe, name="publisher_describe"),
+    path("publisher/terms", publisher_pages.terms_page, name="publisher_terms"),
+    path("publisher/terms/accept", publisher_pages.accept, name="publisher_accept"),
+    path("publisher/models", own_pages.models, name="publisher_models"),
     path("training", dataset_pages.training, name="training"),
     path("training/samples", dataset_pages.add_sample, name="training_sample"),
     path("training/uploads", dataset_pages.begin, name="training_upload"),

@@ -46,3 +46,9 @@ def used_by(workspace_id: str, moment: datetime) -> dict[str, int]:
     used = DayRollup.objects.filter(workspace_id=workspace_id, hour__gte=day_of(moment))
     rows = used.order_by().values_list("model").annotate(answered=Sum(F("requests") - F("failed")))
     return dict(rows.filter(answered__gt=0))
+
+
+def sold_by(seller_id: str, moment: datetime) -> dict[str, int]:
+    """Model → requests to it since then, to the hour, whoever called; of the models of one publisher."""
+    used = Rollup.objects.filter(seller_id=seller_id, hour__gte=hour_of(moment)).order_by()
+    return dict(used.values_list("model").annotate(Sum("requests")))

@@ -11,13 +11,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
 
+from marketplace.catalog.languages import native
 from marketplace.catalog.shelf import Codes, Shelf
 from marketplace.tasks import registry
 
 Mask = NDArray[np.bool_]
 SHOWN = 8  # choices of a facet, besides those that are chosen
 CENT = 10**7  # nano-dollars
-LANGUAGES = {"en": "English", "zh": "中文", "de": "Deutsch", "es": "Español", "fr": "Français", "ja": "日本語"}
+MOST_LANGUAGES = 40  # shown: people look for their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Facet:
     label: str | Promise
     mask: Callable[[Shelf, str], Mask]
     counts: Callable[[Shelf, Mask], Sequence[tuple[str, str | Promise, int]]]  # value, words, rows; in order
+    most: int = SHOWN
 
     def chosen(self, shelf: Shelf, values: Sequence[str]) -> Mask:
         """Rows that have one of the values."""
@@ -50,7 +52,7 @@ class Facet:
         """Of the rows: values that some have, and all that are chosen."""
         counted = self.counts(shelf, rows)
         kept = [one for one in counted if one[2] or one[0] in values]
-        shown = [one for at, one in enumerate(kept) if at < SHOWN or one[0] in values]
+        shown = [one for at, one in enumerate(kept) if at < self.most or one[0] in values]
         known = {value for value, _label, _count in shown}
         for value in values:
             if value not in known:
@@ -132,7 +134,7 @@ def _speaks(shelf: Shelf, value: str) -> Mask:
 
 def _languages(shelf: Shelf, rows: Mask) -> list[tuple[str, str | Promise, int]]:
     counted = [(one, int(np.count_nonzero(_speaks(shelf, one) & rows))) for one in shelf.languages.values]
-    return [(one, LANGUAGES.get(one, one), count) for one, count in sorted(counted, key=lambda each: -each[1])]
+    return [(one, native(one), count) for one, count in sorted(counted, key=lambda each: (-each[1], native(each[0])))]
 
 
 MODALITIES: dict[str, Promise] = {
@@ -170,7 +172,7 @@ FACETS: dict[str, Facet] = {
             "32768": (_("32k tokens or more"), _from("context", 32_768)),
             "131072": (_("128k tokens or more"), _from("context", 131_072)),
         }),
-        Facet("language", _("Language"), _speaks, _languages),
+        Facet("language", _("Language"), _speaks, _languages, MOST_LANGUAGES),
         _coded("licence", _("Licence"), "licence", lambda shelf: shelf.licences, {}),
         Facet("publisher", _("Publisher"), _publisher, _publishers),
     )

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from billing.prices import book
 from billing.prices.quote import FREE
+from marketplace.catalog.languages import spoken
 from marketplace.catalog.models import Listing, Model
 from marketplace.catalog.search import Query, search
 from marketplace.catalog.visibility import Reader, visible
@@ -30,6 +31,11 @@ class Column:
     listing: Listing | None
     prices: list[tuple[str, str]]
     figures: list[str]
+
+    @property
+    def languages(self) -> str:
+        """Their own names."""
+        return spoken(self.model.languages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,10 @@ from marketplace.tasks.task import Task
 def of(slug: str, task: Task, example: Any, site: str, key: str = "") -> list[dict[str, str]]:
     """Tabs with a title, a language and the code. Without a key the code reads MERCATO_API_KEY."""
     if task.name == "chat":
-        return [_curl(f"{site}/v1/chat/completions", {"model": slug, **example}, key), _openai(slug, site, key)]
+        return [
+            _curl(f"{site}/v1/chat/completions", {"model": slug, **example}, key),
+            _openai(slug, site, key, example["messages"][-1]["content"]),
+        ]
     if task.name == "image-generation":
         body = {"model": slug, **example}
         return [_curl(f"{site}/v1/images/generations", body, key), _openai_images(slug, example, site, key)]
@@ -21,7 +24,11 @@ def of(slug: str, task: Task, example: Any, site: str, key: str = "") -> list[di
         _python(f"{site}/v1/models/{slug}/predictions", {"input": example}, key),
     ]
     if "openai" in task.protocols:
-        called = _openai_embeddings(slug, example, site, key) if task.name == "embeddings" else _openai(slug, site, key)
+        called = (
+            _openai_embeddings(slug, example, site, key)
+            if task.name == "embeddings"
+            else _openai(slug, site, key, str(example.get("prompt", "")))
+        )
         tabs.append(called)
     return tabs
 
@@ -61,10 +68,10 @@ def _openai_embeddings(slug: str, example: Any, site: str, key: str) -> dict[str
     return _by_sdk(code, site, key)
 
 
-def _openai(slug: str, site: str, key: str) -> dict[str, str]:
+def _openai(slug: str, site: str, key: str, said: str) -> dict[str, str]:
     code = (
         f"stream = client.chat.completions.create(\n    model={slug!r},\n"
-        f'    messages=[{{"role": "user", "content": "The function "}}],\n    max_tokens=120,\n    stream=True,\n)\n'
+        f'    messages=[{{"role": "user", "content": {said!r}}}],\n    max_tokens=120,\n    stream=True,\n)\n'
         f"for chunk in stream:\n    if chunk.choices:\n        "
         f'print(chunk.choices[0].delta.content or "", end="", flush=True)'
     )

@@ -13,6 +13,7 @@ from marketplace.catalog import resolve, versions
 from marketplace.catalog.models import Model, Version
 from marketplace.catalog.pricing import set_price
 from marketplace.errors import SubmissionInvalid
+from marketplace.publishers import rights
 from marketplace.publishing import review, submitting
 from marketplace.publishing.importing import SHUT_IN
 from marketplace.publishing.models import Submission
@@ -33,7 +34,7 @@ class Wish:
 def publish(submission: Submission, wish: Wish) -> Version:
     """Its version, live from now on; once: later calls give the same one.
 
-    Raises SubmissionInvalid (409) for one that did not pass, and what pricing.set_price raises.
+    Raises SubmissionInvalid (409) for one that did not pass, and what rights.check and pricing.set_price raise.
     """
     with transaction.atomic():
         locked = Submission.objects.select_for_update().select_related("workspace", "version").get(pk=submission.pk)
@@ -51,6 +52,7 @@ def publish(submission: Submission, wish: Wish) -> Version:
             raise SubmissionInvalid(
                 _("%(model)s does something else: send it under another name.") % {"model": model.slug}, status=409
             )
+        rights.check(locked.workspace, wish.visibility, "" if made else model.visibility)
         if made or wish.price is not None:
             asked = wish.price or FREE
             set_price(

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from billing.errors import MoneyInvalid
 from billing.prices import scrutiny
 from billing.prices.quote import Scheme
-from marketplace.catalog.models import NAME, Visibility
+from marketplace.catalog.models import NAME
 from marketplace.errors import SubmissionInvalid
 from marketplace.publishing import examples, particulars
 from marketplace.publishing.imports import scheme_of
@@ -168,7 +168,7 @@ class PublishForm(forms.Form):
 
     use_required_attribute = False
 
-    visibility = forms.ChoiceField(label=gettext_lazy("Who sees it"), choices=Visibility.choices)
+    visibility = forms.ChoiceField(label=gettext_lazy("Who sees it"), choices=())
     price = forms.CharField(
         label=gettext_lazy("Price"),
         max_length=2_000,
@@ -186,8 +186,11 @@ class PublishForm(forms.Form):
     )
     confirmed = forms.BooleanField(label=gettext_lazy("The unusual price is meant"), required=False)
 
-    def __init__(self, *args: Any, next_one: bool, unusual: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, offered: list[tuple[str, str]], next_one: bool, unusual: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["visibility"].choices = offered  # type: ignore[attr-defined] # of a choice's field
         if not next_one:
             del self.fields["percent"]
         if not unusual:

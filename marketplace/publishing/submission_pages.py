@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from billing.errors import PriceUnusual
 from marketplace.catalog.models import Model, Visibility
 from marketplace.errors import SubmissionInvalid
+from marketplace.publishers import rights
 from marketplace.publishing import evidence, publishing, submitting
 from marketplace.publishing.models import Submission
 from marketplace.publishing.models import SubmissionState as State
@@ -140,14 +141,15 @@ def publish(request: HttpRequest, submission_id: str) -> HttpResponse:
     workspace = workspace_of(request)
     found = thing_of(workspace, Submission.objects.select_related("version__model__publisher"), pk=submission_id)
     require_role(request, workspace, Role.MEMBER)
-    form = PublishForm(request.POST, next_one=_model_of(found) is not None)
+    told: dict[str, Any] = {"offered": rights.offered(workspace), "next_one": _model_of(found) is not None}
+    form = PublishForm(request.POST, **told)
     if form.is_valid():
         given = form.cleaned_data
         wish = publishing.Wish(given["visibility"], given["price"], given["confirmed"], given.get("percent") or 100)
         try:
             version = publishing.publish(found, wish)
         except PriceUnusual as problem:
-            form = PublishForm(request.POST, next_one=_model_of(found) is not None, unusual=True)
+            form = PublishForm(request.POST, **told, unusual=True)
             form.add_error("price", problem.message)
         except Problem as problem:
             form.add_error(problem.param if problem.param in form.fields else None, problem.message)
@@ -190,7 +192,7 @@ def _page(
             "visibility": model.visibility if model else Visibility.WORKSPACE,
             "price": found.price or ("" if model else found.suggested),
         }
-        form = PublishForm(initial=initial, next_one=model is not None)
+        form = PublishForm(initial=initial, offered=rights.offered(workspace), next_one=model is not None)
     context = {
         **_state(found),
         "task": registry.get(found.task),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from marketplace.errors import InputInvalid
-from marketplace.tasks.task import Arrays, Json, ModelSpec, Task
+from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 
 class Conversation:
@@ -62,7 +63,7 @@ class Conversation:
         }
 
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
-        raise InputInvalid("This model is reached through an upstream only.")
+        raise InputInvalid("This model converses: call it by chat completions or predictions.")
 
     def present(self, given: Json, outputs: Arrays, spec: ModelSpec) -> Json:
         return outputs
@@ -73,12 +74,29 @@ class Conversation:
 
 CHAT = Task(
     name="chat",
-    title="Chat",
-    summary="Answers in a conversation.",
+    title=_("Chat"),
+    summary=_("Answers in a conversation."),
     modality="language",
     codec=Conversation(),
-    widget="json",
+    widget="chat",
+    metrics=(Metric("exact_match", _("Right to the letter"), percent=True),),
     protocols=("openai", "predictions"),
     streams=True,
     examples=({"messages": [{"role": "user", "content": "Say hello in one sentence."}], "max_tokens": 60},),
+    also=(
+        "chatbot",
+        "assistant",
+        "conversation",
+        "dialogue",
+        "LLM",
+        "large language model",
+        "instruct",
+        "ChatGPT",
+        "GPT",
+        "Claude",
+        "agent",
+        "聊天",
+        "助手",
+        "大模型",
+    ),
 )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from marketplace.errors import InputInvalid
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 MOST_TEXTS = 2_048  # as OpenAI takes them; its clients send them in hundreds
 MOST_CHARACTERS = 100_000
@@ -31,8 +32,8 @@ class Embedding:
         return {
             "type": "object",
             "properties": {
-                "texts": {"title": "Texts", "type": "array", "items": text, "minItems": 1, "maxItems": MOST_TEXTS},
-                "dimensions": {"title": "Dimensions", "type": ["integer", "null"], "minimum": 1, "maximum": 65_536},
+                "texts": {"title": _("Texts"), "type": "array", "items": text, "minItems": 1, "maxItems": MOST_TEXTS},
+                "dimensions": {"title": _("Dimensions"), "type": ["integer", "null"], "minimum": 1, "maximum": 65_536},
             },
             "required": ["texts"],
         }
@@ -87,15 +88,15 @@ def counted(task: Task, given: Mapping[str, Any], outputs: Arrays) -> dict[str, 
 
 
 QUALITY = (
-    Metric("recall_at_1", "Found first", percent=True),
-    Metric("recall_at_5", "Found among five", percent=True),
-    Metric("mrr", "Mean reciprocal rank"),
+    Metric("recall_at_1", _("Found first"), percent=True),
+    Metric("recall_at_5", _("Found among five"), percent=True),
+    Metric("mrr", _("Mean reciprocal rank")),
 )
 
 EMBEDDINGS = Task(
     name="embeddings",
-    title="Embeddings",
-    summary="Turns texts into vectors for search and comparison.",
+    title=_("Embeddings"),
+    summary=_("Turns texts into vectors for search and comparison."),
     modality="language",
     codec=Embedding(),
     widget="fields",
@@ -110,5 +111,16 @@ EMBEDDINGS = Task(
                 "您的密码已修改。",
             ]
         },
+    ),
+    also=(
+        "vectors",
+        "similarity",
+        "sentence encoder",
+        "RAG",
+        "clustering",
+        "deduplication",
+        "feature extraction",
+        "语义相似",
+        "检索增强",
     ),
 )

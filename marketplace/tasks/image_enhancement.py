@@ -8,6 +8,7 @@ import numpy as np
 
 from marketplace.tasks.pictures import PNG, decode, given_image, png
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 MOST_SIDE = 512  # of an image that is given: what comes out may be several times as large
 
@@ -47,14 +48,26 @@ class Enhancement:
 
 IMAGE_ENHANCEMENT = Task(
     name="image-enhancement",
-    title="Image enhancement",
-    summary="Makes an image larger, sharper or cleaner.",
+    title=_("Image enhancement"),
+    summary=_("Makes an image larger, sharper or cleaner."),
     modality="vision",
     codec=Enhancement(),
     widget="compare",
     row_unit="image",
     metrics=(
-        Metric("psnr", "Peak signal-to-noise ratio (dB)"),
-        Metric("ssim", "Structural similarity (SSIM)"),
+        Metric("psnr", _("Peak signal-to-noise ratio (dB)")),
+        Metric("ssim", _("Structural similarity (SSIM)")),
+    ),
+    also=(
+        "super-resolution",
+        "superresolution",
+        "upscaling",
+        "upscaler",
+        "denoising",
+        "restoration",
+        "sharpening",
+        "超分辨率",
+        "去噪",
+        "修复",
     ),
 )

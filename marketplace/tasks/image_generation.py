@@ -10,6 +10,7 @@ import numpy as np
 from marketplace.errors import InputInvalid
 from marketplace.tasks.pictures import PNG, png
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 MOST = 10
 # How many, and by which seed: what every model is asked.
@@ -72,13 +73,17 @@ class Painting:
 
 IMAGE_GENERATION = Task(
     name="image-generation",
-    title="Image generation",
-    summary="Makes images from a description.",
+    title=_("Image generation"),
+    summary=_("Makes images from a description."),
     modality="vision",
     codec=Painting(),
     widget="paint",
     row_unit="image",
     protocols=("openai", "predictions"),
-    metrics=(Metric("accuracy", "Recognised as asked", percent=True), Metric("diversity", "Diversity (people: 1)")),
+    metrics=(
+        Metric("accuracy", _("Recognised as asked"), percent=True),
+        Metric("diversity", _("Diversity (people: 1)")),
+    ),
     examples=({"prompt": "A lighthouse at dusk, oil on canvas."},),
+    also=("text-to-image", "drawing", "art", "painting", "GAN", "VAE", "diffusion", "文生图", "绘画"),
 )

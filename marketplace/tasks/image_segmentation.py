@@ -9,6 +9,7 @@ from PIL import Image
 
 from marketplace.tasks.pictures import IMAGE_MAX_SIDE, PNG, arrays_of, given_image, placed, png, size_of
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 # Okabe & Ito 2008: told apart by people of every colour vision. The first is the ground's.
 COLOURS = (
@@ -88,14 +89,24 @@ class Segmentation:
 
 IMAGE_SEGMENTATION = Task(
     name="image-segmentation",
-    title="Scene segmentation",
-    summary="Says of each pixel of an image what it belongs to.",
+    title=_("Scene segmentation"),
+    summary=_("Says of each pixel of an image what it belongs to."),
     modality="vision",
     codec=Segmentation(),
     widget="mask",
     row_unit="image",
     metrics=(
-        Metric("mean_iou", "Mean intersection over union", percent=True),
-        Metric("pixel_accuracy", "Pixel accuracy", percent=True),
+        Metric("mean_iou", _("Mean intersection over union"), percent=True),
+        Metric("pixel_accuracy", _("Pixel accuracy"), percent=True),
+    ),
+    also=(
+        "semantic segmentation",
+        "scene parsing",
+        "masks",
+        "background removal",
+        "cut out",
+        "pixel labelling",
+        "抠图",
+        "语义分割",
     ),
 )

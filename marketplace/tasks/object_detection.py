@@ -8,6 +8,7 @@ import numpy as np
 
 from marketplace.tasks.pictures import arrays_of, given_image, placed, size_of
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 THRESHOLD = 0.3  # where the caller names none
 SIDES = ("x", "y", "width", "height")
@@ -87,11 +88,21 @@ class Detection:
 
 OBJECT_DETECTION = Task(
     name="object-detection",
-    title="Object detection",
-    summary="Finds what is on an image, and where.",
+    title=_("Object detection"),
+    summary=_("Finds what is on an image, and where."),
     modality="vision",
     codec=Detection(),
     widget="boxes",
     row_unit="image",
-    metrics=(Metric("map_50", "Mean average precision (IoU 0.5)", percent=True),),
+    metrics=(Metric("map_50", _("Mean average precision (IoU 0.5)"), percent=True),),
+    also=(
+        "object localization",
+        "bounding boxes",
+        "counting",
+        "detector",
+        "YOLO",
+        "surveillance",
+        "目标检测",
+        "物体识别",
+    ),
 )

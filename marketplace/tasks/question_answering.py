@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 
 class Answering:
@@ -16,8 +17,20 @@ class Answering:
         return {
             "type": "object",
             "properties": {
-                "question": {"type": "string", "minLength": 1, "maxLength": 500, "pattern": r"\S", "title": "Question"},
-                "context": {"type": "string", "minLength": 1, "maxLength": 5_000, "pattern": r"\S", "title": "Context"},
+                "question": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 500,
+                    "pattern": r"\S",
+                    "title": _("Question"),
+                },
+                "context": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 5_000,
+                    "pattern": r"\S",
+                    "title": _("Context"),
+                },
             },
             "required": ["question", "context"],
             "additionalProperties": False,
@@ -51,14 +64,15 @@ class Answering:
 
 QUESTION_ANSWERING = Task(
     name="question-answering",
-    title="Question answering",
-    summary="Finds the answer to a question in a text.",
+    title=_("Question answering"),
+    summary=_("Finds the answer to a question in a text."),
     modality="language",
     codec=Answering(),
     widget="fields",
     metrics=(
-        Metric("exact_match", "Exact match", percent=True),
-        Metric("f1", "F1 of words", percent=True),
+        Metric("exact_match", _("Exact match"), percent=True),
+        Metric("f1", _("F1 of words"), percent=True),
     ),
     examples=({"question": "Where does Greta live?", "context": "Greta lives in Trieste. Aldo lives in Genoa."},),
+    also=("QA", "reading comprehension", "RAG", "extractive", "FAQ", "answers", "阅读理解", "检索增强"),
 )

@@ -10,6 +10,7 @@ import numpy as np
 
 from marketplace.errors import InputInvalid
 from marketplace.tasks.task import Arrays, Item, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 MOST_HISTORY = 200
 MOST_CANDIDATES = 500
@@ -124,25 +125,37 @@ class Ranking(_ByHistory):
         return _answers(spec, [places[at] for at in order], (scores / scores.sum())[order])
 
 
-NDCG, MRR = Metric("ndcg_at_10", "NDCG of the first ten"), Metric("mrr", "Mean reciprocal rank")
+NDCG, MRR = Metric("ndcg_at_10", _("NDCG of the first ten")), Metric("mrr", _("Mean reciprocal rank"))
 
 RECOMMENDATION = Task(
     name="recommendation",
-    title="Recommendation",
-    summary="Says what somebody may choose next, by what they chose before.",
+    title=_("Recommendation"),
+    summary=_("Says what somebody may choose next, by what they chose before."),
     modality="recommendation",
     codec=Recommendation(),
     widget="items",
-    metrics=(Metric("recall_at_10", "Next choice among the first ten", percent=True), NDCG, MRR),
+    metrics=(Metric("recall_at_10", _("Next choice among the first ten"), percent=True), NDCG, MRR),
     examples=({"history": []},),
+    also=(
+        "recommender",
+        "collaborative filtering",
+        "next best offer",
+        "cross-selling",
+        "similar products",
+        "people you may know",
+        "personalization",
+        "猜你喜欢",
+        "协同过滤",
+    ),
 )
 
 RANKING = Task(
     name="ranking",
-    title="Personalised ranking",
-    summary="Puts candidates in the order that suits somebody, by what they chose before.",
+    title=_("Personalised ranking"),
+    summary=_("Puts candidates in the order that suits somebody, by what they chose before."),
     modality="recommendation",
     codec=Ranking(),
     widget="items",
-    metrics=(NDCG, MRR, Metric("recall_at_3", "Next choice among the first three", percent=True)),
+    metrics=(NDCG, MRR, Metric("recall_at_3", _("Next choice among the first three"), percent=True)),
+    also=("reranking", "learning to rank", "personalization", "feed", "news feed", "排序"),
 )

@@ -13,6 +13,7 @@ TASKS = {
     "object-detection": "marketplace.tasks.object_detection.OBJECT_DETECTION",
     "tabular-classification": "marketplace.tasks.tabular.TABULAR_CLASSIFICATION",
     "tabular-regression": "marketplace.tasks.tabular.TABULAR_REGRESSION",
+    "sentiment-analysis": "marketplace.tasks.sentiment_analysis.SENTIMENT_ANALYSIS",
     "text-classification": "marketplace.tasks.text_classification.TEXT_CLASSIFICATION",
     "recommendation": "marketplace.tasks.recommendation.RECOMMENDATION",
     "ranking": "marketplace.tasks.recommendation.RANKING",

@@ -8,6 +8,7 @@ import numpy as np
 
 from marketplace.tasks.embeddings import QUALITY, vectors
 from marketplace.tasks.task import Arrays, Json, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 MOST_DOCUMENTS = 1_000
 MOST_CHARACTERS = 20_000
@@ -21,11 +22,11 @@ class SemanticSearch:
         return {
             "type": "object",
             "properties": {
-                "query": {**text, "title": "Query"},
+                "query": {**text, "title": _("Query")},
                 "documents": {
-                    "title": "Documents", "type": "array", "items": text, "minItems": 1, "maxItems": MOST_DOCUMENTS,
+                    "title": _("Documents"), "type": "array", "items": text, "minItems": 1, "maxItems": MOST_DOCUMENTS,
                 },
-                "top_k": {"title": "At most so many", "type": "integer", "minimum": 1, "maximum": MOST_DOCUMENTS},
+                "top_k": {"title": _("At most so many"), "type": "integer", "minimum": 1, "maximum": MOST_DOCUMENTS},
             },
             "required": ["query", "documents"],
             "additionalProperties": False,
@@ -67,8 +68,8 @@ class SemanticSearch:
 
 SEMANTIC_SEARCH = Task(
     name="semantic-search",
-    title="Semantic search",
-    summary="Ranks documents by how near their meaning is to a query's.",
+    title=_("Semantic search"),
+    summary=_("Ranks documents by how near their meaning is to a query's."),
     modality="language",
     codec=SemanticSearch(),
     widget="fields",
@@ -85,5 +86,17 @@ SEMANTIC_SEARCH = Task(
             ],
             "top_k": 3,
         },
+    ),
+    also=(
+        "retrieval",
+        "RAG",
+        "reranker",
+        "reranking",
+        "document search",
+        "knowledge base",
+        "similarity",
+        "检索",
+        "检索增强",
+        "知识库",
     ),
 )

@@ -9,6 +9,7 @@ import numpy as np
 from marketplace.errors import InputInvalid
 from marketplace.tasks import sentences
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 MOST_CHARACTERS, MOST_SENTENCES = 20_000, 256
 DEFAULT = 3
@@ -22,9 +23,9 @@ class Summary:
         return {
             "type": "object",
             "properties": {
-                "text": {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS, "pattern": r"\S", "title": "Text"},
+                "text": {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS, "pattern": r"\S", "title": _("Text")},
                 "max_sentences": {
-                    "type": "integer", "minimum": 1, "maximum": 20, "default": DEFAULT, "title": "At most so many sentences",
+                    "type": "integer", "minimum": 1, "maximum": 20, "default": DEFAULT, "title": _("At most so many sentences"),
                 },
             },
             "required": ["text"],
@@ -65,15 +66,16 @@ class Summary:
 
 SUMMARISATION = Task(
     name="summarisation",
-    title="Summarisation",
-    summary="Picks the sentences that say most.",
+    title=_("Summarisation"),
+    summary=_("Picks the sentences that say most."),
     modality="language",
     codec=Summary(),
     widget="fields",
     metrics=(
-        Metric("rouge1", "ROUGE-1", percent=True),
-        Metric("rouge_l", "ROUGE-L", percent=True),
-        Metric("lead_rouge1", "ROUGE-1 of the first sentence", percent=True),
+        Metric("rouge1", _("ROUGE-1"), percent=True),
+        Metric("rouge_l", _("ROUGE-L"), percent=True),
+        Metric("lead_rouge1", _("ROUGE-1 of the first sentence"), percent=True),
     ),
     examples=({"text": "It rained all day. The match was cancelled. Tickets stay valid.", "max_sentences": 1},),
+    also=("summarization", "summary", "abstract", "digest", "TLDR", "condense", "shorten", "摘要", "总结"),
 )

@@ -9,9 +9,11 @@ import numpy as np
 from marketplace.tasks import reasons
 from marketplace.tasks.scores import one_or_rows, ranked, scored
 from marketplace.tasks.task import Arrays, Feature, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 MOST_ROWS = 1_000
 MOST_WORD = 200  # characters of a category
+MOST_TEXT = 10_000
 SHOWN = 20  # categories that the schema names
 MOST = 1e12  # what float32 arithmetic takes without overflow
 
@@ -40,8 +42,8 @@ class _Table:
 
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
         rows = given["rows"] if "rows" in given else [given["features"]]
-        words = [f for f in spec.features if f.choices]
-        numbers = [f for f in spec.features if not f.choices]
+        words = [f for f in spec.features if not f.is_number]
+        numbers = [f for f in spec.features if f.is_number]
         return {
             tensor.name: np.asarray([[_word(f, row) for f in words] for row in rows], object)
             if tensor.dtype == "str"
@@ -55,6 +57,11 @@ class _Table:
 
 def _cell(feature: Feature) -> dict[str, Any]:
     """JSON Schema of a cell."""
+    if feature.form:
+        most, told = (
+            (MOST_WORD, f"a date, such as {feature.typical}") if feature.form == "date" else (MOST_TEXT, "a text")
+        )
+        return {"type": ["string", "null"], "maxLength": most, "description": told}
     if feature.choices:
         known = ", ".join(feature.choices[:SHOWN])
         told = f"{known}{', …' if len(feature.choices) > SHOWN else ''}; another one counts as unknown"
@@ -113,30 +120,57 @@ class Regression(_Table):
 
 TABULAR_CLASSIFICATION = Task(
     name="tabular-classification",
-    title="Tabular classification",
-    summary="Sorts rows of measurements into classes.",
+    title=_("Tabular classification"),
+    summary=_("Sorts rows of measurements into classes."),
     modality="tabular",
     codec=Classification(),
     widget="form",
     metrics=(
-        Metric("accuracy", "Accuracy", percent=True),
-        Metric("auc", "Area under the ROC curve"),
-        Metric("log_loss", "Log loss", higher_is_better=False),
-        Metric("brier", "Brier score", higher_is_better=False),
-        Metric("calibration_error", "Expected calibration error", percent=True, higher_is_better=False),
+        Metric("accuracy", _("Accuracy"), percent=True),
+        Metric("auc", _("Area under the ROC curve")),
+        Metric("log_loss", _("Log loss"), higher_is_better=False),
+        Metric("brier", _("Brier score"), higher_is_better=False),
+        Metric("calibration_error", _("Expected calibration error"), percent=True, higher_is_better=False),
+    ),
+    also=(
+        "churn",
+        "fraud",
+        "credit scoring",
+        "risk",
+        "default",
+        "diagnosis",
+        "medical",
+        "spreadsheet",
+        "CSV",
+        "data mining",
+        "流失",
+        "风控",
+        "诊断",
     ),
 )
 
 TABULAR_REGRESSION = Task(
     name="tabular-regression",
-    title="Tabular regression",
-    summary="Estimates a number from rows of measurements.",
+    title=_("Tabular regression"),
+    summary=_("Estimates a number from rows of measurements."),
     modality="tabular",
     codec=Regression(),
     widget="form",
     metrics=(
-        Metric("r2", "Explained variance (R²)"),
-        Metric("rmse", "Root mean squared error", higher_is_better=False),
-        Metric("mae", "Mean absolute error", higher_is_better=False),
+        Metric("r2", _("Explained variance (R²)")),
+        Metric("rmse", _("Root mean squared error"), higher_is_better=False),
+        Metric("mae", _("Mean absolute error"), higher_is_better=False),
+    ),
+    also=(
+        "forecast",
+        "prediction",
+        "estimation",
+        "price prediction",
+        "demand",
+        "house prices",
+        "spreadsheet",
+        "CSV",
+        "预测",
+        "回归",
     ),
 )

@@ -12,6 +12,11 @@ Arrays = Mapping[str, NDArray[Any]]  # named arrays with the rows as their first
 Json = Any
 
 
+def said(text: str) -> str:
+    """Words that people read: imported as `_`, it marks them for translators, though tasks know no Django."""
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """A named input or output of a signature. `shape` has None where any size goes; the first axis is the rows."""
@@ -23,7 +28,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A column of a table that a model reads: a number, or a word where it has `choices`; others count as unknown."""
+    """A column of a table that a model reads: a number; a word where it has `choices`, others count as unknown; or as `form` says."""
 
     name: str
     low: float
@@ -31,6 +36,12 @@ class Feature:
     typical: float | str
     choices: tuple[str, ...] = ()
     optional: bool = False  # the model itself knows what to make of a missing one; else the typical one is taken
+    form: str = ""  # "date" or "text": written as it is
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is given as a number, not as a text."""
+        return not self.choices and not self.form
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,7 @@ class Task:
     """The declaration. `protocols` carry it, `widget` tries it in the browser, `metrics` judge it, the first most.
 
     `row_unit` is what a row bills that comes as raw tensors, so that no protocol is cheaper than another.
+    `also`: what people call the task who look for it, in any language; one may be several words.
     `default_tokens` are generated where the caller names no number; 0: as many as the model may.
     """
 
@@ -134,6 +146,7 @@ class Task:
     default_tokens: int = 0
     row_unit: str = "row"
     examples: tuple[Json, ...] = field(default=())
+    also: tuple[str, ...] = ()
 
     def example(self, spec: ModelSpec) -> Json:
         """An input that works with this model."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from marketplace.errors import InputInvalid
 from marketplace.tasks.task import Arrays, Json, ModelSpec, Task, Tensor
+from marketplace.tasks.task import said as _
 
 
 def as_array(tensor: Tensor, data: Any, shape: list[int] | None, pointer: str) -> NDArray[Any]:
@@ -120,10 +121,11 @@ class Raw:
 
 TENSOR = Task(
     name="tensor",
-    title="Raw tensors",
-    summary="Takes and gives arrays of numbers.",
+    title=_("Raw tensors"),
+    summary=_("Takes and gives arrays of numbers."),
     modality="any",
     codec=Raw(),
     widget="json",
     protocols=("oip", "predictions"),
+    also=("arrays", "matrix", "custom", "inference", "numbers", "ONNX", "Triton", "张量", "自定义"),
 )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 
 class Generation:
@@ -60,17 +61,29 @@ class Generation:
 
 TEXT_GENERATION = Task(
     name="text-generation",
-    title="Text generation",
-    summary="Continues a text.",
+    title=_("Text generation"),
+    summary=_("Continues a text."),
     modality="language",
     codec=Generation(),
     widget="text",
     metrics=(
-        Metric("bits_per_character", "Bits per character", higher_is_better=False),
-        Metric("accuracy", "Next-character accuracy", percent=True),
+        Metric("bits_per_character", _("Bits per character"), higher_is_better=False),
+        Metric("accuracy", _("Next-character accuracy"), percent=True),
     ),
     protocols=("predictions", "openai"),
     streams=True,
     default_tokens=200,
     examples=({"prompt": "The ", "max_tokens": 120},),
+    also=(
+        "completion",
+        "autocomplete",
+        "writing",
+        "copywriting",
+        "language model",
+        "LLM",
+        "GPT",
+        "续写",
+        "写作",
+        "大模型",
+    ),
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from marketplace.tasks.scores import one_or_rows, ranked, scored
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 MOST_TEXTS = 1_000
 MOST_CHARACTERS = 20_000
@@ -21,7 +22,7 @@ class TextClassification:
         return {
             "type": "object",
             "properties": {
-                "text": {**text, "title": "Text"},
+                "text": {**text, "title": _("Text")},
                 "texts": {"type": "array", "items": text, "minItems": 1, "maxItems": MOST_TEXTS},
             },
             "minProperties": 1,
@@ -45,15 +46,28 @@ class TextClassification:
 
 TEXT_CLASSIFICATION = Task(
     name="text-classification",
-    title="Text classification",
-    summary="Sorts texts into classes: their language, their tone, their subject.",
+    title=_("Text classification"),
+    summary=_("Sorts texts into classes: their language, their subject, their purpose."),
     modality="language",
     codec=TextClassification(),
     widget="fields",
     metrics=(
-        Metric("accuracy", "Accuracy", percent=True),
-        Metric("macro_f1", "F1 score, mean of all classes"),
-        Metric("log_loss", "Log loss", higher_is_better=False),
+        Metric("accuracy", _("Accuracy"), percent=True),
+        Metric("macro_f1", _("F1 score, mean of all classes")),
+        Metric("log_loss", _("Log loss"), higher_is_better=False),
     ),
     examples=({"text": "Where is the nearest railway station?"},),
+    also=(
+        "spam",
+        "topic",
+        "intent",
+        "moderation",
+        "toxicity",
+        "language detection",
+        "language identification",
+        "tagging",
+        "categorization",
+        "语言识别",
+        "垃圾邮件",
+    ),
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from marketplace.tasks import sentences
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 MOST_CHARACTERS = 5_000
 
@@ -16,7 +17,7 @@ class Translation:
     """A text → its translation. A model reads one sentence a row; space between sentences stays."""
 
     def input_schema(self, spec: ModelSpec) -> dict[str, Any]:
-        text = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS, "pattern": r"\S", "title": "Text"}
+        text = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS, "pattern": r"\S", "title": _("Text")}
         return {"type": "object", "properties": {"text": text}, "required": ["text"], "additionalProperties": False}
 
     def output_schema(self, spec: ModelSpec) -> dict[str, Any]:
@@ -42,14 +43,15 @@ class Translation:
 
 TRANSLATION = Task(
     name="translation",
-    title="Translation",
-    summary="Says a text in another language.",
+    title=_("Translation"),
+    summary=_("Says a text in another language."),
     modality="language",
     codec=Translation(),
     widget="fields",
     metrics=(
-        Metric("bleu", "BLEU", percent=True),
-        Metric("exact", "Right to the letter", percent=True),
+        Metric("bleu", _("BLEU"), percent=True),
+        Metric("exact", _("Right to the letter"), percent=True),
     ),
     examples=({"text": "The house is old."},),
+    also=("translate", "translator", "machine translation", "localization", "MT", "机器翻译"),
 )

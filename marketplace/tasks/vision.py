@@ -7,6 +7,7 @@ from typing import Any
 from marketplace.tasks.pictures import arrays_of, given_image
 from marketplace.tasks.scores import ranked, scored
 from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task
+from marketplace.tasks.task import said as _
 
 
 class Classification:
@@ -35,11 +36,25 @@ class Classification:
 
 IMAGE_CLASSIFICATION = Task(
     name="image-classification",
-    title="Image classification",
-    summary="Says what an image shows.",
+    title=_("Image classification"),
+    summary=_("Says what an image shows."),
     modality="vision",
     codec=Classification(),
     widget="image",
     row_unit="image",
-    metrics=(Metric("accuracy", "Accuracy", percent=True), Metric("log_loss", "Log loss", higher_is_better=False)),
+    metrics=(
+        Metric("accuracy", _("Accuracy"), percent=True),
+        Metric("log_loss", _("Log loss"), higher_is_better=False),
+    ),
+    also=(
+        "object recognition",
+        "image recognition",
+        "picture recognition",
+        "tagging",
+        "photo classifier",
+        "handwriting",
+        "OCR",
+        "图像识别",
+        "图片识别",
+    ),
 )

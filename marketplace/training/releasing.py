@@ -51,8 +51,9 @@ def release(run: Run, name: str, title: str, notes: str, row_nanos: int) -> Vers
         if model.task != locked.asked["task"]:
             raise DatasetInvalid(_("%(model)s does something else: choose another name.") % {"model": model.slug})
         if made or row_nanos != price_of(model):
-            set_price(model, {"row": book.rate("row", row_nanos)}, confirmed=True)
-        summary = _("Predicts %(target)s from %(count)s columns of %(table)s.") % {
+            unit = _unit(model)
+            set_price(model, {unit: book.rate(unit, row_nanos)}, confirmed=True)
+        summary = _summary(outcome) % {
             "target": locked.asked["target"],
             "count": len(outcome["spec"]["features"]),
             "table": locked.dataset,
@@ -72,9 +73,19 @@ def release(run: Run, name: str, title: str, notes: str, row_nanos: int) -> Vers
 
 
 def price_of(model: Model) -> int:
-    """Nano-dollars of a row now."""
+    """Nano-dollars of a row now, or of an image."""
     price = book.current(model.pk)
-    return price.scheme.cost({"row": 1}) if price else 0
+    return price.scheme.cost({_unit(model): 1}) if price else 0
+
+
+def _unit(model: Model) -> str:
+    return registry.get(model.task).row_unit
+
+
+def _summary(outcome: Mapping[str, Any]) -> str:
+    if outcome["spec"]["features"]:
+        return _("Predicts %(target)s from %(count)s columns of %(table)s.")
+    return _("Predicts %(target)s, learnt from %(table)s.")
 
 
 def versions_before(run: Run) -> list[Version]:
@@ -98,11 +109,12 @@ def _card(run: Run, outcome: Mapping[str, Any]) -> str:
         if metric.name in outcome["metrics"]
     ]
     train, validation, test = (f"{count:,}" for count in outcome["facts"]["rows"])
+    unit, columns = outcome["facts"].get("unit", "rows"), outcome["spec"]["features"]
     return (
-        f"Trained here by the recipe `{run.recipe}` on a table of its publisher.\n\n## Quality\n"
+        f"Trained here by the recipe `{run.recipe}` on data of its publisher.\n\n## Quality\n"
         "On the test split, which nothing was fitted on, of the exported model as it is served:\n\n"
         "| metric | this model | trivial baseline |\n|---|---|---|\n" + "\n".join(rows) + "\n\n"
-        f"Split before anything was fitted: {train} rows for training, {validation} for validation, {test} for the test. "
-        f"{outcome['facts']['parameters']:,} parameters. Missing cells are allowed; a category that is not known counts as "
-        "unknown.\n"
+        f"Split before anything was fitted: {train} {unit} for training, {validation} for validation, {test} for the test. "
+        f"{outcome['facts']['parameters']:,} parameters.\n"
+        + ("Missing cells are allowed; a category that is not known counts as unknown.\n" if columns else "")
     )

@@ -17,7 +17,12 @@ from marketplace.training.recipes.recipe import Knob
 
 KNOB_WORDS = {
     "epochs": gettext_lazy("Epochs at most"),
-    "units": gettext_lazy("Units of the first layer"),
+    "units": gettext_lazy("Units of a layer"),
+    "width": gettext_lazy("Numbers of a word's vector"),
+    "blocks": gettext_lazy("Blocks"),
+    "heads": gettext_lazy("Attention heads"),
+    "filters": gettext_lazy("Filters of the first layer"),
+    "side": gettext_lazy("Pixels of a side that are seen"),
     "dropout": gettext_lazy("Dropout"),
     "learning_rate": gettext_lazy("Learning rate"),
     "seed": gettext_lazy("Seed"),
@@ -26,22 +31,13 @@ FOLDS = (("0", gettext_lazy("none")), ("3", gettext_lazy("3 parts")), ("5", gett
 
 
 class RunForm(forms.Form):
-    """A run on a dataset whose target is chosen already."""
+    """How a recipe is run, and for how much; what is asked of the dataset is in asking.py."""
 
     use_required_attribute = False
 
-    def __init__(
-        self, data: Any, columns: list[dict[str, Any]], target: str, knobs: Mapping[str, Knob], second_nanos: int
-    ) -> None:
+    def __init__(self, data: Any, knobs: Mapping[str, Knob], second_nanos: int) -> None:
         super().__init__(data)
         self.second_nanos = second_nanos
-        usable = [column for column in columns if column["name"] != target and column["kind"] in ("number", "category")]
-        self.fields["use"] = forms.MultipleChoiceField(
-            label=_("Columns to learn from"),
-            choices=[(column["name"], column["name"]) for column in usable],
-            initial=[column["name"] for column in usable],
-            widget=forms.CheckboxSelectMultiple,
-        )
         self.fields["budget_s"] = forms.IntegerField(
             label=_("Budget, in seconds of compute"),
             min_value=settings.TRAINING_LEAST_S,
@@ -67,7 +63,6 @@ class RunForm(forms.Form):
                 if isinstance(knob.default, int)
                 else forms.FloatField(min_value=knob.low, max_value=knob.high, **told)
             )
-        self.usable = [column["name"] for column in usable]
         self.knobs = list(knobs)
 
     def clean(self) -> dict[str, Any]:
@@ -102,11 +97,6 @@ class RunForm(forms.Form):
     def knob_fields(self) -> list[forms.BoundField]:
         """Of the recipe."""
         return [self[f"knob_{name}"] for name in self.knobs]
-
-    @property
-    def left_out(self) -> list[str]:
-        """Columns that could be learnt from, and shall not."""
-        return [name for name in self.usable if name not in self.cleaned_data["use"]]
 
     @property
     def params(self) -> dict[str, Any]:

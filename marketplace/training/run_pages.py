@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.text import slugify
@@ -20,17 +20,21 @@ from marketplace.catalog.models import Model
 from marketplace.tasks import registry as tasks
 from marketplace.tasks.task import Task
 from marketplace.training import charges, drawing, releasing, runs
+from marketplace.training.asking import asked
 from marketplace.training.dataset_pages import RUN_LOOKS
 from marketplace.training.datasets import wake
-from marketplace.training.models import Dataset, DatasetState, Run, RunState
-from marketplace.training.recipes import registry
+from marketplace.training.models import Dataset, Run, RunState
 from marketplace.training.run_forms import ReleaseForm, RunForm
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
 from portal.accounts.models import Role
 from portal.kit.errors import Problem
 
-RECIPE = "dense"
-SHOWN = {"tabular-classification": "accuracy", "tabular-regression": "mean_absolute_error"}  # while it is trained
+SHOWN = {  # while it is trained
+    "tabular-classification": "accuracy",
+    "tabular-regression": "mean_absolute_error",
+    "text-classification": "accuracy",
+    "image-classification": "accuracy",
+}
 _THINGS = Run.objects.select_related("workspace", "table", "search", "model__publisher", "version__model__publisher")
 
 
@@ -41,20 +45,14 @@ def train(request: HttpRequest, dataset_id: str) -> HttpResponse:
     workspace = workspace_of(request)
     table = thing_of(workspace, Dataset.objects.all(), pk=dataset_id)
     require_role(request, workspace, Role.MEMBER)
-    columns, learnable, target = columns_of(request, table)
-    recipe = registry.get_for_tables(RECIPE)
+    question = asked(request, table)
     agreed, status = charges.terms(workspace.pk), 200
     given = request.POST if request.method == "POST" else None
-    form = RunForm(given, columns, target["name"], recipe.KNOBS, charges.cost(agreed, 1_000))
+    form = RunForm(given, question.knobs, charges.cost(agreed, 1_000))
     if request.method == "POST":
-        if form.is_valid():
-            what = {
-                "target": target["name"],
-                "task": target["task"],
-                "leave_out": form.left_out,
-                "folds": int(form.cleaned_data["folds"]),
-            }
-            run = runs.queue_table(table, RECIPE, form.params, what, form.cleaned_data["budget_s"], agreed)
+        if form.is_valid() & question.preparing.is_valid():
+            what = question.what | {"folds": int(form.cleaned_data["folds"])}
+            run = runs.queue_table(table, question.recipe, form.params, what, form.cleaned_data["budget_s"], agreed)
             try:
                 charges.can_pay(run)
             except NoBudget as problem:
@@ -66,28 +64,13 @@ def train(request: HttpRequest, dataset_id: str) -> HttpResponse:
         status = 422
     context = {
         "dataset": table,
-        "learnable": learnable,
-        "target": target,
-        "task": tasks.get(target["task"]),
+        "asked": question,
         "form": form,
         "rate": book.label(agreed.scheme),
         "second_nanos": charges.cost(agreed, 1_000),
         "most_nanos": charges.cost(agreed, 1_000 * int(form["budget_s"].value() or 0)) if status == 200 else 0,
     }
     return render(request, "marketplace/training/train.html", context, status=status)
-
-
-Columns = list[dict[str, Any]]
-
-
-def columns_of(request: HttpRequest, table: Dataset) -> tuple[Columns, Columns, dict[str, Any]]:
-    """All columns, those that can be learnt, and the one that is asked for. Raises Http404 where nothing can be learnt."""
-    columns = table.profile.get("columns", [])
-    learnable = [column for column in columns if column["task"]]
-    if table.state != DatasetState.READY or not learnable:
-        raise Http404
-    asked = request.POST.get("target") or request.GET.get("target") or table.profile["target"]
-    return columns, learnable, next((column for column in learnable if column["name"] == asked), learnable[-1])
 
 
 @login_required

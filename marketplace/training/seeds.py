@@ -26,7 +26,7 @@ def seed_price() -> None:
 def seed_starters(publisher: Workspace) -> list[Model]:
     """Makes the starters that are missing, each with a price, and queues a run of those that a new installation has at first.
 
-    The ones that are there stay as they are.
+    The ones that are there stay as they are, but for what they do and in which languages.
     """
     seed_price()
     models = []
@@ -41,6 +41,7 @@ def seed_starters(publisher: Workspace) -> list[Model]:
                     "summary": starter.summary,
                     "card": starter.about,
                     "licence": starter.licence,
+                    "languages": " ".join(starter.languages),
                 },
             )
             if new:
@@ -49,6 +50,9 @@ def seed_starters(publisher: Workspace) -> list[Model]:
                 relist(model.pk)
                 if starter.at_first:
                     train_starter(model)
+            elif (model.task, model.languages) != (starter.task, " ".join(starter.languages)):
+                model.task, model.languages = starter.task, " ".join(starter.languages)
+                model.save(update_fields=["task", "languages"])
         models.append(model)
     return models
 

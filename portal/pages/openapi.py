@@ -20,6 +20,8 @@ from billing.statements.api import GROUPS
 from billing.statements.usage import MOST_A_PAGE
 from inference.api.oip.infer import OipView
 from inference.api.tfserving.predict import TfServingView
+from inference.golden.runs import MOST_MODELS
+from inference.golden.sets import judged
 from inference.later.batches import ENDPOINTS
 from marketplace.catalog.search import SORTS
 from marketplace.tasks import registry
@@ -62,6 +64,10 @@ _TENSOR = _object(
     ("name", "shape", "datatype", "data"),
     name=_TEXT, shape={"type": "array", "items": {"type": "integer", "minimum": 1}}, datatype=_TEXT, data={"type": "array"},
 )  # fmt: skip
+_EXAMPLE = _object(
+    ("input", "expected"), input={}, expected={}, slices={"type": "object", "additionalProperties": _TEXT}
+)
+_MODELS: Json = {"type": "array", "items": _MODEL, "minItems": 1, "maxItems": MOST_MODELS, "uniqueItems": True}
 _WISHES = {"max_cost": _MONEY, "fallback_models": {"type": "array", "items": _TEXT}}
 
 
@@ -77,6 +83,9 @@ _QUERIES: dict[str, Json] = {
         "since": _TIME, "until": _TIME, "model": _TEXT, "key": _TEXT, "limit": {**_LIMIT, "maximum": MOST_A_PAGE},
         "cursor": _TEXT, "group_by": {"enum": list(GROUPS)}, "format": {"enum": ["json", "jsonl"]},
     },
+    "api_golden_sets": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER},
+    "api_golden_runs": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER},
+    "api_golden_answers": {"limit": _LIMIT, "after": {"type": "integer", "minimum": 0}},
     "api_earnings": {"from": _TEXT, "to": _TEXT, "group_by": {"enum": ["day", "model"]}},
     "api_usage_receipt": {"from": _TEXT, "to": _TEXT},
 }  # fmt: skip
@@ -113,6 +122,12 @@ def _shapes() -> dict[str, Json]:
         ),
         "api_predictions": _object(("input",), input=_LOOSE, webhook=_TEXT, **_WISHES),
         "oip_infer": _object(("inputs",), id=_TEXT, inputs={"type": "array", "items": _TENSOR, "minItems": 1}),
+        "api_golden_sets": _object(
+            ("name", "task", "examples"), name=_TEXT, task={"enum": judged()},
+            examples={"type": "array", "items": _EXAMPLE, "minItems": 1, "maxItems": settings.GOLDEN_MAX_EXAMPLES},
+        ),
+        "api_golden_estimate": _object(("models",), models=_MODELS),
+        "api_golden_runs": _object(("models",), models=_MODELS, max_cost=_MONEY),
         "api_keys": {**_KEY, "required": ["name"]},
         "api_key": _KEY,
         "api_rotate_key": _object(overlap_seconds={"type": "number", "minimum": 0}),
@@ -244,7 +259,7 @@ def _tag(route: str) -> str:
     first = route.split("/")[1]
     return {"chat": "OpenAI", "completions": "OpenAI", "responses": "OpenAI", "embeddings": "OpenAI", "images": "OpenAI",
             "files": "OpenAI", "batches": "OpenAI", "models": "Models and predictions", "predictions": "Models and predictions",
-            "messages": "Anthropic", "webhooks": "Webhooks", "quotes": "Before a call", "route": "Before a call"}.get(
+            "messages": "Anthropic", "webhooks": "Webhooks", "quotes": "Before a call", "golden_sets": "Golden sets", "route": "Before a call"}.get(
         first, "Keys and usage"
     )  # fmt: skip
 

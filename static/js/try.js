@@ -23,9 +23,11 @@ widget = (await import(`/static/js/widgets/${panel.dataset.widget}.js`)).mount(p
 });
 
 function showCode() {
-  if (!code?.textContent.includes("/predictions")) return;
-  const body = JSON.stringify({ input: shortened(widget?.input() ?? example) }).replaceAll("'", "'\\''");
-  code.textContent = `curl ${panel.dataset.site}${panel.dataset.endpoint} \\\n  -H "Authorization: Bearer $MERCATO_API_KEY" \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
+  const own = code?.textContent.includes("/predictions");
+  if (!own && !code?.textContent.includes("/chat/completions")) return;
+  const input = shortened(widget?.input() ?? example);
+  const body = JSON.stringify(own ? { input } : { model: panel.dataset.model, ...input }).replaceAll("'", "'\\''");
+  code.textContent = `curl ${panel.dataset.site}${own ? panel.dataset.endpoint : "/v1/chat/completions"} \\\n  -H "Authorization: Bearer $MERCATO_API_KEY" \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
 }
 
 function shortened(input) {
@@ -80,6 +82,8 @@ run.addEventListener("click", async () => {
   running = new AbortController();
   run.disabled = true;
   stop.hidden = !streams;
+  if (streams) output.replaceChildren();
+  widget.sent?.();
   const waiting = setTimeout(() => say(words.working), 300);
   const started = performance.now();
   try {
@@ -96,8 +100,7 @@ run.addEventListener("click", async () => {
     const id = response.headers.get("x-request-id");
     if (!response.ok) throw new Error((await response.json()).error.message);
     if (streams) {
-      output.replaceChildren();
-      const place = output.appendChild(Object.assign(document.createElement("div"), { className: "written" }));
+      const place = widget.place?.() ?? output.appendChild(Object.assign(document.createElement("div"), { className: "written" }));
       widget.begin?.(place, input);
       for await (const [name, data] of events(response)) {
         if (name === "output") place.append(data.text);
@@ -121,8 +124,10 @@ run.addEventListener("click", async () => {
     running = null;
     run.disabled = false;
     stop.hidden = true;
+    widget.ended?.();
   }
 });
 stop.addEventListener("click", () => running?.abort());
+run.textContent = panel.querySelector("[data-verb]")?.dataset.verb ?? run.textContent;
 run.hidden = false;
 showCode();

@@ -82,6 +82,25 @@ def _hook_and_message(workspace: Workspace) -> tuple[str, str]:
     return endpoint.pk, _queue(endpoint, endpoint.url, "webhook.test", {}).pk
 
 
+def _golden_set_and_run(workspace: Workspace) -> tuple[str, str, str]:
+    """A golden set of the workspace, a run on it that has ended, and the end of the run's link."""
+    from inference.golden.models import Example, GoldenRun, GoldenSet
+
+    made = GoldenSet.objects.create(workspace=workspace, name="greetings", task="chat", size=1)
+    Example.objects.create(golden_set=made, number=1, input={"messages": []}, expected=["hello"])
+    token = ids.make("link")
+    run = GoldenRun.objects.create(
+        golden_set=made,
+        key_id="",
+        versions=["olga/secret@1"],
+        state="completed",
+        ceiling_nanos=1,
+        most_nanos=1,
+        token=token,
+    )
+    return made.pk, run.pk, token
+
+
 # Names that are made together → who makes them.
 MAKERS: dict[tuple[str, ...], Callable[[Workspace], tuple[Any, ...]]] = {
     ("key",): _key,
@@ -92,4 +111,5 @@ MAKERS: dict[tuple[str, ...], Callable[[Workspace], tuple[Any, ...]]] = {
     ("budget",): _budget,
     ("submission",): _submission,
     ("collection",): _collection,
+    ("golden", "golden_run", "token"): _golden_set_and_run,
 }

@@ -16,6 +16,7 @@ from inference.engines.tensorflow.scheduler import Scheduler, Text
 from inference.engines.tensorflow.tokens import Tokens
 from inference.errors import ContextTooLong, WrongProtocol
 from marketplace.errors import InputInvalid, ModelNotReady
+from marketplace.training.artifact import read_json
 
 DEFAULT_TOKENS = 256
 
@@ -29,6 +30,7 @@ class Generator:
         self._tokens: Tokens | None = None
         self._scheduler: Scheduler | None = None
         self._context = 0
+        self._heat = _heat_of(self._place)
 
     def load(self) -> None:
         """Reads weights and tokenizer, compiles the steps. Raises ModelNotReady."""
@@ -77,7 +79,7 @@ class Generator:
                 param="/messages" if "messages" in given else "/prompt",
             )
         most = min(given.get("max_completion_tokens") or given.get("max_tokens") or DEFAULT_TOKENS, room)
-        sampler = Sampler(given, 1.0 if "messages" in given else 0.7)
+        sampler = Sampler(given, (1.0 if "messages" in given else 0.7) if self._heat is None else self._heat)
         text = Text(prompt, most, sampler, self._tokens.ends, time.monotonic() + work.timeout_s)
         return pieces(self._scheduler.generate(text), self._tokens.reader(), given.get("stop"), len(prompt), most)
 
@@ -94,6 +96,13 @@ class Generator:
                     raise InputInvalid(f"This model runs here and cannot use {name}.", param=f"/messages/{at}/{name}")
             messages.append({**message, "content": _plain(message.get("content"), at)})
         return self._tokens.prompt(messages)
+
+
+def _heat_of(place: Path) -> float | None:
+    """The temperature that the folder asks for where a caller names none: 0 where it says that nothing is drawn by chance."""
+    settings = read_json(place / "generation_config.json")
+    heat = 0.0 if settings.get("do_sample") is False else settings.get("temperature")
+    return float(heat) if isinstance(heat, int | float) and 0 <= heat <= 2 else None
 
 
 def _plain(content: Any, at: int) -> str:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from marketplace.training.starters.starter import Starter
 
+# Those of datasets/catalogs.py.
+OF_DJANGO = (
+    "ar", "bg", "cs", "da", "de", "el", "en", "es", "fa", "fi", "fr", "he", "hu", "id", "it", "ja", "ko", "nl", "pl", "pt", "ro",
+    "ru", "sv", "tr", "uk", "vi", "zh",
+)  # fmt: skip
+
 STARTERS = (
     Starter(
         name="prose",
@@ -15,6 +21,7 @@ STARTERS = (
         prices={"input_token": "0.05", "output_token": "0.20"},
         at_first=True,
         licence="Apache-2.0",
+        languages=("en",),
     ),
     Starter(
         name="languages",
@@ -25,17 +32,19 @@ STARTERS = (
         dataset="languages",
         prices={"row": "0.00005"},
         licence="Apache-2.0",
+        languages=OF_DJANGO,
     ),
     Starter(
         name="sentiment",
         title="Sentiment of opinions",
         summary="Tells praise, complaint and plain fact apart, also behind a “not” or a “but”.",
-        task="text-classification",
+        task="sentiment-analysis",
         recipe="lstm",
         dataset="opinions",
         prices={"row": "0.00005"},
         licence="Apache-2.0",
         params={"words": 24, "epochs": 7, "dropout": 0.15},
+        languages=("en",),
     ),
     Starter(
         name="translator",
@@ -46,6 +55,18 @@ STARTERS = (
         dataset="phrasebook",
         prices={"row": "0.0002"},
         licence="Apache-2.0",
+        languages=("en", "de"),
+    ),
+    Starter(
+        name="guide",
+        title="Guide to Mercato",
+        summary="Answers questions about Mercato, does small sums, and remembers your name. A demonstration. Streams.",
+        task="chat",
+        recipe="gpt",
+        dataset="dialogues",
+        prices={"input_token": "0.05", "output_token": "0.20"},
+        licence="Apache-2.0",
+        languages=("en",),
     ),
     Starter(
         name="reader",
@@ -56,6 +77,7 @@ STARTERS = (
         dataset="facts",
         prices={"row": "0.0002"},
         licence="Apache-2.0",
+        languages=("en",),
     ),
     Starter(
         name="digest",
@@ -66,6 +88,7 @@ STARTERS = (
         dataset="docstrings",
         prices={"row": "0.0002"},
         licence="Apache-2.0",
+        languages=("en",),
     ),
     Starter(
         name="prose-transformer",
@@ -76,6 +99,7 @@ STARTERS = (
         dataset="pydoc",
         prices={"input_token": "0.05", "output_token": "0.20"},
         licence="Apache-2.0",
+        languages=("en",),
     ),
     Starter(
         name="sentences",
@@ -86,6 +110,7 @@ STARTERS = (
         dataset="translations",
         prices={"input_token": "0.02"},
         licence="Apache-2.0",
+        languages=OF_DJANGO,
     ),
     Starter(
         name="search",
@@ -97,5 +122,6 @@ STARTERS = (
         prices={"row": "0.00002"},
         licence="Apache-2.0",
         params={"width": 64, "seed": 2},
+        languages=OF_DJANGO,
     ),
 )

@@ -25,6 +25,7 @@ class Starter:
     prices: Mapping[str, str]
     licence: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    languages: tuple[str, ...] = ()  # codes of those that it reads or writes
     at_first: bool = False  # trained when an installation starts first; the others when somebody asks for it
 
     @property

@@ -77,7 +77,7 @@ def test_the_comparison_is_a_link() -> None:
     for words in (
         "80.0 %",
         "8,192 tokens",
-        "en zh",
+        "English, 中文",
         "MIT",
         "acme/none does not exist",
         'href="/models/compare?m=acme%2Fcheap"',

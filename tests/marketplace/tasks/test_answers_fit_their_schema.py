@@ -40,6 +40,7 @@ SPECS = {
         (Tensor("features", "float32", (None, 1)),), labels=("a", "b", "c"), features=(Feature("x", 0, 9, 5),)
     ),
     "tabular-regression": ModelSpec((Tensor("features", "float32", (None, 1)),), features=(Feature("x", 0, 9, 5),)),
+    "sentiment-analysis": ModelSpec((Tensor("text", "str", (None,)),), labels=("negative", "neutral", "positive")),
     "text-classification": ModelSpec((Tensor("text", "str", (None,)),), labels=("a", "b", "c")),
     "semantic-search": ModelSpec((Tensor("text", "str", (None,)),)),
     "tensor": ModelSpec((Tensor("x", "float32", (None, 2)),), (Tensor("probabilities", "float32", (None, 3)),)),
@@ -67,6 +68,8 @@ GIVEN: list[tuple[str, Any, int]] = [
     ("tabular-classification", {"rows": [{"x": 2}, {"x": 3}]}, 2),
     ("tabular-regression", {"features": {"x": 2}}, 1),
     ("tabular-regression", {"rows": [{"x": 2}, {"x": 3}]}, 2),
+    ("sentiment-analysis", {"text": "Lovely"}, 1),
+    ("sentiment-analysis", {"texts": ["Lovely", "Awful"]}, 2),
     ("text-classification", {"text": "Hello"}, 1),
     ("text-classification", {"texts": ["Hello", "你好"]}, 2),
     ("semantic-search", {"query": "a", "documents": ["b", "c"]}, 3),

@@ -146,7 +146,8 @@ def test_a_run_that_failed_pays_nothing(table: Dataset) -> None:
 
 def test_without_budget_a_run_is_refused_before_and_fails_then(table: Dataset, owner: User) -> None:
     client = signed_in(owner)
-    fields = {"target": "leaves", "use": ["age", "city"], "budget_s": "900", "folds": "0"}
+    fields = {"target": "leaves", "budget_s": "900", "folds": "0", "gaps": "on"}
+    fields |= {"role_1": "number", "role_2": "category"}  # of id, age, city, fee the second and the third
     knobs = {"knob_epochs": 4, "knob_units": 8, "knob_dropout": 0.1, "knob_learning_rate": 0.01, "knob_seed": 1}
     taken = holds.hold(table.workspace_id, "", 900_000_000)
     answer = client.post(f"/training/datasets/{table.pk}/train", {**fields, **knobs})

@@ -20,7 +20,7 @@ from tests.marketplace.training.test_runs_of_workspaces import ASKED, SECOND, as
 
 __all__ = ["table"]
 FIELDS = {
-    "target": "leaves", "use": ["age", "city"], "budget_s": "120", "budget_usd": "", "knob_epochs": "4",
+    "target": "leaves", "role_1": "number", "role_2": "category", "gaps": "on", "budget_s": "120", "budget_usd": "", "knob_epochs": "4",
     "knob_units": "8, 16", "knob_dropout": "0.1", "knob_learning_rate": "0.01 0.02", "knob_seed": "1",
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.tasks import registry
+from marketplace.training.artifact import HUGGING_FACE, SAVED_MODEL, kind_of
 from marketplace.training.starters.registry import STARTERS
 from marketplace.training.starters.starter import Starter, card
 from tests.fixtures.training import Trained, train
@@ -29,6 +30,7 @@ FLOORS = {
     "languages": ("accuracy", 0.88),
     "sentiment": ("accuracy", 0.95),
     "translator": ("bleu", 0.75),
+    "guide": ("exact_match", 0.5),  # always the commonest answer: 0.02
     "digest": ("rouge1", 0.19),
     "prose-transformer": ("bits_per_character", 2.4),
     "reader": ("exact_match", 0.55),
@@ -64,7 +66,7 @@ def test_a_starter_reaches_its_floor_in_time_and_says_how_it_gets_on(
     assert better(metrics[name], floor)
     assert not better(baseline[name], floor)
     assert f"{outcome['facts']['parameters']:,} parameters" in card(starter, outcome)
-    assert (run.folder / "saved_model.pb").is_file()
+    assert kind_of(run.folder) == (HUGGING_FACE if starter.task == "chat" else SAVED_MODEL)
 
 
 def test_a_number_is_estimated_in_its_own_unit_from_measurements_as_they_are(
@@ -127,19 +129,3 @@ def test_training_leaves_nothing_in_the_temporary_folder(tmp_path: Path, monkeyp
     train(tmp_path / "model", "dense", "breast-cancer", {"epochs": 1})
     assert (tmp_path / "model" / "saved_model.pb").is_file()
     assert not list((tmp_path / "scratch").iterdir())
-
-
-def test_gradients_are_those_of_the_formula_by_hand() -> None:
-    code = """
-import numpy as np, tensorflow as tf
-x, w, b, t = np.array([[.5, -1.2, 2.]]), np.array([[.3], [-.7], [.1]]), np.array([.2]), 1.
-W, B = tf.Variable(w), tf.Variable(b)
-with tf.GradientTape() as tape:
-    y = tf.sigmoid(tf.constant(x) @ W + B)
-    loss = tf.reduce_sum((y - t) ** 2)
-dw, db = tape.gradient(loss, [W, B])
-s = 1 / (1 + np.exp(-(x @ w + b)))
-by_hand = 2 * (s - t) * s * (1 - s)
-assert np.allclose(dw.numpy(), x.T @ by_hand, atol=1e-12) and np.allclose(db.numpy(), by_hand[0], atol=1e-12)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True)

@@ -44,6 +44,23 @@ def _counts(there: Sequence[str]) -> bool:
     return all(int(cell) == first + at for at, cell in enumerate(there))
 
 
+def learnt_as(kind: str) -> str:
+    """The role that a column of this kind has where none is chosen; blank where it is left out."""
+    return kind if kind in (NUMBER, CATEGORY, DATE) else ""
+
+
+def roles_of(kind: str, cells: Sequence[str]) -> list[str]:
+    """What a column may be used as."""
+    distinct = {cell for cell in cells if cell}
+    numeric = kind == NUMBER or (kind == ID and all(number(cell) is not None for cell in distinct))
+    return [
+        *([NUMBER] if numeric and distinct else []),
+        *([CATEGORY] if 1 < len(distinct) <= MOST_CATEGORIES else []),
+        *([TEXT] if not numeric and distinct else []),
+        *([DATE] if kind == DATE and distinct else []),
+    ]
+
+
 def task_of(kind: str, cells: Sequence[str]) -> str:
     """What learning this column is: a task's name, blank where it cannot be learnt."""
     distinct = {cell for cell in cells if cell}
@@ -81,6 +98,7 @@ def _column(name: str, cells: Sequence[str]) -> dict[str, Any]:
         "missing": len(cells) - counts.total(),
         "distinct": len(counts),
         "task": task_of(kind, cells),
+        "roles": roles_of(kind, cells),
         "bars": [],
     }
     if kind == NUMBER and counts:

@@ -1,0 +1,35 @@
+"""A workspace's own models: how they do, and what may be changed about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from billing.earnings import figures
+from billing.metering import customers
+from marketplace.catalog import takedowns, visibility
+from marketplace.catalog.models import Model
+from marketplace.catalog.visibility import Reader
+
+LOOKS_BACK = timedelta(days=30)
+MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A model, the requests to it and what it earned after the fee, in the last days."""
+
+    model: Model
+    requests: int
+    earned_nanos: int
+    taken: bool  # an operator took it down
+
+
+def models(reader: Reader, now: datetime) -> list[Own]:
+    """The first MOST models of the reader's workspace that the reader sees, by name."""
+    found = list(visibility.own(reader).order_by("name")[:MOST])
+    since = now - LOOKS_BACK
+    requests = customers.sold_by(reader.workspace_id, since)
+    earned = {row.label: row.net_nanos for row in figures.by_model(reader.workspace_id, since, now)}
+    down = set(takedowns.hiding().filter(model__in=found).values_list("model", flat=True))
+    return [Own(one, requests.get(one.slug, 0), earned.get(one.slug, 0), one.pk in down) for one in found]
