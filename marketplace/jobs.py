@@ -8,7 +8,7 @@ from django.utils import timezone
 from marketplace.catalog import listings, meaning, pricing, retiring, takedowns
 from marketplace.publishing import imports, submitting
 from marketplace.recommending import neighbours
-from marketplace.training import charges, datasets, keeping, runs, searching, trainer
+from marketplace.training import charges, datasets, finetuning, keeping, runs, searching, trainer
 
 
 @shared_task
@@ -31,9 +31,10 @@ def bring_in_models() -> None:
 
 @shared_task
 def charge_runs() -> None:
-    """Runs that ended and were not billed, searches that ended and have no winner, since a process died."""
+    """Runs that ended and were not billed or published, searches that ended without a winner, since a process died."""
     charges.charge_ended(timezone.now())
     searching.tend_open()
+    finetuning.publish_waiting()
 
 
 @shared_task
@@ -47,6 +48,7 @@ def examine_datasets() -> None:
     """Uploads that are complete; drops those that were given up."""
     datasets.drop_unfinished(timezone.now())
     datasets.examine_waiting()
+    finetuning.validate_waiting()
 
 
 @shared_task
