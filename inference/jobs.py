@@ -12,9 +12,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from inference.api.openai.batches import ENDPOINTS
+from inference.golden import running
 from inference.idempotency import keeping
 from inference.later import deliveries, notices, predictions, rounds
+from inference.rehearsal import rehearsing
 from inference.routing import figures
+from marketplace.publishing import review
 
 _prediction_threads = threading.BoundedSemaphore(settings.PREDICTION_THREADS)
 _batch_threads = threading.BoundedSemaphore(settings.BATCH_THREADS)
@@ -69,6 +72,15 @@ def send_webhooks() -> None:
 
 
 @shared_task
+def rehearse_submissions() -> None:
+    """The oldest model that a publisher sent; then the next. Does nothing while another is being rehearsed."""
+    submission = review.claim(timezone.now())
+    if submission is not None:
+        rehearsing.rehearse(submission)
+        rehearse_submissions.delay()
+
+
+@shared_task
 def purge_predictions() -> None:
     """Forgets predictions that ended too long ago."""
     predictions.purge(timezone.now())
@@ -78,3 +90,16 @@ def purge_predictions() -> None:
 def purge_kept_answers() -> None:
     """Drops answers under Idempotency-Keys that are too old to be asked for."""
     keeping.purge(timezone.now())
+
+
+@shared_task
+def run_golden_sets() -> None:
+    """Rounds of the open runs of golden sets until none is left to do now; they share the threads of batches."""
+    while running.waiting(timezone.now()) and _batch_threads.acquire(blocking=False):
+        try:
+            run = running.claim(timezone.now())
+            if run is not None:
+                running.work(run)
+        finally:
+            _batch_threads.release()
+        send_webhooks.delay()

@@ -268,6 +268,9 @@ FILE_MAX_BYTES = 100 * 1024 * 1024
 BATCH_MAX_LINES = 50_000
 BATCH_PRICE_PERCENT = 50  # of the price, for what is answered when there is time
 OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[])  # private hosts that webhooks may go to
+GOLDEN_MAX_BYTES = 8 * 1024 * 1024  # of a golden set's file
+GOLDEN_MAX_EXAMPLES = 1_000  # of one
+GOLDEN_SETS_MAX = 50  # of a workspace
 DATASET_MAX_BYTES = 50 * 1024 * 1024  # of an uploaded table
 UPLOAD_CHUNK_BYTES = 2 * 1024 * 1024  # in which browsers send tables and models
 DATASETS_MAX = 50  # of a workspace
