@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from marketplace.catalog import listings, meaning, pricing, retiring
+from marketplace.catalog import listings, meaning, pricing, retiring, takedowns
 from marketplace.publishing import imports
 from marketplace.recommending import neighbours
 from marketplace.training import charges, datasets, keeping, runs, searching, trainer
@@ -53,6 +53,12 @@ def examine_datasets() -> None:
 def announce_retirements() -> None:
     """Models and versions that will go: to those who used them lately."""
     retiring.tell(timezone.now())
+
+
+@shared_task
+def tell_take_downs() -> None:
+    """What an operator took down: to those who used it lately."""
+    takedowns.tell(timezone.now())
 
 
 @shared_task

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marketplace.catalog.models import Listing, Meaning, Model, Retirement, Split, Version
+from marketplace.catalog.models import Listing, Meaning, Model, Retirement, Split, TakeDown, Version
 from marketplace.collections.models import Collection, Kept
 from marketplace.publishers.models import Acceptance, Application
 from marketplace.publishing.models import Import
@@ -26,5 +26,6 @@ __all__ = [
     "Run",
     "Search",
     "Split",
+    "TakeDown",
     "Version",
 ]

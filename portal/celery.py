@@ -50,6 +50,7 @@ app.conf.beat_schedule = {
     "keep-listings": {"task": "marketplace.jobs.keep_listings", "schedule": 30.0},
     "announce-prices": {"task": "marketplace.jobs.announce_prices", "schedule": 600.0},
     "announce-retirements": {"task": "marketplace.jobs.announce_retirements", "schedule": 600.0},
+    "tell-take-downs": {"task": "marketplace.jobs.tell_take_downs", "schedule": 30.0},
     "bring-in-models": {"task": "marketplace.jobs.bring_in_models", "schedule": 10.0},
     "charge-runs": {"task": "marketplace.jobs.charge_runs", "schedule": 30.0},
     "purge-runs": {"task": "marketplace.jobs.purge_runs", "schedule": 3600.0},

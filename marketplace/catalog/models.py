@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -194,6 +195,64 @@ class Retirement(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["model", "version"], name="one_retirement_a_version"),
             models.UniqueConstraint(fields=["model"], condition=Q(version=None), name="one_retirement_a_model"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.version or self.model)
+
+
+class Category(models.TextChoices):
+    """Why something is taken down, in a word."""
+
+    RIGHTS = "rights", _("others' rights")
+    UNLAWFUL = "unlawful", _("a court, an authority or the law")
+    HARM = "harm", _("danger to people")
+    SECURITY = "security", _("an attack, or others' data")
+    MISLEADING = "misleading", _("its page is not true")
+    TERMS = "terms", _("the terms of sale")
+
+
+class TakeDown(models.Model):
+    """A model, or one version of it, that an operator took down: see takedowns.py. A record: it stays when it is lifted."""
+
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="take_downs", verbose_name=_("model"))
+    version = models.ForeignKey(
+        Version,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("version"),
+        help_text=_("empty: the whole model"),
+    )
+    category = models.CharField(_("category"), max_length=12, choices=Category.choices)
+    reason = models.TextField(_("reason"), max_length=1_000, help_text=_("Everybody who may see the model reads it."))
+    note = models.TextField(_("note"), max_length=2_000, blank=True, help_text=_("for operators only"))
+    taken_at = models.DateTimeField(_("taken down"), default=timezone.now, editable=False)
+    taken_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("taken down by"),
+    )
+    told_at = models.DateTimeField(_("users told"), null=True)
+    lifted_at = models.DateTimeField(_("lifted"), null=True)
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("lifted by")
+    )
+    lifted_why = models.CharField(_("why it was lifted"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("take-down")
+        verbose_name_plural = _("take-downs")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model", "version"], condition=Q(lifted_at=None), name="a_version_is_taken_down_once"
+            ),
+            models.UniqueConstraint(
+                fields=["model"], condition=Q(lifted_at=None, version=None), name="a_model_is_taken_down_once"
+            ),
         ]
 
     def __str__(self) -> str:

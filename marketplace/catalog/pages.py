@@ -17,7 +17,7 @@ from billing.objectives.standing import standing
 from billing.prices import book
 from billing.prices.models import Price
 from billing.prices.quote import FREE
-from marketplace.catalog import pricing, snippets
+from marketplace.catalog import pricing, snippets, takedowns
 from marketplace.catalog.access import model_of, workspace_id_of
 from marketplace.catalog.cards import html_of
 from marketplace.catalog.languages import spoken
@@ -33,8 +33,12 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     found = model_of(request, publisher, name)
     task = registry.get(found.task)
     spec = ModelSpec.from_json(found.live_version.spec) if found.live_version else ModelSpec()
+    seen, taken = shown(found, book.current(found.pk)), takedowns.refusing(found)
     context = {
-        "model": shown(found, book.current(found.pk)),
+        "model": seen | ({"live": False, "waiting": False} if taken else {}),
+        "taken": taken,
+        "take_downs": takedowns.down(found),
+        "visibility": "" if found.visibility == Visibility.PUBLIC else found.get_visibility_display(),
         "task": task,
         "spec": spec,
         "example": task.example(spec),
@@ -57,7 +61,10 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
         **pricing.page(found, workspace_id_of(request)),
         **_run(found),
     }
-    return render(request, "marketplace/catalog/model.html", context)
+    response = render(request, "marketplace/catalog/model.html", context)
+    if found.visibility != Visibility.PUBLIC:
+        response["X-Robots-Tag"] = "noindex"  # an unlisted page may be linked to somewhere
+    return response
 
 
 def model_state(request: HttpRequest, publisher: str, name: str) -> HttpResponse:

@@ -22,7 +22,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 from numpy.typing import NDArray
 
-from marketplace.catalog import retiring
+from marketplace.catalog import retiring, takedowns
 from marketplace.catalog.models import Listing, Visibility
 from marketplace.catalog.spelling import indexed, parts
 from marketplace.catalog.vocabulary import ABOUT, NAME, SUMMARY, Vocabulary
@@ -74,7 +74,7 @@ class Shelf:
         self.slugs: dict[int, str] = {}  # an owner's code → the publisher's slug
         self.seen: datetime = Listing.NEVER
         self.checked = 0.0
-        self.gone: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # rows of models whose last day has come
+        self.gone: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # rows of models that were retired or taken down
         self._rows: dict[str, int] = {}
         self._texts: list[int] = []
         self._changes: list[datetime] = []
@@ -194,7 +194,8 @@ def fresh() -> Shelf:
             _held = held = Shelf()
             held.checked = now
             held.put(Listing.objects.values_list(*_READ).iterator(chunk_size=5_000))
-        gone = held.places(retiring.gone(timezone.now()).values_list("model", flat=True))
+        retired, down = retiring.gone(timezone.now()), takedowns.hiding()
+        gone = held.places([*retired.values_list("model", flat=True), *down.values_list("model", flat=True)])
         held.gone = gone[gone >= 0]
     return held
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from billing.earnings import figures
 from billing.metering import customers
-from marketplace.catalog import visibility
+from marketplace.catalog import takedowns, visibility
 from marketplace.catalog.models import Model
 from marketplace.catalog.visibility import Reader
 
@@ -22,6 +22,7 @@ class Own:
     model: Model
     requests: int
     earned_nanos: int
+    taken: bool  # an operator took it down
 
 
 def models(reader: Reader, now: datetime) -> list[Own]:
@@ -30,4 +31,5 @@ def models(reader: Reader, now: datetime) -> list[Own]:
     since = now - LOOKS_BACK
     requests = customers.sold_by(reader.workspace_id, since)
     earned = {row.label: row.net_nanos for row in figures.by_model(reader.workspace_id, since, now)}
-    return [Own(one, requests.get(one.slug, 0), earned.get(one.slug, 0)) for one in found]
+    down = set(takedowns.hiding().filter(model__in=found).values_list("model", flat=True))
+    return [Own(one, requests.get(one.slug, 0), earned.get(one.slug, 0), one.pk in down) for one in found]

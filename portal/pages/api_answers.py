@@ -34,9 +34,10 @@ PROBLEMS = {
     402: "The budget or a ceiling does not cover it.", 403: "The key may not do this.", 404: "There is no such thing.",
     405: "The address does not take that method.", 406: "No form of the answer is accepted.",
     409: "It conflicts with another request: the first one with this Idempotency-Key is still at work, for one.",
-    413: "The body is too large.", 415: "The body's type is not taken.",
+    410: "The model, or this version of it, was retired.", 413: "The body is too large.", 415: "The body's type is not taken.",
     422: "A field is wrong, and param points at it; or the Idempotency-Key was used with another body.",
     429: "A limit is reached: Retry-After says when it is no more.", 500: "A mistake on our side; it is logged.",
+    451: "An operator took the model, or this version of it, down: reason says why.",
     502: "The model's upstream fails.", 503: "Overloaded, not ready, or a store is down: Retry-After says when to ask again.",
     504: "The model did not answer in time.",
 }  # fmt: skip
@@ -133,7 +134,7 @@ def _refused(name: str, view: type[KeyedView], method: str) -> set[int]:
         if name in _COST:
             found.add(402)
         if name in CALLS:
-            found |= {502, 504}
+            found |= {410, 451, 502, 504}
     return found
 
 

@@ -16,7 +16,7 @@ from billing.prices.models import Price
 from billing.prices.quote import FREE, tiers_to
 from inference.api.openai import listing
 from inference.api.view import FieldInvalid, PredictionView
-from marketplace.catalog import retiring
+from marketplace.catalog import retiring, takedowns
 from marketplace.catalog.models import Model, Retirement
 from marketplace.catalog.search import Query, check_task, search
 from marketplace.catalog.state import state_of
@@ -82,7 +82,9 @@ class OneModel(PredictionView):
             "percent_of_the_list_price": terms.factor_bp / BP_IN_PERCENT,
         }
         history = [book.to_json(price) for price in book.listed(model.pk)]
+        taken = takedowns.refusing(model)
         more = {
+            "taken_down": {"category": taken.category, "reason": taken.reason} if taken else None,
             "used_with": [other.slug for other in used_with(model, Reader(self.caller.workspace_id))],
             "yours": yours,
             "price_history": history,
@@ -133,6 +135,7 @@ def _shown(model: Model, price: Price | None, retirement: Retirement | None) -> 
         "type": "model",
         "display_name": model.title,
         "created_at": model.created_at.isoformat(timespec="seconds"),
+        "visibility": model.visibility,
         "task": model.task,
         "state": state_of(model.live_version is not None, getattr(model, "run_state", None)).value,
         "version": model.live_version.number if model.live_version else None,
