@@ -15,7 +15,9 @@ from inference.api.openai.batches import ENDPOINTS
 from inference.golden import running
 from inference.idempotency import keeping
 from inference.later import deliveries, notices, predictions, rounds
+from inference.rehearsal import rehearsing
 from inference.routing import figures
+from marketplace.publishing import review
 
 _prediction_threads = threading.BoundedSemaphore(settings.PREDICTION_THREADS)
 _batch_threads = threading.BoundedSemaphore(settings.BATCH_THREADS)
@@ -67,6 +69,15 @@ def send_webhooks() -> None:
     """Messages that are due, and what billing has to tell."""
     notices.hand_on()
     deliveries.send_due(timezone.now())
+
+
+@shared_task
+def rehearse_submissions() -> None:
+    """The oldest model that a publisher sent; then the next. Does nothing while another is being rehearsed."""
+    submission = review.claim(timezone.now())
+    if submission is not None:
+        rehearsing.rehearse(submission)
+        rehearse_submissions.delay()
 
 
 @shared_task

@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from inference.api import asking
 from inference.api.anthropic.messages import CountTokens, Messages
 from inference.api.oip import infer as oip
-from inference.api.openai import batches, files
+from inference.api.openai import batches, files, fine_tuning
 from inference.api.openai.chat import ChatCompletions
 from inference.api.openai.completions import Completions
 from inference.api.openai.embeddings import Embeddings
@@ -76,6 +76,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/batches/<str:batch_id>", batches.OneBatch.as_view(), name="api_batch"),
     path("v1/batches/<str:batch_id>/cancel", batches.CancelBatch.as_view(), name="api_cancel_batch"),
     path("v1/batches/<str:batch_id>/retry", batches.RetryBatch.as_view(), name="api_retry_batch"),
+    path("v1/fine_tuning/jobs", fine_tuning.Jobs.as_view(), name="api_fine_tuning_jobs"),
+    path("v1/fine_tuning/jobs/<str:job_id>", fine_tuning.OneJob.as_view(), name="api_fine_tuning_job"),
+    path("v1/fine_tuning/jobs/<str:job_id>/cancel", fine_tuning.CancelJob.as_view(), name="api_cancel_fine_tuning"),
+    path("v1/fine_tuning/jobs/<str:job_id>/events", fine_tuning.JobEvents.as_view(), name="api_fine_tuning_events"),
+    path(
+        "v1/fine_tuning/jobs/<str:job_id>/checkpoints",
+        fine_tuning.JobCheckpoints.as_view(),
+        name="api_fine_tuning_checkpoints",
+    ),
     path("v1/quotes", asking.Quotes.as_view(), name="api_quotes"),
     path("v1/route", asking.Route.as_view(), name="api_route"),
     path("v2", oip.Server.as_view(), name="oip_server"),

@@ -6,9 +6,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from marketplace.catalog import listings, meaning, pricing, retiring, takedowns
-from marketplace.publishing import imports
+from marketplace.publishing import imports, submitting
 from marketplace.recommending import neighbours
-from marketplace.training import charges, datasets, keeping, runs, searching, trainer
+from marketplace.training import charges, datasets, finetuning, keeping, runs, searching, trainer
 
 
 @shared_task
@@ -31,9 +31,10 @@ def bring_in_models() -> None:
 
 @shared_task
 def charge_runs() -> None:
-    """Runs that ended and were not billed, searches that ended and have no winner, since a process died."""
+    """Runs that ended and were not billed or published, searches that ended without a winner, since a process died."""
     charges.charge_ended(timezone.now())
     searching.tend_open()
+    finetuning.publish_waiting()
 
 
 @shared_task
@@ -47,6 +48,7 @@ def examine_datasets() -> None:
     """Uploads that are complete; drops those that were given up."""
     datasets.drop_unfinished(timezone.now())
     datasets.examine_waiting()
+    finetuning.validate_waiting()
 
 
 @shared_task
@@ -71,6 +73,12 @@ def announce_prices() -> None:
 def keep_listings() -> None:
     """What the catalog is searched by: of models that came past it, and of prices that began."""
     listings.keep(timezone.now())
+
+
+@shared_task
+def drop_submissions() -> None:
+    """Models that were sent and forgotten."""
+    submitting.drop_forgotten(timezone.now())
 
 
 @shared_task

@@ -9,6 +9,7 @@ from marketplace.catalog.feed import NewModels
 from marketplace.collections import pages as collection_pages
 from marketplace.publishers import own_pages, public_pages
 from marketplace.publishers import pages as publisher_pages
+from marketplace.publishing import evidence_pages, submission_pages
 from marketplace.recommending import pages as recommending_pages
 from marketplace.reviews import pages as review_pages
 from marketplace.training import dataset_pages, grid_pages, run_pages
@@ -29,6 +30,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/<str:publisher>/<str:name>/keep", collection_pages.keep, name="model_keep"),
     path("models/<str:publisher>/<str:name>/reviews", review_pages.reviews, name="model_reviews"),
     path("models/<str:publisher>/<str:name>/reviews/remove", review_pages.remove, name="model_unreview"),
+    path("models/<str:publisher>/<str:name>/evidence", evidence_pages.model_evidence, name="model_evidence"),
+    path("publisher/submit", submission_pages.submit, name="submit"),
+    path("publisher/submit/uploads", submission_pages.begin, name="submit_upload"),
+    path("publisher/submissions/<str:submission_id>", submission_pages.submission, name="submission"),
+    path("publisher/submissions/<str:submission_id>/content", submission_pages.content, name="submission_content"),
+    path("publisher/submissions/<str:submission_id>/publish", submission_pages.publish, name="submission_publish"),
+    path("publisher/submissions/<str:submission_id>/withdraw", submission_pages.withdraw, name="submission_withdraw"),
     path("models/<str:publisher>/<str:name>/used-with", recommending_pages.used_with_model, name="model_used_with"),
     path("collections", collection_pages.collections, name="collections"),
     path("collections/<str:collection_id>", collection_pages.collection, name="collection"),

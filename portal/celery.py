@@ -52,6 +52,8 @@ app.conf.beat_schedule = {
     "announce-retirements": {"task": "marketplace.jobs.announce_retirements", "schedule": 600.0},
     "tell-take-downs": {"task": "marketplace.jobs.tell_take_downs", "schedule": 30.0},
     "bring-in-models": {"task": "marketplace.jobs.bring_in_models", "schedule": 10.0},
+    "rehearse-submissions": {"task": "inference.jobs.rehearse_submissions", "schedule": 3.0},
+    "drop-submissions": {"task": "marketplace.jobs.drop_submissions", "schedule": 3600.0},
     "charge-runs": {"task": "marketplace.jobs.charge_runs", "schedule": 30.0},
     "purge-runs": {"task": "marketplace.jobs.purge_runs", "schedule": 3600.0},
     "examine-datasets": {"task": "marketplace.jobs.examine_datasets", "schedule": 10.0},

@@ -27,6 +27,7 @@ KNOB_WORDS = {
     "learning_rate": gettext_lazy("Learning rate"),
     "seed": gettext_lazy("Seed"),
 }
+PRICE_USD = "0.0001"  # of a row, at first
 FOLDS = (("0", gettext_lazy("none")), ("3", gettext_lazy("3 parts")), ("5", gettext_lazy("5 parts")))
 
 
@@ -117,7 +118,7 @@ class ReleaseForm(forms.Form):
     )
     title = forms.CharField(label=gettext_lazy("Title"), max_length=120, required=False)
     notes = forms.CharField(label=gettext_lazy("What changed"), max_length=500, required=False)
-    price = forms.CharField(label=gettext_lazy("Price of a row, in dollars"), initial="0.0001")
+    price = forms.CharField(label=gettext_lazy("Price of a row, in dollars"), initial=PRICE_USD)
 
     def clean_price(self) -> int:
         """Nano-dollars."""

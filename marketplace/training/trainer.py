@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from billing.errors import NoBudget
-from marketplace.training import charges, datasets, runs, searching
+from marketplace.training import charges, datasets, finetuning, runs, searching
 from marketplace.training.keeping import checkpoints_of, place_of
 from marketplace.training.models import Run
 from marketplace.training.starters.registry import STARTERS
@@ -79,7 +79,8 @@ def _train_table(run: Run, building: Path) -> None:
         said = _follow(run, _command(run, building, "--table", json.dumps(work), "--budget", str(run.budget_s)))
         if said is not None:
             _move(building, settings.MODELS_DIR / place_of(run))
-            runs.finish(run, timezone.now(), said["outcome"], round(said["used_s"] * 1000))
+            if runs.finish(run, timezone.now(), said["outcome"], round(said["used_s"] * 1000)) and run.wanted:
+                finetuning.publish(run)
     finally:
         charges.charge(run, held, timezone.now())
     run.refresh_from_db()

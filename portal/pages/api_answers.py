@@ -14,7 +14,14 @@ CALLS = {
     "api_images", "oip_infer", "oip_version_infer",
     *(f"tfs_{which}{verb}" for which in ("", "version_", "label_") for verb in ("predict", "classify", "regress")),
 }  # fmt: skip
-_COST = {*CALLS, "api_quotes", "api_route", "api_batches", "api_golden_runs"}  # a budget or a ceiling may refuse them
+_COST = {
+    *CALLS,
+    "api_quotes",
+    "api_route",
+    "api_batches",
+    "api_golden_runs",
+    "api_fine_tuning_jobs",
+}  # a budget may refuse them
 _CREATED = {
     "api_quotes",
     "api_keys",

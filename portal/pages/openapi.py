@@ -19,6 +19,7 @@ from billing.gate.models import Period
 from billing.statements.api import GROUPS
 from billing.statements.usage import MOST_A_PAGE
 from inference.api.oip.infer import OipView
+from inference.api.openai.fine_tuning_wire import RECIPES
 from inference.api.tfserving.predict import TfServingView
 from inference.golden.runs import MOST_MODELS
 from inference.golden.sets import judged
@@ -36,6 +37,7 @@ _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _TEXT: Json = {"type": "string"}
 _MODEL: Json = {"type": "string", "description": "publisher/name, or publisher/name@version"}
 _LOOSE: Json = {"type": "object"}
+_METADATA: Json = {"type": "object", "maxProperties": 16, "additionalProperties": {"type": "string", "maxLength": 512}}
 _MONEY: Json = {"type": "string", "pattern": r"^\d{1,9}(\.\d{1,9})?$", "description": "dollars"}
 
 
@@ -79,6 +81,9 @@ _QUERIES: dict[str, Json] = {
     "api_models": {"limit": _LIMIT, "after": _TEXT, "task": {"enum": list(registry.TASKS)}, "q": _TEXT, "sort": {"enum": list(SORTS)}},
     "api_files": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER, "purpose": _TEXT},
     "api_batches": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER},
+    "api_fine_tuning_jobs": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER},
+    "api_fine_tuning_events": {"limit": _LIMIT, "after": _TEXT},
+    "api_fine_tuning_checkpoints": {"limit": _LIMIT, "after": _TEXT},
     "api_usage": {
         "since": _TIME, "until": _TIME, "model": _TEXT, "key": _TEXT, "limit": {**_LIMIT, "maximum": MOST_A_PAGE},
         "cursor": _TEXT, "group_by": {"enum": list(GROUPS)}, "format": {"enum": ["json", "jsonl"]},
@@ -136,7 +141,12 @@ def _shapes() -> dict[str, Json]:
         "api_batches": _object(
             ("input_file_id", "endpoint"),
             input_file_id=_TEXT, endpoint={"enum": list(ENDPOINTS)}, completion_window={"const": "24h"}, max_cost=_MONEY,
-            metadata={"type": "object", "maxProperties": 16, "additionalProperties": {"type": "string", "maxLength": 512}},
+            metadata=_METADATA,
+        ),
+        "api_fine_tuning_jobs": _object(
+            ("model", "training_file"),
+            model={"enum": list(RECIPES)}, training_file=_TEXT, hyperparameters=_LOOSE, method=_LOOSE, suffix=_TEXT,
+            seed={"type": "integer"}, target=_TEXT, max_cost=_MONEY, metadata=_METADATA,
         ),
     }  # fmt: skip
     shapes["api_count_tokens"] = shapes["api_messages"]
