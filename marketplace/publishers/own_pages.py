@@ -20,7 +20,7 @@ from marketplace.catalog import pricing, resolve, retiring, takedowns, versions,
 from marketplace.catalog.access import reader_of
 from marketplace.catalog.cards import html_of
 from marketplace.catalog.models import Model, Retirement
-from marketplace.catalog.pages import shown, shown_all
+from marketplace.catalog.pages import shown_all
 from marketplace.publishers import own, rights
 from marketplace.publishers.own_forms import MOST_CARD, DetailsForm, OwnPriceForm, RetireForm, SharesForm
 from portal.accounts.access import has_role, require_role, workspace_of
@@ -177,7 +177,7 @@ def _page(request: HttpRequest, found: Model, **forms: Any) -> HttpResponse:
     now, workspace, reader = timezone.now(), workspace_of(request), reader_of(request)
     context = {
         "model": found,
-        "card": shown(found, book.current(found.pk)),
+        "card": shown_all([found])[0],
         "figures": own.figures_of([found], workspace.pk, now)[0],
         "details": DetailsForm(None, found, rights.offered(workspace)),
         "preview": html_of(found.card),
