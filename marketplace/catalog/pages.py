@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext
@@ -23,6 +22,7 @@ from marketplace.catalog.cards import html_of
 from marketplace.catalog.languages import spoken
 from marketplace.catalog.models import Model, Retirement, Visibility
 from marketplace.catalog.preview import Preview, png
+from marketplace.catalog.sharing import shared
 from marketplace.catalog.state import ModelState, state_of
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
@@ -43,8 +43,7 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
         "spec": spec,
         "example": task.example(spec),
         "examples": list(spec.examples or task.examples),
-        "preview": request.build_absolute_uri(reverse("model_preview", args=[publisher, name])),
-        "address": request.build_absolute_uri(request.path),
+        "shared": shared(request, found.title, found.summary, [found]),
         "card": html_of(found.card),
         "metrics": [
             (metric.label, metric.show(found.live_version.metrics[metric.name]))
