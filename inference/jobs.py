@@ -15,7 +15,9 @@ from inference.api.openai.batches import ENDPOINTS
 from inference.golden import running
 from inference.idempotency import keeping
 from inference.later import deliveries, notices, predictions, rounds
-from inference.routing import figures
+from inference.rehearsal import rehearsing
+from inference.routing import figures, rollbacks
+from marketplace.publishing import review
 
 _prediction_threads = threading.BoundedSemaphore(settings.PREDICTION_THREADS)
 _batch_threads = threading.BoundedSemaphore(settings.BATCH_THREADS)
@@ -25,6 +27,12 @@ _batch_threads = threading.BoundedSemaphore(settings.BATCH_THREADS)
 def keep_figures() -> None:
     """Sums up how models and replicas did in the last minutes, from the usage events."""
     figures.sum_up(timezone.now())
+
+
+@shared_task
+def watch_versions() -> None:
+    """Calls of a version that fails clearly more often than the one before it go back to that one."""
+    rollbacks.judge(timezone.now())
 
 
 @shared_task
@@ -67,6 +75,15 @@ def send_webhooks() -> None:
     """Messages that are due, and what billing has to tell."""
     notices.hand_on()
     deliveries.send_due(timezone.now())
+
+
+@shared_task
+def rehearse_submissions() -> None:
+    """The oldest model that a publisher sent; then the next. Does nothing while another is being rehearsed."""
+    submission = review.claim(timezone.now())
+    if submission is not None:
+        rehearsing.rehearse(submission)
+        rehearse_submissions.delay()
 
 
 @shared_task

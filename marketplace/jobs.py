@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from marketplace.catalog import listings, meaning, pricing, retiring, takedowns
-from marketplace.publishing import imports
+from marketplace.publishing import imports, submitting
 from marketplace.recommending import neighbours
 from marketplace.training import charges, datasets, finetuning, keeping, runs, searching, trainer
 
@@ -73,6 +73,12 @@ def announce_prices() -> None:
 def keep_listings() -> None:
     """What the catalog is searched by: of models that came past it, and of prices that began."""
     listings.keep(timezone.now())
+
+
+@shared_task
+def drop_submissions() -> None:
+    """Models that were sent and forgotten."""
+    submitting.drop_forgotten(timezone.now())
 
 
 @shared_task

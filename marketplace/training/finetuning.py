@@ -16,6 +16,7 @@ from django.utils.text import slugify
 from billing import money
 from billing.plans.terms import Terms
 from marketplace.errors import DatasetInvalid
+from marketplace.tasks import registry as tasks
 from marketplace.training import charges, datasets, pairs, refusals, releasing
 from marketplace.training.models import Dataset, DatasetState, Run, RunState
 from marketplace.training.recipes import registry
@@ -116,6 +117,12 @@ def question(table: Dataset, recipe: str, target: str) -> dict[str, Any]:
         raise DatasetInvalid(f"No column {name!r} can be predicted; those that can: {there}.", param="/target")
     task, others = learnable[name]["task"], [column for column in columns if column["name"] != name]
     asked = {"target": name, "task": task, "leave_out": [], "folds": 0}
+    pictures = tasks.get(task).modality == "vision"
+    if pictures != (recipe in registry.OWN["vision"]):
+        what = "pictures" if pictures else "no pictures"
+        raise DatasetInvalid(f"These are {what}: {recipe} does not learn them.", param="/model")
+    if pictures:
+        return asked
     if recipe in registry.OWN["language"]:
         readable = [column["name"] for column in others if "text" in column.get("roles", ())]
         written = [column["name"] for column in others if column["kind"] == "text"]

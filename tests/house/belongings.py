@@ -9,6 +9,7 @@ from billing.gate import budgets
 from billing.gate.budgets import Wish
 from billing.plans.terms import NOTHING
 from marketplace.collections import keeping
+from marketplace.publishing import submitting
 from marketplace.training import datasets, runs, searching
 from marketplace.training.models import Dataset
 from portal.accounts.keys.issuing import issue
@@ -39,6 +40,10 @@ def _budget(workspace: Workspace) -> tuple[str]:
 
 def _collection(workspace: Workspace) -> tuple[str]:
     return (keeping.make(workspace, ids.make("title")).pk,)
+
+
+def _submission(workspace: Workspace) -> tuple[str]:
+    return (submitting.begin(workspace, {"name": "olgas", "task": "tensor", "title": "Olga's"}, "a.zip", 9).pk,)
 
 
 def _search(workspace: Workspace) -> tuple[str]:
@@ -104,6 +109,7 @@ MAKERS: dict[tuple[str, ...], Callable[[Workspace], tuple[Any, ...]]] = {
     ("table", "run"): _table_and_run,
     ("search",): _search,
     ("budget",): _budget,
+    ("submission",): _submission,
     ("collection",): _collection,
     ("golden", "golden_run", "token"): _golden_set_and_run,
 }

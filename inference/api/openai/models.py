@@ -22,6 +22,7 @@ from marketplace.catalog.search import Query, check_task, search
 from marketplace.catalog.state import state_of
 from marketplace.catalog.visibility import Reader, listed, visible
 from marketplace.errors import ModelNotFound
+from marketplace.publishing import evidence
 from marketplace.recommending.suggesting import used_with
 from portal.accounts.wire.answers import json_answer
 
@@ -65,7 +66,7 @@ class Models(PredictionView):
 
 
 class OneModel(PredictionView):
-    """A model, its version, its price, what that was and will be, what the caller pays, and what is used with it."""
+    """A model, its version, its price, what that was and will be, what the caller pays, its use and its evidence."""
 
     def get(self, request: Request, publisher: str, name: str) -> HttpResponse:
         model = _found(self.caller.workspace_id, publisher, name)
@@ -88,6 +89,7 @@ class OneModel(PredictionView):
             "used_with": [other.slug for other in used_with(model, Reader(self.caller.workspace_id))],
             "yours": yours,
             "price_history": history,
+            "evidence": evidence.of_model(model),
             "model_version_status": versions,  # what clients of TensorFlow Serving look for at this address
         }
         shown = _shown(model, book.current(model.pk), retiring.announced([model]).get(model.pk))

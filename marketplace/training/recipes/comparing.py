@@ -21,12 +21,12 @@ AT_ONCE = 512
 
 
 def compare(
-    told: Path, task: str, given: Material, prepared: Prepared, test: Rows, answers: NDArray[np.float32]
+    told: Path, task: str, given: Material, prepared: Prepared, test: Rows, answers: NDArray[np.float32], row: Row
 ) -> dict[str, Any] | None:
     """What the version in the file `told` ({"source", "spec", …}) says of the rows `test`, beside the new `answers`.
 
     Gives the file's other fields, `metrics` of both on these rows (`accuracy` alone where their labels differ), how many
-    rows became `better` and `worse`, and examples of each. None where that version cannot read these rows, or is gone.
+    rows became `better` and `worse`, and examples of each, which `row` shows. None where that version cannot read these rows, or is gone.
     """
     before = json.loads(told.read_text())
     spec = ModelSpec.from_json(before.pop("spec"))
@@ -36,10 +36,6 @@ def compare(
         return None
     truth = given.truth
     true = truth.values[test]
-
-    def row(at: int) -> dict[str, str]:
-        return given.row(int(test[at]))
-
     found = _classes(old, spec.labels, answers, truth, true, row) if truth.labels else _numbers(old, answers, true, row)
     return {**before, **found}
 
@@ -88,7 +84,7 @@ def _classes(
 
     def shown(at: int) -> dict[str, Any]:
         told = {"truth": truth.labels[true[at]], "before": labels[int(old[at].argmax())], "now": truth.labels[now[at]]}
-        return {"row": row(at), **told}
+        return {**row(at), **told}
 
     return _changed(metrics, better, worse, own, shown)
 
@@ -100,7 +96,7 @@ def _numbers(old: NDArray[np.float32], new: NDArray[np.float32], true: NDArray[n
     least = 1e-3 * (float(true.std()) or 1.0)
 
     def shown(at: int) -> dict[str, Any]:
-        return {"row": row(at), "truth": float(true[at]), "before": float(was[at]), "now": float(now[at])}
+        return {**row(at), "truth": float(true[at]), "before": float(was[at]), "now": float(now[at])}
 
     metrics = [fitting.judge_numbers(said, true) for said in (was, now)]
     return _changed(metrics, gain > least, gain < -least, gain, shown)
