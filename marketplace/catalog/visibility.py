@@ -80,5 +80,5 @@ def _own(reader: Reader) -> Q:
 
 def _with_more(which: Q) -> QuerySet[Model]:
     latest = Model.runs.rel.related_model.objects.filter(model=OuterRef("pk")).order_by("-created_at")  # type: ignore[attr-defined] # a reverse descriptor
-    found = Model.objects.filter(which).select_related("publisher", "live_version")
+    found = Model.objects.filter(which).select_related("publisher", "live_version", "listing")
     return found.annotate(run_state=Subquery(latest.values("state")[:1]))
