@@ -12,19 +12,22 @@ from datetime import timedelta
 from typing import Any
 
 import django
+import numpy as np
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 os.environ["ALLOWED_HOSTS"] = "localhost"
 django.setup()
 
-from django.db import connection  # noqa: E402 – Django must be set up first
+from django.conf import settings  # noqa: E402 – Django must be set up first
+from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from benchmarks.encoder import WIDTH  # noqa: E402
 from billing.prices.models import Price  # noqa: E402
 from marketplace.catalog import shelf  # noqa: E402
 from marketplace.catalog.listings import TYPICAL  # noqa: E402
-from marketplace.catalog.models import Listing, Model, Version  # noqa: E402
+from marketplace.catalog.models import Listing, Meaning, Model, Version  # noqa: E402
 from marketplace.catalog.search import Query, search  # noqa: E402
 from marketplace.catalog.visibility import ANYBODY, Reader  # noqa: E402
 from marketplace.tasks import registry  # noqa: E402
@@ -97,6 +100,7 @@ QUERIES = {
     "facets": Query("", {"task": ["chat", "embeddings"], "licence": ["MIT"], "price": ["0.001"]}, "cheapest"),
     "words and facets": Query("robust net", {"modality": ["vision"], "quality": ["90"]}, "fastest"),
 }
+BY_MEANING = ["a common word", "three words", "mistyped twice", "nothing", "a sentence"]
 PAGES = ["/models", "/models?q=clasification&sort=used", "/models?task=chat&licence=MIT&page=20", "/models?q=图像"]
 
 
@@ -143,6 +147,23 @@ def fill(count: int) -> float:
     return time.perf_counter() - started
 
 
+def fill_meanings() -> None:
+    """A vector of chance for each model, and an encoder that the catalog is searched by."""
+    encoder = Model.objects.filter(task="embeddings", visibility="public").select_related("publisher")[0]
+    settings.SEMANTIC_MODEL, settings.SEMANTIC_LEAST = encoder.slug, 0.15
+    settings.CATALOG_ENCODER = "benchmarks.encoder.encode"
+    chance = np.random.default_rng(1)
+    ids = list(Model.objects.values_list("pk", flat=True))
+    for begin in range(0, len(ids), 2_000):
+        rows = chance.standard_normal((len(ids[begin : begin + 2_000]), WIDTH))
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        Meaning.objects.bulk_create(
+            Meaning(model_id=pk, encoder=encoder.live_version_id, digest="", vector=row.astype("<f2").tobytes(),
+                    looked_at=timezone.now(), changed_at=timezone.now())
+            for pk, row in zip(ids[begin : begin + 2_000], rows, strict=True)
+        )  # fmt: skip
+
+
 def timed(what: Any) -> dict[str, float]:
     """Milliseconds: the median, the 95th percentile, and the core's own, whoever else is at work on the machine."""
     took = []
@@ -167,6 +188,16 @@ def main(count: int) -> dict[str, Any]:
     for name, query in QUERIES.items():
         total = search(query, ANYBODY).total
         found["search"][name] = {**timed(lambda query=query: search(query, Reader("ws_3"))), "found": total}
+    fill_meanings()
+    started = time.perf_counter()
+    search(Query("large"), ANYBODY)
+    found["load_meanings_s"] = round(time.perf_counter() - started, 2)
+    found["by_meaning"] = {}
+    for name in BY_MEANING:
+        query = QUERIES[name]
+        total = search(query, ANYBODY).total
+        found["by_meaning"][name] = {**timed(lambda query=query: search(query, Reader("ws_3"))), "found": total}
+    settings.SEMANTIC_MODEL = ""
     browser = Client(headers={"host": "localhost"})
     found["pages"] = {path: timed(lambda path=path: browser.get(path)) for path in PAGES}
     return found

@@ -12,9 +12,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from inference.api.openai.batches import ENDPOINTS
+from inference.golden import running
 from inference.idempotency import keeping
 from inference.later import deliveries, notices, predictions, rounds
-from inference.routing import figures
+from inference.rehearsal import rehearsing
+from inference.routing import figures, rollbacks
+from marketplace.publishing import review
 
 _prediction_threads = threading.BoundedSemaphore(settings.PREDICTION_THREADS)
 _batch_threads = threading.BoundedSemaphore(settings.BATCH_THREADS)
@@ -24,6 +27,12 @@ _batch_threads = threading.BoundedSemaphore(settings.BATCH_THREADS)
 def keep_figures() -> None:
     """Sums up how models and replicas did in the last minutes, from the usage events."""
     figures.sum_up(timezone.now())
+
+
+@shared_task
+def watch_versions() -> None:
+    """Calls of a version that fails clearly more often than the one before it go back to that one."""
+    rollbacks.judge(timezone.now())
 
 
 @shared_task
@@ -69,6 +78,15 @@ def send_webhooks() -> None:
 
 
 @shared_task
+def rehearse_submissions() -> None:
+    """The oldest model that a publisher sent; then the next. Does nothing while another is being rehearsed."""
+    submission = review.claim(timezone.now())
+    if submission is not None:
+        rehearsing.rehearse(submission)
+        rehearse_submissions.delay()
+
+
+@shared_task
 def purge_predictions() -> None:
     """Forgets predictions that ended too long ago."""
     predictions.purge(timezone.now())
@@ -78,3 +96,16 @@ def purge_predictions() -> None:
 def purge_kept_answers() -> None:
     """Drops answers under Idempotency-Keys that are too old to be asked for."""
     keeping.purge(timezone.now())
+
+
+@shared_task
+def run_golden_sets() -> None:
+    """Rounds of the open runs of golden sets until none is left to do now; they share the threads of batches."""
+    while running.waiting(timezone.now()) and _batch_threads.acquire(blocking=False):
+        try:
+            run = running.claim(timezone.now())
+            if run is not None:
+                running.work(run)
+        finally:
+            _batch_threads.release()
+        send_webhooks.delay()

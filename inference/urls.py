@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from inference.api import asking
 from inference.api.anthropic.messages import CountTokens, Messages
 from inference.api.oip import infer as oip
-from inference.api.openai import batches, files
+from inference.api.openai import batches, files, fine_tuning
 from inference.api.openai.chat import ChatCompletions
 from inference.api.openai.completions import Completions
 from inference.api.openai.embeddings import Embeddings
@@ -17,11 +17,15 @@ from inference.api.openai.responses import Responses
 from inference.api.predictions import later, webhooks
 from inference.api.predictions.predictions import Predictions
 from inference.api.tfserving import predict as tf
+from inference.golden import api as golden_api
+from inference.golden import pages as golden
+from inference.golden import run_pages as golden_runs
 from inference.later import pages as hooks
 from inference.playground import pages as playground
 from inference.routing import pages as routing
 
 _MODEL = "v1/models/<str:publisher>/<str:name>"
+_SET = "v1/golden_sets/<str:set_id>"
 _OIP = "v2/models/<str:publisher>/<str:name>"
 
 
@@ -72,6 +76,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/batches/<str:batch_id>", batches.OneBatch.as_view(), name="api_batch"),
     path("v1/batches/<str:batch_id>/cancel", batches.CancelBatch.as_view(), name="api_cancel_batch"),
     path("v1/batches/<str:batch_id>/retry", batches.RetryBatch.as_view(), name="api_retry_batch"),
+    path("v1/fine_tuning/jobs", fine_tuning.Jobs.as_view(), name="api_fine_tuning_jobs"),
+    path("v1/fine_tuning/jobs/<str:job_id>", fine_tuning.OneJob.as_view(), name="api_fine_tuning_job"),
+    path("v1/fine_tuning/jobs/<str:job_id>/cancel", fine_tuning.CancelJob.as_view(), name="api_cancel_fine_tuning"),
+    path("v1/fine_tuning/jobs/<str:job_id>/events", fine_tuning.JobEvents.as_view(), name="api_fine_tuning_events"),
+    path(
+        "v1/fine_tuning/jobs/<str:job_id>/checkpoints",
+        fine_tuning.JobCheckpoints.as_view(),
+        name="api_fine_tuning_checkpoints",
+    ),
     path("v1/quotes", asking.Quotes.as_view(), name="api_quotes"),
     path("v1/route", asking.Route.as_view(), name="api_route"),
     path("v2", oip.Server.as_view(), name="oip_server"),
@@ -92,6 +105,24 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/webhooks/<str:endpoint_id>/delete", hooks.delete_webhook, name="delete_webhook"),
     path("settings/webhooks/<str:endpoint_id>/deliveries", hooks.webhook_log, name="webhook_log"),
     path("settings/webhooks/<str:endpoint_id>/deliveries/<str:delivery_id>", hooks.send_again, name="send_again"),
+    path("v1/golden_sets", golden_api.GoldenSets.as_view(), name="api_golden_sets"),
+    path("v1/golden_sets/<str:set_id>", golden_api.OneGoldenSet.as_view(), name="api_golden_set"),
+    path(f"{_SET}/estimate", golden_api.GoldenEstimate.as_view(), name="api_golden_estimate"),
+    path(f"{_SET}/runs", golden_api.GoldenRuns.as_view(), name="api_golden_runs"),
+    path(f"{_SET}/runs/<str:run_id>", golden_api.OneGoldenRun.as_view(), name="api_golden_run"),
+    path(f"{_SET}/runs/<str:run_id>/cancel", golden_api.CancelGoldenRun.as_view(), name="api_cancel_golden_run"),
+    path(f"{_SET}/runs/<str:run_id>/answers", golden_api.GoldenAnswers.as_view(), name="api_golden_answers"),
+    path("golden", golden.golden, name="golden"),
+    path("golden/samples", golden.add_sample, name="golden_add_sample"),
+    path("golden/samples/<str:task>.<str:form>", golden.sample, name="golden_sample"),
+    path("golden/shared/<str:token>", golden_runs.shared, name="golden_shared"),
+    path("golden/<str:set_id>", golden_runs.golden_set, name="golden_set"),
+    path("golden/<str:set_id>/delete", golden.delete, name="golden_delete"),
+    path("golden/<str:set_id>/runs", golden_runs.begin, name="golden_begin"),
+    path("golden/<str:set_id>/runs/<str:run_id>", golden_runs.golden_run, name="golden_run"),
+    path("golden/<str:set_id>/runs/<str:run_id>/cancel", golden_runs.cancel, name="golden_cancel"),
+    path("golden/<str:set_id>/runs/<str:run_id>/share", golden_runs.share, name="golden_share"),
+    path("golden/<str:set_id>/runs/<str:run_id>/delete", golden_runs.delete_run, name="golden_run_delete"),
     path("playground/token", playground.token, name="playground_token"),
     path("models/<str:publisher>/<str:name>/health", routing.model_health, name="model_health"),
 ]

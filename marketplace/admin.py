@@ -19,12 +19,14 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from billing.prices import book
 from billing.prices.quote import FREE
+from marketplace.catalog import console as _take_downs  # noqa: F401 – registers itself
 from marketplace.catalog import retiring
 from marketplace.catalog.forms import RetirementForm
 from marketplace.jobs import bring_in_models
 from marketplace.models import Import, Model, Retirement, Review, Run, Split, Version
-from marketplace.publishers import console  # noqa: F401 – registers what operators decide about publishers
+from marketplace.publishers import console as _applications  # noqa: F401 – registers itself
 from marketplace.publishing import forms
+from marketplace.reviews import reviewing
 from marketplace.training import runs, seeds
 
 LINK = "text-primary-600 dark:text-primary-500 underline"  # unfold's
@@ -165,11 +167,11 @@ class ReviewAdmin(ReadOnly):
 
     @admin.action(description=_("Hide"))
     def hide(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
-        queryset.update(hidden=True)
+        reviewing.hide(queryset, True)
 
     @admin.action(description=_("Show again"))
     def show(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
-        queryset.update(hidden=False)
+        reviewing.hide(queryset, False)
 
 
 @admin.register(Retirement)

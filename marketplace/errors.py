@@ -34,6 +34,13 @@ class ModelGone(Problem):
     code = "model_retired"
 
 
+class ModelTakenDown(Problem):
+    """An operator took the model, or this version of it, down; the details are its `category` and `reason`."""
+
+    status = 451
+    code = "model_taken_down"
+
+
 class SourceInvalid(Problem):
     """What was to be imported is not what its engine runs."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from marketplace.catalog import listings, pricing, retiring
-from marketplace.publishing import imports
+from marketplace.catalog import listings, meaning, pricing, retiring, takedowns
+from marketplace.publishing import imports, submitting
 from marketplace.recommending import neighbours
-from marketplace.training import charges, datasets, keeping, runs, searching, trainer
+from marketplace.reviews import reviewing
+from marketplace.training import charges, datasets, finetuning, keeping, runs, searching, trainer
 
 
 @shared_task
@@ -31,9 +32,10 @@ def bring_in_models() -> None:
 
 @shared_task
 def charge_runs() -> None:
-    """Runs that ended and were not billed, searches that ended and have no winner, since a process died."""
+    """Runs that ended and were not billed or published, searches that ended without a winner, since a process died."""
     charges.charge_ended(timezone.now())
     searching.tend_open()
+    finetuning.publish_waiting()
 
 
 @shared_task
@@ -47,12 +49,19 @@ def examine_datasets() -> None:
     """Uploads that are complete; drops those that were given up."""
     datasets.drop_unfinished(timezone.now())
     datasets.examine_waiting()
+    finetuning.validate_waiting()
 
 
 @shared_task
 def announce_retirements() -> None:
     """Models and versions that will go: to those who used them lately."""
     retiring.tell(timezone.now())
+
+
+@shared_task
+def tell_take_downs() -> None:
+    """What an operator took down: to those who used it lately."""
+    takedowns.tell(timezone.now())
 
 
 @shared_task
@@ -68,6 +77,24 @@ def keep_listings() -> None:
 
 
 @shared_task
+def drop_submissions() -> None:
+    """Models that were sent and forgotten."""
+    submitting.drop_forgotten(timezone.now())
+
+
+@shared_task
 def keep_neighbours() -> None:
     """Which models are used with which, from what workspaces used lately."""
     neighbours.keep(timezone.now())
+
+
+@shared_task
+def keep_meanings() -> None:
+    """What the encoder that the operator chose makes of the catalog's texts."""
+    meaning.keep()
+
+
+@shared_task
+def count_reviews() -> None:
+    """How models are judged, for the catalog to sort by."""
+    reviewing.count_all()

@@ -9,6 +9,7 @@ from marketplace.catalog.feed import NewModels
 from marketplace.collections import pages as collection_pages
 from marketplace.publishers import own_pages, public_pages
 from marketplace.publishers import pages as publisher_pages
+from marketplace.publishing import evidence_pages, submission_pages
 from marketplace.recommending import pages as recommending_pages
 from marketplace.reviews import pages as review_pages
 from marketplace.training import dataset_pages, grid_pages, run_pages
@@ -29,6 +30,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/<str:publisher>/<str:name>/keep", collection_pages.keep, name="model_keep"),
     path("models/<str:publisher>/<str:name>/reviews", review_pages.reviews, name="model_reviews"),
     path("models/<str:publisher>/<str:name>/reviews/remove", review_pages.remove, name="model_unreview"),
+    path("models/<str:publisher>/<str:name>/evidence", evidence_pages.model_evidence, name="model_evidence"),
+    path("publisher/submit", submission_pages.submit, name="submit"),
+    path("publisher/submit/uploads", submission_pages.begin, name="submit_upload"),
+    path("publisher/submissions/<str:submission_id>", submission_pages.submission, name="submission"),
+    path("publisher/submissions/<str:submission_id>/content", submission_pages.content, name="submission_content"),
+    path("publisher/submissions/<str:submission_id>/publish", submission_pages.publish, name="submission_publish"),
+    path("publisher/submissions/<str:submission_id>/withdraw", submission_pages.withdraw, name="submission_withdraw"),
     path("models/<str:publisher>/<str:name>/used-with", recommending_pages.used_with_model, name="model_used_with"),
     path("collections", collection_pages.collections, name="collections"),
     path("collections/<str:collection_id>", collection_pages.collection, name="collection"),
@@ -42,6 +50,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("publisher/terms", publisher_pages.terms_page, name="publisher_terms"),
     path("publisher/terms/accept", publisher_pages.accept, name="publisher_accept"),
     path("publisher/models", own_pages.models, name="publisher_models"),
+    path("publisher/models/<str:name>", own_pages.model, name="publisher_model"),
+    path("publisher/models/<str:name>/card", own_pages.card, name="publisher_card"),
+    path("publisher/models/<str:name>/price", own_pages.price, name="publisher_price"),
+    path(
+        "publisher/models/<str:name>/price/<str:price_id>/withdraw",
+        own_pages.withdraw_price,
+        name="publisher_withdraw_price",
+    ),
+    path("publisher/models/<str:name>/shares", own_pages.shares, name="publisher_shares"),
+    path("publisher/models/<str:name>/retire", own_pages.retire, name="publisher_retire"),
+    path("publisher/models/<str:name>/retire/<int:retirement_id>/stay", own_pages.stay, name="publisher_stay"),
     path("training", dataset_pages.training, name="training"),
     path("training/samples", dataset_pages.add_sample, name="training_sample"),
     path("training/uploads", dataset_pages.begin, name="training_upload"),
@@ -54,5 +73,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("training/searches/<str:search_id>/cancel", grid_pages.cancel, name="training_search_cancel"),
     path("training/runs/<str:run_id>", run_pages.run, name="run"),
     path("training/runs/<str:run_id>/cancel", run_pages.cancel, name="run_cancel"),
+    path("training/runs/<str:run_id>/canary", run_pages.end_canary, name="run_canary"),
     path("training/runs/<str:run_id>/publish", run_pages.publish, name="run_publish"),
 ]

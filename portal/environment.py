@@ -54,6 +54,18 @@ def number(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name}={text} is not a whole number") from error
 
 
+def share(name: str, default: float) -> float:
+    """The number from 0 to 1 in NAME."""
+    text = os.environ.get(name, "")
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 1:
+        raise ImproperlyConfigured(f"{name}={text} is not a number from 0 to 1")
+    return value
+
+
 def switch(name: str, default: bool) -> bool:
     """The truth of NAME: one of true, false, 1, 0, yes, no, on, off."""
     text = os.environ.get(name, "").lower()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from portal.environment import env, kept_secret, number, secret, switch
+from portal.environment import env, kept_secret, number, secret, share, switch
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("MERCATO_DATA_DIR") or ROOT / "var").resolve()
@@ -250,6 +250,12 @@ API_GUARD = "inference.api.guard.Guard"  # limits and kept answers, around every
 API_MAX_DEPTH = 64  # nested lists and objects in a JSON body
 KEY_DEFAULT_RPM = 600  # requests a minute of a new key
 CATALOG_MAX_AGE_S = 1.0  # a hot-path read of keys, versions, prices is at most this old
+SEMANTIC_MODEL = os.environ.get(
+    "SEMANTIC_MODEL", ""
+)  # publisher/name of embeddings: the catalog is searched by meaning
+SEMANTIC_LEAST = share("SEMANTIC_LEAST", 0.4)  # the cosine from which a model means what was searched
+SEMANTIC_WAIT_S = 0.25  # for a search's vector; without it the words are searched alone
+CATALOG_ENCODER = "inference.encoding.encode"  # marketplace.catalog.meaning.Encode
 WEB_THREADS = 640  # of one web process, made as needed; a call or a stream holds one (serve --threads)
 REQUESTS_MAX = 600  # predictions at work in one process; more are refused at once with 503
 MODEL_MEMORY_BYTES = 2 * 1024**3  # budget for loaded models of one process
@@ -262,10 +268,14 @@ FILE_MAX_BYTES = 100 * 1024 * 1024
 BATCH_MAX_LINES = 50_000
 BATCH_PRICE_PERCENT = 50  # of the price, for what is answered when there is time
 OUTBOUND_ALLOWED_HOSTS = env.list("OUTBOUND_ALLOWED_HOSTS", default=[])  # private hosts that webhooks may go to
+GOLDEN_MAX_BYTES = 8 * 1024 * 1024  # of a golden set's file
+GOLDEN_MAX_EXAMPLES = 1_000  # of one
+GOLDEN_SETS_MAX = 50  # of a workspace
 DATASET_MAX_BYTES = 50 * 1024 * 1024  # of an uploaded table
 UPLOAD_CHUNK_BYTES = 2 * 1024 * 1024  # in which browsers send tables and models
 DATASETS_MAX = 50  # of a workspace
 SUBMISSION_MAX_BYTES = 1024 * 1024 * 1024  # of an uploaded model
+DESCRIBE_APART = "inference.engines.runner.parent.describe"  # reads what a stranger's model takes and gives
 SUBMISSIONS_MAX = 20  # of a workspace, not counting those that were published or withdrawn
 REHEARSAL_LEASE_S = 30  # a submission whose worker was silent this long is taken over
 TRAINING_PRICE_USD = "0.0002"  # of a second of compute, when an installation begins; later as the price book says

@@ -85,10 +85,11 @@ application = Handler()
 def serving() -> Handler:
     """The application in a process that serves: its live local models are loaded before the first visitor asks."""
     from inference.routing import probing, warmup  # Django must be set up first
-    from marketplace.catalog import shelf
+    from marketplace.catalog import nearness, shelf
 
     warmup.start()
     shelf.start()
+    nearness.start()
     probing.start()
     # A thread that has its answer waits this long at most for one that computes.
     sys.setswitchinterval(0.002)

@@ -71,6 +71,8 @@ def create(batch_id: str, who: Caller, given: Mapping[str, Any]) -> Batch:
                 "metadata has keys of at most 64 characters, and texts of at most 512.", param=f"/metadata/{key[:64]}"
             )
     file = files.of(who.workspace_id, str(given.get("input_file_id", "")))
+    if file.purpose == "fine-tune":
+        raise BatchInvalid("This file is for fine-tuning: upload it with the purpose batch.", param="/input_file_id")
     now = timezone.now()
     ceiling = given.get("max_cost")
     return Batch.objects.get_or_create(

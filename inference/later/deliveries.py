@@ -45,7 +45,15 @@ class WebhookMissing(Problem):
     code = "webhook_not_found"
 
 
-EVENTS = ("prediction.started", "prediction.completed", "batch.completed", "budget.threshold_reached", "webhook.test")
+EVENTS = (
+    "prediction.started",
+    "prediction.completed",
+    "batch.completed",
+    "golden_run.completed",
+    "model.rolled_back",
+    "budget.threshold_reached",
+    "webhook.test",
+)
 REFUSALS = (  # what outbound says of an address, for translators
     gettext_noop("the port is not a number"),
     gettext_noop("it must be http:// or https:// with a host and no user name"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from inference.later.models import Batch, File
 from portal.kit.errors import Problem
 
-PURPOSES = ("batch",)
+PURPOSES = ("batch", "fine-tune")
 
 
 class FileInvalid(Problem):

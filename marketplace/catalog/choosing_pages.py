@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.catalog.access import reader_of
 from marketplace.catalog.leaderboard import board, scatter
+from marketplace.catalog.sharing import shared
 from marketplace.catalog.side_by_side import MOST, side_by_side
 from marketplace.tasks import registry
 
@@ -27,7 +28,15 @@ def leaderboard(request: HttpRequest) -> HttpResponse:
     if chart:
         for series, label in zip(chart["series"], (_("models"), _("best for their price")), strict=True):
             series["label"] = label
-    context = {"task": task, "tasks": judged, "places": places, "chart": chart}
+    best = [place.model for place in places]
+    title = f"{_('Leaderboard')} · {_(task.title)}"
+    context = {
+        "task": task,
+        "tasks": judged,
+        "places": places,
+        "chart": chart,
+        "shared": shared(request, title, " · ".join(model.title for model in best[:3]), best),
+    }
     return render(request, "marketplace/catalog/leaderboard.html", context)
 
 
@@ -36,8 +45,10 @@ def compare(request: HttpRequest) -> HttpResponse:
     asked = [slug.strip() for slug in request.GET.getlist("m") if slug.strip()]
     found = side_by_side(asked, reader_of(request))
     slugs = [column.model.slug for column in found.columns]
+    models = [column.model for column in found.columns]
     context = {
         "found": found,
+        "shared": shared(request, _("Compare models"), " · ".join(model.title for model in models), models),
         "columns": list(
             zip(found.columns, [_address([one for one in slugs if one != slug]) for slug in slugs], strict=True)
         ),

@@ -16,9 +16,8 @@ from marketplace.catalog.shelf import Codes, Shelf
 from marketplace.tasks import registry
 
 Mask = NDArray[np.bool_]
-SHOWN = 8  # choices of a facet, besides those that are chosen
+SHOWN = 40  # choices of a facet, besides those that are chosen
 CENT = 10**7  # nano-dollars
-MOST_LANGUAGES = 40  # shown: people look for their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,6 @@ class Facet:
     label: str | Promise
     mask: Callable[[Shelf, str], Mask]
     counts: Callable[[Shelf, Mask], Sequence[tuple[str, str | Promise, int]]]  # value, words, rows; in order
-    most: int = SHOWN
 
     def chosen(self, shelf: Shelf, values: Sequence[str]) -> Mask:
         """Rows that have one of the values."""
@@ -52,7 +50,7 @@ class Facet:
         """Of the rows: values that some have, and all that are chosen."""
         counted = self.counts(shelf, rows)
         kept = [one for one in counted if one[2] or one[0] in values]
-        shown = [one for at, one in enumerate(kept) if at < self.most or one[0] in values]
+        shown = [one for at, one in enumerate(kept) if at < SHOWN or one[0] in values]
         known = {value for value, _label, _count in shown}
         for value in values:
             if value not in known:
@@ -172,7 +170,7 @@ FACETS: dict[str, Facet] = {
             "32768": (_("32k tokens or more"), _from("context", 32_768)),
             "131072": (_("128k tokens or more"), _from("context", 131_072)),
         }),
-        Facet("language", _("Language"), _speaks, _languages, MOST_LANGUAGES),
+        Facet("language", _("Language"), _speaks, _languages),
         _coded("licence", _("Licence"), "licence", lambda shelf: shelf.licences, {}),
         Facet("publisher", _("Publisher"), _publisher, _publishers),
     )

@@ -59,6 +59,7 @@ class Matched:
     scores: Scores
     meant: tuple[tuple[str, str], ...] = ()
     relaxed: bool = False
+    meant_only: bool = False  # no model says what was searched: these mean something near it
 
 
 def match(held: Shelf, text: str, seen: Mask) -> Matched:

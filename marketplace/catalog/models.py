@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -89,11 +91,32 @@ class Listing(models.Model):
     context_length = models.PositiveIntegerField(default=0)  # tokens; 0: not known
     p50_ms = models.FloatField(null=True)  # of the last days
     requests = models.PositiveBigIntegerField(default=0)  # in the last days
+    reviews = models.PositiveIntegerField(default=0, db_default=0)  # that are not hidden
+    stars = models.PositiveIntegerField(default=0, db_default=0)  # of all of them together
 
     class Meta:
         verbose_name = _("listing")
         verbose_name_plural = _("listings")
         indexes = [models.Index(fields=["changed_at"], name="listings_that_changed")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Meaning(models.Model):
+    """What a model's text means to an encoder of sentences: written by meaning.py alone, and made again at any time."""
+
+    model = models.OneToOneField(Model, primary_key=True, on_delete=models.CASCADE, related_name="meaning")
+    encoder = models.CharField(max_length=40)  # the version that made it: vectors of different ones do not compare
+    digest = models.CharField(max_length=64)  # of the version and the text
+    vector = models.BinaryField()  # float16, little-endian, of unit length; empty where the encoder refused the text
+    looked_at = models.DateTimeField()  # the listing as it was changed then
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("meaning")
+        verbose_name_plural = _("meanings")
+        indexes = [models.Index(fields=["changed_at"], name="meanings_that_changed")]
 
     def __str__(self) -> str:
         return str(self.pk)
@@ -152,6 +175,38 @@ class Version(models.Model):
         super().save(*args, **kwargs)
 
 
+class Rollback(models.Model):
+    """A version that failed clearly more often than the one before it, to which its calls went back by themselves."""
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="rollbacks")
+    version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="rollbacks")
+    to = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="+", verbose_name=_("back to"))
+    at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
+    asked = models.PositiveIntegerField(_("requests"))
+    failed = models.PositiveIntegerField(_("failed"))
+    least = models.FloatField(_("at least"))  # of its requests that fail, 0 to 1, as far as these tell
+    asked_before = models.PositiveIntegerField(_("requests to the one before"))
+    failed_before = models.PositiveIntegerField(_("failed of these"))
+    most_before = models.FloatField(_("at most"))
+
+    class Meta:
+        verbose_name = _("rollback")
+        verbose_name_plural = _("rollbacks")
+
+    def __str__(self) -> str:
+        return f"{self.version} → {self.to}"
+
+    @property
+    def least_percent(self) -> str:
+        """Of `least`, for people: not more than it is."""
+        return f"{math.floor(self.least * 1000) / 10:g}"
+
+    @property
+    def most_before_percent(self) -> str:
+        """Of `most_before`, for people: not less than it is."""
+        return f"{math.ceil(self.most_before * 1000) / 10:g}"
+
+
 class Retirement(models.Model):
     """A model, or one version of it, that will go, and is refused from `ends_at` on."""
 
@@ -175,6 +230,64 @@ class Retirement(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["model", "version"], name="one_retirement_a_version"),
             models.UniqueConstraint(fields=["model"], condition=Q(version=None), name="one_retirement_a_model"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.version or self.model)
+
+
+class Category(models.TextChoices):
+    """Why something is taken down, in a word."""
+
+    RIGHTS = "rights", _("others' rights")
+    UNLAWFUL = "unlawful", _("a court, an authority or the law")
+    HARM = "harm", _("danger to people")
+    SECURITY = "security", _("an attack, or others' data")
+    MISLEADING = "misleading", _("its page is not true")
+    TERMS = "terms", _("the terms of sale")
+
+
+class TakeDown(models.Model):
+    """A model, or one version of it, that an operator took down: see takedowns.py. A record: it stays when it is lifted."""
+
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="take_downs", verbose_name=_("model"))
+    version = models.ForeignKey(
+        Version,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("version"),
+        help_text=_("empty: the whole model"),
+    )
+    category = models.CharField(_("category"), max_length=12, choices=Category.choices)
+    reason = models.TextField(_("reason"), max_length=1_000, help_text=_("Everybody who may see the model reads it."))
+    note = models.TextField(_("note"), max_length=2_000, blank=True, help_text=_("for operators only"))
+    taken_at = models.DateTimeField(_("taken down"), default=timezone.now, editable=False)
+    taken_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("taken down by"),
+    )
+    told_at = models.DateTimeField(_("users told"), null=True)
+    lifted_at = models.DateTimeField(_("lifted"), null=True)
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("lifted by")
+    )
+    lifted_why = models.CharField(_("why it was lifted"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("take-down")
+        verbose_name_plural = _("take-downs")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model", "version"], condition=Q(lifted_at=None), name="a_version_is_taken_down_once"
+            ),
+            models.UniqueConstraint(
+                fields=["model"], condition=Q(lifted_at=None, version=None), name="a_model_is_taken_down_once"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext
@@ -17,12 +16,13 @@ from billing.objectives.standing import standing
 from billing.prices import book
 from billing.prices.models import Price
 from billing.prices.quote import FREE
-from marketplace.catalog import pricing, snippets
+from marketplace.catalog import pricing, retiring, snippets, takedowns
 from marketplace.catalog.access import model_of, workspace_id_of
 from marketplace.catalog.cards import html_of
 from marketplace.catalog.languages import spoken
-from marketplace.catalog.models import Model, Visibility
+from marketplace.catalog.models import Model, Retirement, Visibility
 from marketplace.catalog.preview import Preview, png
+from marketplace.catalog.sharing import shared
 from marketplace.catalog.state import ModelState, state_of
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
@@ -33,14 +33,17 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     found = model_of(request, publisher, name)
     task = registry.get(found.task)
     spec = ModelSpec.from_json(found.live_version.spec) if found.live_version else ModelSpec()
+    seen, taken = shown_all([found])[0], takedowns.refusing(found)
     context = {
-        "model": shown(found, book.current(found.pk)),
+        "model": seen | ({"live": False, "waiting": False} if taken else {}),
+        "taken": taken,
+        "take_downs": takedowns.down(found),
+        "visibility": "" if found.visibility == Visibility.PUBLIC else found.get_visibility_display(),
         "task": task,
         "spec": spec,
         "example": task.example(spec),
         "examples": list(spec.examples or task.examples),
-        "preview": request.build_absolute_uri(reverse("model_preview", args=[publisher, name])),
-        "address": request.build_absolute_uri(request.path),
+        "shared": shared(request, found.title, found.summary, [found]),
         "card": html_of(found.card),
         "metrics": [
             (metric.label, metric.show(found.live_version.metrics[metric.name]))
@@ -57,13 +60,16 @@ def model(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
         **pricing.page(found, workspace_id_of(request)),
         **_run(found),
     }
-    return render(request, "marketplace/catalog/model.html", context)
+    response = render(request, "marketplace/catalog/model.html", context)
+    if found.visibility != Visibility.PUBLIC:
+        response["X-Robots-Tag"] = "noindex"  # an unlisted page may be linked to somewhere
+    return response
 
 
 def model_state(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     """The state as it is now; asks for itself again until the model is live."""
     found = model_of(request, publisher, name)
-    context = {"model": shown(found, book.current(found.pk)), **_run(found)}
+    context = {"model": shown_all([found])[0], **_run(found)}
     response = render(request, "marketplace/catalog/_state.html", context)
     if context["model"]["state"] == ModelState.LIVE:
         response["HX-Refresh"] = "true"
@@ -73,13 +79,13 @@ def model_state(request: HttpRequest, publisher: str, name: str) -> HttpResponse
 def model_row(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     """The model's card in the catalog, which asks for itself again until the model is live."""
     found = model_of(request, publisher, name)
-    return render(request, "marketplace/catalog/_card.html", {"model": shown(found, book.current(found.pk))})
+    return render(request, "marketplace/catalog/_card.html", {"model": shown_all([found])[0]})
 
 
 def model_preview(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     """The picture that stands for the model where its page is shared."""
     found = model_of(request, publisher, name)
-    seen = shown(found, book.current(found.pk))
+    seen = shown_all([found])[0]
     metric = f"{gettext(seen['metric'][0])} {seen['metric'][1]}" if seen["metric"] else ""
     facts = " · ".join(filter(None, (seen["price"], metric)))
     drawn = png(Preview(found.title, found.slug, found.summary, gettext(seen["task"].title), facts))
@@ -93,14 +99,14 @@ def model_preview(request: HttpRequest, publisher: str, name: str) -> HttpRespon
 def shown_all(models: Iterable[Model]) -> list[dict[str, Any]]:
     """What cards show of models from `visibility.visible`."""
     found = list(models)
-    prices = book.currents(model.pk for model in found)
-    return [shown(model, prices.get(model.pk)) for model in found]
+    prices, going = book.currents(model.pk for model in found), retiring.announced(found)
+    return [_shown(model, prices.get(model.pk), going.get(model.pk)) for model in found]
 
 
-def shown(found: Model, price: Price | None) -> dict[str, Any]:
-    """What cards and headers show of a model from `visibility.visible`."""
-    task = registry.get(found.task)
-    state = state_of(found.live_version is not None, getattr(found, "run_state", None))
+def _shown(found: Model, price: Price | None, goes: Retirement | None) -> dict[str, Any]:
+    task, listing = registry.get(found.task), getattr(found, "listing", None)
+    gone = goes is not None and goes.ends_at <= timezone.now()
+    state = ModelState.GONE if gone else state_of(found.live_version is not None, getattr(found, "run_state", None))
     metrics = found.live_version.metrics if found.live_version else {}
     first = next((m for m in task.metrics if m.name in metrics), None)
     return {
@@ -118,6 +124,11 @@ def shown(found: Model, price: Price | None) -> dict[str, Any]:
         "version": found.live_version.number if found.live_version else None,
         "price": book.label(price.scheme if price else FREE),
         "metric": (first.label, first.show(metrics[first.name])) if first else None,
+        "goes_at": goes.ends_at if goes else None,
+        "requests": listing.requests if listing else 0,  # of the last seven days, as is p50_ms
+        "reviews": listing.reviews if listing else 0,
+        "stars": listing.stars / listing.reviews if listing and listing.reviews else None,
+        "p50_ms": listing.p50_ms if listing else None,
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from marketplace.catalog import shelf
+from marketplace.catalog import nearness, shelf
 from marketplace.catalog.facets import FACETS, Choice, Mask
 from marketplace.catalog.matching import Matched, match
 from marketplace.catalog.models import Model
@@ -17,7 +17,7 @@ from marketplace.catalog.visibility import Reader, listed, on_shelf
 from marketplace.tasks import registry
 from portal.kit.errors import Problem
 
-SORTS = ("relevance", "newest", "cheapest", "used", "fastest", "quality", "name")
+SORTS = ("relevance", "newest", "cheapest", "used", "fastest", "quality", "rated", "name")
 PAGE = 24
 MOST_VALUES = 20  # of one facet
 Floats = NDArray[np.float64]
@@ -61,6 +61,7 @@ def search(query: Query, reader: Reader, begin: int = 0, count: int = PAGE, coun
     for task in query.chosen.get("task", ()):
         check_task(task)
     chosen = {name: list(values)[:MOST_VALUES] for name, values in query.chosen.items() if values and name in FACETS}
+    wanted = nearness.sought(query.words)
     with shelf.lock:
         held = shelf.fresh()
         seen = on_shelf(held, reader)
@@ -68,6 +69,7 @@ def search(query: Query, reader: Reader, begin: int = 0, count: int = PAGE, coun
         if query.live:
             seen &= held["live"] != 0
         matched = match(held, query.words, seen)
+        matched = nearness.joined(matched, nearness.near(held, wanted), seen, query.sort == "relevance")
         masks = {name: FACETS[name].chosen(held, values) for name, values in chosen.items()}
         fitting = _all(matched.rows, masks)
         facets, without = {}, {}
@@ -108,6 +110,8 @@ def _ordered(held: Shelf, rows: NDArray[np.int64], sort: str, scores: Floats, co
         first = -held["created"][rows]
     elif sort == "used":
         first = -held["requests"][rows]
+    elif sort == "rated":
+        first = -held["rating"][rows]
     elif sort == "quality":
         first = -held.kept("places", lambda: _places(held["task"], held["quality"]))[rows]
     else:

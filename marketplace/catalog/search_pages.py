@@ -19,6 +19,7 @@ from marketplace.catalog.search import PAGE, SORTS, Found, Query, search
 
 LONGEST = 200  # letters of a search
 MOST_PAGES = 1_000
+FIRST = 8  # choices of a facet that are seen at first
 FOLDED = frozenset(("quality", "context", "language", "licence", "publisher"))  # facets that are closed at first
 LABELS: dict[str, Promise] = {
     "relevance": _("best match"),
@@ -27,6 +28,7 @@ LABELS: dict[str, Promise] = {
     "used": _("most used"),
     "fastest": _("fastest first"),
     "quality": _("best quality"),
+    "rated": _("best rated"),
     "name": _("by name"),
 }
 
@@ -86,8 +88,9 @@ def _page(request: HttpRequest) -> int:
 
 def _facets(found: Found) -> list[dict[str, Any]]:
     return [
-        {"name": name, "label": FACETS[name].label, "choices": choices,
-         "open": name not in FOLDED or any(choice.chosen for choice in choices)}
+        {"name": name, "label": FACETS[name].label, "choices": choices[:FIRST], "more": choices[FIRST:],
+         "open": name not in FOLDED or any(choice.chosen for choice in choices),
+         "all": any(choice.chosen for choice in choices[FIRST:])}
         for name, choices in found.facets.items() if choices
     ]  # fmt: skip
 

@@ -55,14 +55,18 @@ def side_by_side(slugs: Sequence[str], reader: Reader) -> SideBySide:
     found = {model.slug: model for model in visible(reader).filter(reduce(or_, named, Q(pk=None)))}
     models = [found[slug] for slug in wanted if slug in found]
     tasks = [registry.get(model.task) for model in models]
-    metrics = list({metric.name: metric for task in tasks for metric in task.metrics}.values())
+    metrics = list({(metric.name, metric.label): metric for task in tasks for metric in task.metrics}.values())
     prices = book.currents(model.pk for model in models)
     listed = Listing.objects.in_bulk([model.pk for model in models])
     columns = []
     for model, task in zip(models, tasks, strict=True):
         price = prices.get(model.pk)
         measured = model.live_version.metrics if model.live_version else {}
-        figures = [metric.show(measured[metric.name]) if metric.name in measured else "" for metric in metrics]
+        # Tasks have metrics of one name that are not the same: an accuracy of pictures, and one of the next letter.
+        own = {metric.name: metric.label for metric in task.metrics if metric.name in measured}
+        figures = [
+            metric.show(measured[metric.name]) if own.get(metric.name) == metric.label else "" for metric in metrics
+        ]
         columns.append(Column(model, task, listed.get(model.pk), book.lines(price.scheme if price else FREE), figures))
     kept = [at for at, _metric in enumerate(metrics) if any(column.figures[at] for column in columns)]
     columns = [

@@ -14,6 +14,7 @@ class ModelState(models.TextChoices):
     TRAINING = "training", _("training")
     FAILED = "failed", _("training failed")
     UNTRAINED = "untrained", _("no version yet")
+    GONE = "gone", _("gone")
 
 
 _OF_RUN = {"queued": ModelState.QUEUED, "running": ModelState.TRAINING, "failed": ModelState.FAILED}

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
-from marketplace.catalog import semver
+from marketplace.catalog import semver, takedowns
 from marketplace.catalog.access import model_of
 from marketplace.catalog.models import Version
 from marketplace.tasks import registry
@@ -34,7 +34,8 @@ def versions(request: HttpRequest, publisher: str, name: str) -> HttpResponse:
     task = registry.get(model.task)
     found = list(model.versions.order_by("-number")[: MOST + 1])
     rows = [_shown(task, new, old) for new, old in pairwise([*found, None]) if new is not None]
-    context = {"model": model, "rows": rows[:MOST], "live": model.live_version_id}
+    down = {one.version_id for one in takedowns.down(model)}  # None: the whole model
+    context = {"model": model, "rows": rows[:MOST], "live": model.live_version_id, "down": down}
     return render(request, "marketplace/catalog/versions.html", context)
 
 
@@ -42,6 +43,7 @@ def _shown(task: Task, new: Version, old: Version | None) -> dict[str, Any]:
     changes = semver.changes(task, ModelSpec.from_json(old.spec), ModelSpec.from_json(new.spec)) if old else []
     return {
         "version": new,
+        "rollbacks": list(new.rollbacks.select_related("to").order_by("-at")),
         "before": old,
         "changes": [
             {

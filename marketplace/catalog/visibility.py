@@ -18,6 +18,7 @@ import numpy as np
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from numpy.typing import NDArray
 
+from marketplace.catalog import takedowns
 from marketplace.catalog.models import Model, Visibility
 from marketplace.catalog.shelf import REACH, Shelf
 
@@ -44,8 +45,8 @@ def visible(reader: Reader) -> QuerySet[Model]:
 
 
 def listed(reader: Reader) -> QuerySet[Model]:
-    """Models for lists: those that are public, and the reader's own; otherwise as `visible`."""
-    return _with_more(_own(reader) | Q(visibility=Visibility.PUBLIC))
+    """Models for lists: those that are public, and the reader's own, unless an operator took them down; otherwise as `visible`."""
+    return takedowns.there(_with_more(_own(reader) | Q(visibility=Visibility.PUBLIC)))
 
 
 def own(reader: Reader) -> QuerySet[Model]:
@@ -54,7 +55,7 @@ def own(reader: Reader) -> QuerySet[Model]:
 
 
 def on_shelf(held: Shelf, reader: Reader) -> NDArray[np.bool_]:
-    """Rows of the shelf that `listed` would give: what a search may find, count, and read words from."""
+    """Rows of the shelf that `listed` would give, and those that are `gone`: what a search may find, count, and read words from."""
     public: NDArray[np.bool_] = held.kept("public", lambda: (held["alive"] != 0) & (held["reach"] == REACH["public"]))
     owner = held.owners.get(reader.workspace_id)
     if owner < 0:
@@ -79,5 +80,5 @@ def _own(reader: Reader) -> Q:
 
 def _with_more(which: Q) -> QuerySet[Model]:
     latest = Model.runs.rel.related_model.objects.filter(model=OuterRef("pk")).order_by("-created_at")  # type: ignore[attr-defined] # a reverse descriptor
-    found = Model.objects.filter(which).select_related("publisher", "live_version")
+    found = Model.objects.filter(which).select_related("publisher", "live_version", "listing")
     return found.annotate(run_state=Subquery(latest.values("state")[:1]))

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from marketplace.catalog.access import model_of, reader_of
 from marketplace.catalog.pages import shown_all
+from marketplace.catalog.sharing import shared
 from marketplace.collections import keeping
 from marketplace.collections.models import Collection
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
@@ -47,9 +48,11 @@ def collection(request: HttpRequest, collection_id: str) -> HttpResponse:
     reader = reader_of(request)
     found = get_object_or_404(Collection, Q(workspace_id=reader.workspace_id) | Q(shared=True), pk=collection_id)
     own = found.workspace_id == reader.workspace_id
+    models = list(keeping.models_of(found, reader))
     context = {
         "collection": found,
-        "models": shown_all(keeping.models_of(found, reader)),
+        "models": shown_all(models),
+        "shared": shared(request, str(found), " · ".join(model.title for model in models[:3]), models),
         "may_change": own and has_role(request, found.workspace, Role.MEMBER),
     }
     return render(request, "marketplace/collections/collection.html", context)

@@ -23,7 +23,7 @@ def reasons(outputs: Arrays, at: int, row: Mapping[str, Any], spec: ModelSpec) -
     told = []
     for one in order:
         feature = spec.features[one]
-        value = row.get(feature.name, feature.typical)
+        value = row.get(feature.name, None if feature.optional else feature.typical)
         told.append({"feature": feature.name, "value": value, "effect": round(effects[one], 6)})
     base = round(float(outputs[BASE][at][0]), 6)
     rest = sum(effects) - sum(effects[one] for one in order)

@@ -13,6 +13,7 @@ from marketplace.tasks.task import said as _
 
 MOST_ROWS = 1_000
 MOST_WORD = 200  # characters of a category
+MOST_TEXT = 10_000
 SHOWN = 20  # categories that the schema names
 MOST = 1e12  # what float32 arithmetic takes without overflow
 
@@ -41,8 +42,8 @@ class _Table:
 
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:
         rows = given["rows"] if "rows" in given else [given["features"]]
-        words = [f for f in spec.features if f.choices]
-        numbers = [f for f in spec.features if not f.choices]
+        words = [f for f in spec.features if not f.is_number]
+        numbers = [f for f in spec.features if f.is_number]
         return {
             tensor.name: np.asarray([[_word(f, row) for f in words] for row in rows], object)
             if tensor.dtype == "str"
@@ -56,6 +57,11 @@ class _Table:
 
 def _cell(feature: Feature) -> dict[str, Any]:
     """JSON Schema of a cell."""
+    if feature.form:
+        most, told = (
+            (MOST_WORD, f"a date, such as {feature.typical}") if feature.form == "date" else (MOST_TEXT, "a text")
+        )
+        return {"type": ["string", "null"], "maxLength": most, "description": told}
     if feature.choices:
         known = ", ".join(feature.choices[:SHOWN])
         told = f"{known}{', …' if len(feature.choices) > SHOWN else ''}; another one counts as unknown"

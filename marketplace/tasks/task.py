@@ -28,7 +28,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A column of a table that a model reads: a number, or a word where it has `choices`; others count as unknown."""
+    """A column of a table that a model reads: a number; a word where it has `choices`, others count as unknown; or as `form` says."""
 
     name: str
     low: float
@@ -36,6 +36,12 @@ class Feature:
     typical: float | str
     choices: tuple[str, ...] = ()
     optional: bool = False  # the model itself knows what to make of a missing one; else the typical one is taken
+    form: str = ""  # "date" or "text": written as it is
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is given as a number, not as a text."""
+        return not self.choices and not self.form
 
 
 @dataclass(frozen=True, slots=True)

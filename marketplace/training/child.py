@@ -1,6 +1,6 @@
 """Trains in a process of its own: `python -m marketplace.training.child --recipe R --dataset D --params JSON --out DIR`.
 
-With `--table JSON` (recipe.TableWork) it learns an uploaded table, in at most `--budget` seconds of compute.
+With `--table JSON` (recipe.TableWork) it learns an upload, in at most `--budget` seconds of compute.
 Prints one JSON object a line: {"progress": …} as it goes, and last {"outcome": …} or {"error": {"code", "message"}}.
 Ends when its parent does: standard input closing is the sign.
 """
@@ -55,7 +55,6 @@ def main() -> int:
 
     report(Progress("starting"))
     try:
-        recipe = registry.get(given.recipe)
         params = json.loads(given.params)
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -66,7 +65,7 @@ def main() -> int:
         # What TensorFlow writes on the side it would remove at an exit that we do not wait for.
         with tempfile.TemporaryDirectory() as tempfile.tempdir:
             if given.table is None:
-                outcome = recipe.train(given.dataset, params, report, given.out)
+                outcome = registry.get(given.recipe).train(given.dataset, params, report, given.out)
             else:
                 work = TableWork(**{**given.table, "leave_out": tuple(given.table["leave_out"])})
                 clock = Clock(given.budget, spent_s(Path(work.checkpoints)))

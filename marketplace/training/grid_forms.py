@@ -38,10 +38,8 @@ class Values(forms.CharField):
 class SearchForm(RunForm):
     """A search on a dataset whose target is chosen already; the grid is in `grid` once it is valid."""
 
-    def __init__(
-        self, data: Any, columns: list[dict[str, Any]], target: str, knobs: Mapping[str, Knob], second_nanos: int
-    ) -> None:
-        super().__init__(data, columns, target, knobs, second_nanos)
+    def __init__(self, data: Any, knobs: Mapping[str, Knob], second_nanos: int) -> None:
+        super().__init__(data, knobs, second_nanos)
         for name in self.knobs:
             field = self.fields[f"knob_{name}"]
             if isinstance(field, forms.IntegerField):

@@ -16,13 +16,14 @@ from billing.prices import book
 from marketplace.tasks import registry as tasks
 from marketplace.tasks.task import Task
 from marketplace.training import charges, searching
+from marketplace.training.asking import asked
 from marketplace.training.dataset_pages import RUN_LOOKS
 from marketplace.training.datasets import wake
 from marketplace.training.grid_forms import SearchForm
 from marketplace.training.models import Dataset, Run, Search
-from marketplace.training.recipes import registry
 from marketplace.training.run_forms import KNOB_WORDS
-from marketplace.training.run_pages import RECIPE, SHOWN, columns_of, metrics_shown
+from marketplace.training.run_pages import SHOWN
+from marketplace.training.verdicts import figures
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
 from portal.accounts.models import Role
 
@@ -36,28 +37,25 @@ def begin(request: HttpRequest, dataset_id: str) -> HttpResponse:
     workspace = workspace_of(request)
     table = thing_of(workspace, Dataset.objects.all(), pk=dataset_id)
     require_role(request, workspace, Role.MEMBER)
-    columns, learnable, target = columns_of(request, table)
+    question = asked(request, table)
     agreed, status = charges.terms(workspace.pk), 200
     second_nanos = charges.cost(agreed, 1_000)
-    knobs = registry.get_for_tables(RECIPE).KNOBS
-    form = SearchForm(request.POST if request.method == "POST" else None, columns, target["name"], knobs, second_nanos)
+    form = SearchForm(request.POST if request.method == "POST" else None, question.knobs, second_nanos)
     if request.method == "POST":
-        if form.is_valid():
-            what = {"target": target["name"], "task": target["task"], "leave_out": form.left_out, "folds": 0}
+        if form.is_valid() & question.preparing.is_valid():
+            what = question.what | {"folds": 0}
             try:
                 charges.can_afford(workspace.pk, agreed, form.cleaned_data["budget_s"])
             except NoBudget as problem:
                 form.add_error("budget_s", problem.message)
             else:
-                made = searching.begin(table, RECIPE, form.grid, what, form.cleaned_data["budget_s"], agreed)
+                made = searching.begin(table, question.recipe, form.grid, what, form.cleaned_data["budget_s"], agreed)
                 wake("train_queued")
                 return redirect("training_search", made.pk)
         status = 422
     context = {
         "dataset": table,
-        "learnable": learnable,
-        "target": target,
-        "task": tasks.get(target["task"]),
+        "asked": question,
         "form": form,
         "most_runs": searching.MOST_RUNS,
         "rate": book.label(agreed.scheme),
@@ -111,7 +109,7 @@ def _state(found: Search) -> dict[str, Any]:
         "used_s": sum(run.used_ms for run in runs) / 1000,
         "paid_nanos": sum(run.cost_nanos for run in runs),
         "most_nanos": charges.most_nanos(runs[0], found.budget_s),
-        "tested": metrics_shown(task, (winner.outcome or {}).get("metrics", {})) if winner else (),
+        "tested": figures(task, (winner.outcome or {}).get("metrics", {})) if winner else (),
         "chart": chart,
         "chart_rows": list(zip(chart["x"], zip(*(one["values"] for one in chart["series"]), strict=True), strict=True))
         if chart
@@ -120,14 +118,14 @@ def _state(found: Search) -> dict[str, Any]:
 
 
 def _row(run: Run, number: int, knobs: dict[str, Any], task: Task) -> dict[str, Any]:
-    figures = metrics_shown(task, (run.outcome or {}).get("validation", {}))
+    found = figures(task, (run.outcome or {}).get("validation", {}))
     return {
         "run": run,
         "number": number,
         "look": RUN_LOOKS[run.state],
         "knobs": knobs,
-        "figure": figures[0][1] if figures else "",
-        "more": figures[1:],
+        "figure": found[0][1] if found else "",
+        "more": found[1:],
         "used_s": run.used_ms / 1000,
     }
 

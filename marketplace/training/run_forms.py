@@ -12,36 +12,31 @@ from django.utils.translation import gettext_lazy
 
 from billing import money
 from billing.errors import MoneyInvalid
-from marketplace.catalog.models import NAME
 from marketplace.training.recipes.recipe import Knob
 
 KNOB_WORDS = {
     "epochs": gettext_lazy("Epochs at most"),
-    "units": gettext_lazy("Units of the first layer"),
+    "units": gettext_lazy("Units of a layer"),
+    "width": gettext_lazy("Numbers of a word's vector"),
+    "blocks": gettext_lazy("Blocks"),
+    "heads": gettext_lazy("Attention heads"),
+    "filters": gettext_lazy("Filters of the first layer"),
     "dropout": gettext_lazy("Dropout"),
     "learning_rate": gettext_lazy("Learning rate"),
     "seed": gettext_lazy("Seed"),
 }
+PRICE_USD = "0.0001"  # of a row, at first
 FOLDS = (("0", gettext_lazy("none")), ("3", gettext_lazy("3 parts")), ("5", gettext_lazy("5 parts")))
 
 
 class RunForm(forms.Form):
-    """A run on a dataset whose target is chosen already."""
+    """How a recipe is run, and for how much; what is asked of the dataset is in asking.py."""
 
     use_required_attribute = False
 
-    def __init__(
-        self, data: Any, columns: list[dict[str, Any]], target: str, knobs: Mapping[str, Knob], second_nanos: int
-    ) -> None:
+    def __init__(self, data: Any, knobs: Mapping[str, Knob], second_nanos: int) -> None:
         super().__init__(data)
         self.second_nanos = second_nanos
-        usable = [column for column in columns if column["name"] != target and column["kind"] in ("number", "category")]
-        self.fields["use"] = forms.MultipleChoiceField(
-            label=_("Columns to learn from"),
-            choices=[(column["name"], column["name"]) for column in usable],
-            initial=[column["name"] for column in usable],
-            widget=forms.CheckboxSelectMultiple,
-        )
         self.fields["budget_s"] = forms.IntegerField(
             label=_("Budget, in seconds of compute"),
             min_value=settings.TRAINING_LEAST_S,
@@ -67,7 +62,6 @@ class RunForm(forms.Form):
                 if isinstance(knob.default, int)
                 else forms.FloatField(min_value=knob.low, max_value=knob.high, **told)
             )
-        self.usable = [column["name"] for column in usable]
         self.knobs = list(knobs)
 
     def clean(self) -> dict[str, Any]:
@@ -104,34 +98,6 @@ class RunForm(forms.Form):
         return [self[f"knob_{name}"] for name in self.knobs]
 
     @property
-    def left_out(self) -> list[str]:
-        """Columns that could be learnt from, and shall not."""
-        return [name for name in self.usable if name not in self.cleaned_data["use"]]
-
-    @property
     def params(self) -> dict[str, Any]:
         """The recipe's parameters."""
         return {name: self.cleaned_data[f"knob_{name}"] for name in self.knobs}
-
-
-class ReleaseForm(forms.Form):
-    """The version that a run becomes."""
-
-    use_required_attribute = False
-
-    name = forms.CharField(
-        label=gettext_lazy("Name"),
-        max_length=60,
-        validators=[NAME],
-        help_text=gettext_lazy("The name of a model you have makes this its next version."),
-    )
-    title = forms.CharField(label=gettext_lazy("Title"), max_length=120, required=False)
-    notes = forms.CharField(label=gettext_lazy("What changed"), max_length=500, required=False)
-    price = forms.CharField(label=gettext_lazy("Price of a row, in dollars"), initial="0.0001")
-
-    def clean_price(self) -> int:
-        """Nano-dollars."""
-        try:
-            return money.parse(self.cleaned_data["price"])
-        except MoneyInvalid as error:
-            raise forms.ValidationError(error.message) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -14,23 +13,29 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from billing import money
 from billing.errors import NoBudget
 from billing.prices import book
 from marketplace.catalog.models import Model
 from marketplace.tasks import registry as tasks
-from marketplace.tasks.task import Task
-from marketplace.training import charges, drawing, releasing, runs
+from marketplace.training import charges, drawing, releasing, runs, verdicts
+from marketplace.training.asking import asked
 from marketplace.training.dataset_pages import RUN_LOOKS
 from marketplace.training.datasets import wake
-from marketplace.training.models import Dataset, DatasetState, Run, RunState
-from marketplace.training.recipes import registry
-from marketplace.training.run_forms import ReleaseForm, RunForm
+from marketplace.training.models import Dataset, Run, RunState
+from marketplace.training.preparing_forms import shown
+from marketplace.training.release_forms import ReleaseForm
+from marketplace.training.run_forms import RunForm
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
 from portal.accounts.models import Role
 from portal.kit.errors import Problem
 
-RECIPE = "dense"
-SHOWN = {"tabular-classification": "accuracy", "tabular-regression": "mean_absolute_error"}  # while it is trained
+SHOWN = {  # while it is trained
+    "tabular-classification": "accuracy",
+    "tabular-regression": "mean_absolute_error",
+    "text-classification": "accuracy",
+    "image-classification": "accuracy",
+}
 _THINGS = Run.objects.select_related("workspace", "table", "search", "model__publisher", "version__model__publisher")
 
 
@@ -41,20 +46,14 @@ def train(request: HttpRequest, dataset_id: str) -> HttpResponse:
     workspace = workspace_of(request)
     table = thing_of(workspace, Dataset.objects.all(), pk=dataset_id)
     require_role(request, workspace, Role.MEMBER)
-    columns, learnable, target = columns_of(request, table)
-    recipe = registry.get_for_tables(RECIPE)
+    question = asked(request, table)
     agreed, status = charges.terms(workspace.pk), 200
     given = request.POST if request.method == "POST" else None
-    form = RunForm(given, columns, target["name"], recipe.KNOBS, charges.cost(agreed, 1_000))
+    form = RunForm(given, question.knobs, charges.cost(agreed, 1_000))
     if request.method == "POST":
-        if form.is_valid():
-            what = {
-                "target": target["name"],
-                "task": target["task"],
-                "leave_out": form.left_out,
-                "folds": int(form.cleaned_data["folds"]),
-            }
-            run = runs.queue_table(table, RECIPE, form.params, what, form.cleaned_data["budget_s"], agreed)
+        if form.is_valid() & question.preparing.is_valid():
+            what = question.what | {"folds": int(form.cleaned_data["folds"])}
+            run = runs.queue_table(table, question.recipe, form.params, what, form.cleaned_data["budget_s"], agreed)
             try:
                 charges.can_pay(run)
             except NoBudget as problem:
@@ -66,28 +65,13 @@ def train(request: HttpRequest, dataset_id: str) -> HttpResponse:
         status = 422
     context = {
         "dataset": table,
-        "learnable": learnable,
-        "target": target,
-        "task": tasks.get(target["task"]),
+        "asked": question,
         "form": form,
         "rate": book.label(agreed.scheme),
         "second_nanos": charges.cost(agreed, 1_000),
         "most_nanos": charges.cost(agreed, 1_000 * int(form["budget_s"].value() or 0)) if status == 200 else 0,
     }
     return render(request, "marketplace/training/train.html", context, status=status)
-
-
-Columns = list[dict[str, Any]]
-
-
-def columns_of(request: HttpRequest, table: Dataset) -> tuple[Columns, Columns, dict[str, Any]]:
-    """All columns, those that can be learnt, and the one that is asked for. Raises Http404 where nothing can be learnt."""
-    columns = table.profile.get("columns", [])
-    learnable = [column for column in columns if column["task"]]
-    if table.state != DatasetState.READY or not learnable:
-        raise Http404
-    asked = request.POST.get("target") or request.GET.get("target") or table.profile["target"]
-    return columns, learnable, next((column for column in learnable if column["name"] == asked), learnable[-1])
 
 
 @login_required
@@ -101,7 +85,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         if found.over:
             answer["HX-Refresh"] = "true"
         return answer
-    return _page(request, found, _release_form(found))
+    return _page(request, found, ReleaseForm(None, found.workspace, _known(found)))
 
 
 @login_required
@@ -122,24 +106,49 @@ def publish(request: HttpRequest, run_id: str) -> HttpResponse:
     workspace = workspace_of(request)
     found = thing_of(workspace, _THINGS, pk=run_id)
     require_role(request, workspace, Role.MEMBER)
-    form = ReleaseForm(request.POST)
+    form = ReleaseForm(request.POST, found.workspace, _known(found))
     if form.is_valid():
-        given = form.cleaned_data
         try:
-            made = releasing.release(found, given["name"], given["title"], given["notes"], given["price"])
+            made = releasing.release(found, form.release)
         except Problem as problem:
-            form.add_error("name", problem.message)
+            form.add_error(problem.param if problem.param in form.fields else "name", problem.message)
         else:
             return redirect("model", *made.model.slug.split("/"))
     return _page(request, found, form, 422)
 
 
-def _release_form(found: Run) -> ReleaseForm:
-    asked = found.asked.get("target", "")
-    known = next(iter(releasing.versions_before(found)), None) if found.state == RunState.SUCCEEDED else None
-    name = known.model.name if known else (slugify(asked)[:60].strip("-_") or "model")
-    title = known.model.title if known else _("Predict %(target)s") % {"target": asked}
-    return ReleaseForm(initial={"name": name, "title": title[:120]})
+@login_required
+@require_POST
+def end_canary(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Gives its version all calls (`live`), or none."""
+    workspace = workspace_of(request)
+    found = thing_of(workspace, _THINGS, pk=run_id)
+    require_role(request, workspace, Role.MEMBER)
+    if found.version is None:
+        raise Http404
+    releasing.end_canary(found, "live" in request.POST)
+    return redirect("run", found.pk)
+
+
+def _known(found: Run) -> dict[str, Any]:
+    """What the form of its version begins with: as the version before, else as the run says."""
+    if found.state != RunState.SUCCEEDED or not found.outcome or "metrics" not in found.outcome:
+        return {}
+    told = {"summary": releasing.summary(found), "card": releasing.card(found)}
+    asked = found.asked["target"]
+    before = next(iter(releasing.versions_before(found)), None)
+    if before is None:
+        title = _("Predict %(target)s") % {"target": asked}
+        return told | {"name": slugify(asked)[:60].strip("-_") or "model", "title": title[:120]}
+    model = before.model
+    price = money.decimal(releasing.price_of(model))
+    return told | {
+        "name": model.name,
+        "title": model.title,
+        "licence": model.licence,
+        "visibility": model.visibility,
+        "price": price,
+    }
 
 
 def _state(request: HttpRequest, found: Run) -> dict[str, Any]:
@@ -176,48 +185,30 @@ def _page(request: HttpRequest, found: Run, form: ReleaseForm, status: int = 200
     hidden = found.search is not None and found.search.winner_id != found.pk
     outcome = {} if hidden else found.outcome or {}
     task = tasks.get(found.asked["task"])
-    before = releasing.versions_before(found) if outcome else []
+    last = before = releasing.versions_before(found) if outcome else []
     evaluation = outcome.get("evaluation", {})
+    compared = verdicts.compared(task, evaluation.get("before"))
+    if compared:  # it stands there already, on the same rows
+        before = [one for one in before if one.pk != compared["version"]]
     context = {
         **_state(request, found),
         "form": form,
         "task": task,
         "outcome": outcome,
-        "validation": metrics_shown(task, (found.outcome or {}).get("validation", {})),
+        "validation": verdicts.figures(task, (found.outcome or {}).get("validation", {})),
         "hidden": hidden,
         "most_nanos": charges.most_nanos(found, found.budget_s),
         "publishable": bool(outcome) and found.version is None and found.purged_at is None,
         "before_versions": before,
-        "metrics": [
-            (
-                metric.label,
-                metric.show(outcome["metrics"][metric.name]),
-                metric.show(outcome["baseline"][metric.name]) if metric.name in outcome["baseline"] else "–",
-                [metric.show(one.metrics[metric.name]) if metric.name in one.metrics else "–" for one in before],
-            )
-            for metric in task.metrics
-            if metric.name in outcome.get("metrics", {})
-        ],
+        "compared": compared,
+        "next": verdicts.following(found, last) if outcome and found.version is None else None,
+        "share": releasing.share_of(found.version) if found.version else None,
+        "metrics": verdicts.metrics(task, outcome, before),
         "folds_left": found.asked["folds"] - len(evaluation.get("folds") or []) if evaluation else 0,
-        "folds": _folds(task.metrics, evaluation.get("folds") or []),
+        "folds": verdicts.folds(task, evaluation.get("folds") or []),
         "evaluation": evaluation,
+        "made_ready": shown(found.asked),
         "drawn": drawing.evaluation(evaluation),
         "own": Model.objects.filter(publisher=found.workspace, task=task.name).order_by("name") if outcome else (),
     }
     return render(request, "marketplace/training/run.html", context, status=status)
-
-
-def metrics_shown(task: Task, found: Mapping[str, float]) -> list[tuple[str, str]]:
-    """Each metric that there is: its label and figure."""
-    return [(one.label, one.show(found[one.name])) for one in task.metrics if one.name in found]
-
-
-def _folds(metrics: Any, folds: list[dict[str, float]]) -> list[tuple[str, str, str]]:
-    """Metric, mean and spread (lowest to highest) of a cross-validation."""
-    found = []
-    for metric in metrics:
-        values = [fold[metric.name] for fold in folds if metric.name in fold]
-        if values:
-            mean = metric.show(sum(values) / len(values))
-            found.append((metric.label, mean, f"{metric.show(min(values))} – {metric.show(max(values))}"))
-    return found

@@ -14,8 +14,23 @@ CALLS = {
     "api_images", "oip_infer", "oip_version_infer",
     *(f"tfs_{which}{verb}" for which in ("", "version_", "label_") for verb in ("predict", "classify", "regress")),
 }  # fmt: skip
-_COST = {*CALLS, "api_quotes", "api_route", "api_batches"}  # a budget or a ceiling may refuse them
-_CREATED = {"api_quotes", "api_keys", "api_tokens", "api_webhooks", "api_test_webhook"}
+_COST = {
+    *CALLS,
+    "api_quotes",
+    "api_route",
+    "api_batches",
+    "api_golden_runs",
+    "api_fine_tuning_jobs",
+}  # a budget may refuse them
+_CREATED = {
+    "api_quotes",
+    "api_keys",
+    "api_tokens",
+    "api_webhooks",
+    "api_test_webhook",
+    "api_golden_sets",
+    "api_golden_runs",
+}
 _STREAMED = {
     "api_chat_completions", "api_completions", "api_responses", "api_messages", "api_predictions",
     "api_prediction_events",
@@ -26,9 +41,10 @@ PROBLEMS = {
     402: "The budget or a ceiling does not cover it.", 403: "The key may not do this.", 404: "There is no such thing.",
     405: "The address does not take that method.", 406: "No form of the answer is accepted.",
     409: "It conflicts with another request: the first one with this Idempotency-Key is still at work, for one.",
-    413: "The body is too large.", 415: "The body's type is not taken.",
+    410: "The model, or this version of it, was retired.", 413: "The body is too large.", 415: "The body's type is not taken.",
     422: "A field is wrong, and param points at it; or the Idempotency-Key was used with another body.",
     429: "A limit is reached: Retry-After says when it is no more.", 500: "A mistake on our side; it is logged.",
+    451: "An operator took the model, or this version of it, down: reason says why.",
     502: "The model's upstream fails.", 503: "Overloaded, not ready, or a store is down: Retry-After says when to ask again.",
     504: "The model did not answer in time.",
 }  # fmt: skip
@@ -125,7 +141,7 @@ def _refused(name: str, view: type[KeyedView], method: str) -> set[int]:
         if name in _COST:
             found.add(402)
         if name in CALLS:
-            found |= {502, 504}
+            found |= {410, 451, 502, 504}
     return found
 
 

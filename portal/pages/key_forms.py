@@ -24,6 +24,7 @@ _NO_LIMIT = _("0 or empty: no limit.")
 _SCOPES = (
     ("inference", _("Call models")),
     ("usage", _("Read what was used")),
+    ("training", _("Train models")),
     ("keys", _("Make, change and revoke keys, and manage webhooks")),
 )
 _KINDS = (

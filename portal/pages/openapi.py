@@ -19,7 +19,10 @@ from billing.gate.models import Period
 from billing.statements.api import GROUPS
 from billing.statements.usage import MOST_A_PAGE
 from inference.api.oip.infer import OipView
+from inference.api.openai.fine_tuning_wire import RECIPES
 from inference.api.tfserving.predict import TfServingView
+from inference.golden.runs import MOST_MODELS
+from inference.golden.sets import judged
 from inference.later.batches import ENDPOINTS
 from marketplace.catalog.search import SORTS
 from marketplace.tasks import registry
@@ -34,6 +37,7 @@ _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _TEXT: Json = {"type": "string"}
 _MODEL: Json = {"type": "string", "description": "publisher/name, or publisher/name@version"}
 _LOOSE: Json = {"type": "object"}
+_METADATA: Json = {"type": "object", "maxProperties": 16, "additionalProperties": {"type": "string", "maxLength": 512}}
 _MONEY: Json = {"type": "string", "pattern": r"^\d{1,9}(\.\d{1,9})?$", "description": "dollars"}
 
 
@@ -62,6 +66,10 @@ _TENSOR = _object(
     ("name", "shape", "datatype", "data"),
     name=_TEXT, shape={"type": "array", "items": {"type": "integer", "minimum": 1}}, datatype=_TEXT, data={"type": "array"},
 )  # fmt: skip
+_EXAMPLE = _object(
+    ("input", "expected"), input={}, expected={}, slices={"type": "object", "additionalProperties": _TEXT}
+)
+_MODELS: Json = {"type": "array", "items": _MODEL, "minItems": 1, "maxItems": MOST_MODELS, "uniqueItems": True}
 _WISHES = {"max_cost": _MONEY, "fallback_models": {"type": "array", "items": _TEXT}}
 
 
@@ -73,10 +81,16 @@ _QUERIES: dict[str, Json] = {
     "api_models": {"limit": _LIMIT, "after": _TEXT, "task": {"enum": list(registry.TASKS)}, "q": _TEXT, "sort": {"enum": list(SORTS)}},
     "api_files": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER, "purpose": _TEXT},
     "api_batches": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER},
+    "api_fine_tuning_jobs": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER},
+    "api_fine_tuning_events": {"limit": _LIMIT, "after": _TEXT},
+    "api_fine_tuning_checkpoints": {"limit": _LIMIT, "after": _TEXT},
     "api_usage": {
         "since": _TIME, "until": _TIME, "model": _TEXT, "key": _TEXT, "limit": {**_LIMIT, "maximum": MOST_A_PAGE},
         "cursor": _TEXT, "group_by": {"enum": list(GROUPS)}, "format": {"enum": ["json", "jsonl"]},
     },
+    "api_golden_sets": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER},
+    "api_golden_runs": {"limit": _LIMIT, "after": _TEXT, "order": _ORDER},
+    "api_golden_answers": {"limit": _LIMIT, "after": {"type": "integer", "minimum": 0}},
     "api_earnings": {"from": _TEXT, "to": _TEXT, "group_by": {"enum": ["day", "model"]}},
     "api_usage_receipt": {"from": _TEXT, "to": _TEXT},
 }  # fmt: skip
@@ -113,6 +127,12 @@ def _shapes() -> dict[str, Json]:
         ),
         "api_predictions": _object(("input",), input=_LOOSE, webhook=_TEXT, **_WISHES),
         "oip_infer": _object(("inputs",), id=_TEXT, inputs={"type": "array", "items": _TENSOR, "minItems": 1}),
+        "api_golden_sets": _object(
+            ("name", "task", "examples"), name=_TEXT, task={"enum": judged()},
+            examples={"type": "array", "items": _EXAMPLE, "minItems": 1, "maxItems": settings.GOLDEN_MAX_EXAMPLES},
+        ),
+        "api_golden_estimate": _object(("models",), models=_MODELS),
+        "api_golden_runs": _object(("models",), models=_MODELS, max_cost=_MONEY),
         "api_keys": {**_KEY, "required": ["name"]},
         "api_key": _KEY,
         "api_rotate_key": _object(overlap_seconds={"type": "number", "minimum": 0}),
@@ -121,7 +141,12 @@ def _shapes() -> dict[str, Json]:
         "api_batches": _object(
             ("input_file_id", "endpoint"),
             input_file_id=_TEXT, endpoint={"enum": list(ENDPOINTS)}, completion_window={"const": "24h"}, max_cost=_MONEY,
-            metadata={"type": "object", "maxProperties": 16, "additionalProperties": {"type": "string", "maxLength": 512}},
+            metadata=_METADATA,
+        ),
+        "api_fine_tuning_jobs": _object(
+            ("model", "training_file"),
+            model={"enum": list(RECIPES)}, training_file=_TEXT, hyperparameters=_LOOSE, method=_LOOSE, suffix=_TEXT,
+            seed={"type": "integer"}, target=_TEXT, max_cost=_MONEY, metadata=_METADATA,
         ),
     }  # fmt: skip
     shapes["api_count_tokens"] = shapes["api_messages"]
@@ -244,7 +269,7 @@ def _tag(route: str) -> str:
     first = route.split("/")[1]
     return {"chat": "OpenAI", "completions": "OpenAI", "responses": "OpenAI", "embeddings": "OpenAI", "images": "OpenAI",
             "files": "OpenAI", "batches": "OpenAI", "models": "Models and predictions", "predictions": "Models and predictions",
-            "messages": "Anthropic", "webhooks": "Webhooks", "quotes": "Before a call", "route": "Before a call"}.get(
+            "messages": "Anthropic", "webhooks": "Webhooks", "quotes": "Before a call", "golden_sets": "Golden sets", "route": "Before a call"}.get(
         first, "Keys and usage"
     )  # fmt: skip
 

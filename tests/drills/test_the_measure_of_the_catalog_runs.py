@@ -16,5 +16,7 @@ def test_every_search_and_page_is_timed() -> None:
     for name in ("a common word", "mistyped", "mistyped twice", "Chinese", "a sentence", "publisher/name"):
         assert found["search"][name]["found"] > 0, name
     assert found["search"]["nothing"]["found"] == 0
-    assert max(one["p50"] for one in found["search"].values()) < 100
+    assert found["by_meaning"]["nothing"]["found"] > 0
+    for search in ("search", "by_meaning"):
+        assert max(one["p50"] for one in found[search].values()) < 100
     assert all(one["p50"] > 0 for one in found["pages"].values())

@@ -9,6 +9,7 @@ from billing.gate import budgets
 from billing.gate.budgets import Wish
 from billing.plans.terms import NOTHING
 from marketplace.collections import keeping
+from marketplace.publishing import submitting
 from marketplace.training import datasets, runs, searching
 from marketplace.training.models import Dataset
 from portal.accounts.keys.issuing import issue
@@ -39,6 +40,10 @@ def _budget(workspace: Workspace) -> tuple[str]:
 
 def _collection(workspace: Workspace) -> tuple[str]:
     return (keeping.make(workspace, ids.make("title")).pk,)
+
+
+def _submission(workspace: Workspace) -> tuple[str]:
+    return (submitting.begin(workspace, {"name": "olgas", "task": "tensor", "title": "Olga's"}, "a.zip", 9).pk,)
 
 
 def _search(workspace: Workspace) -> tuple[str]:
@@ -77,6 +82,25 @@ def _hook_and_message(workspace: Workspace) -> tuple[str, str]:
     return endpoint.pk, _queue(endpoint, endpoint.url, "webhook.test", {}).pk
 
 
+def _golden_set_and_run(workspace: Workspace) -> tuple[str, str, str]:
+    """A golden set of the workspace, a run on it that has ended, and the end of the run's link."""
+    from inference.golden.models import Example, GoldenRun, GoldenSet
+
+    made = GoldenSet.objects.create(workspace=workspace, name="greetings", task="chat", size=1)
+    Example.objects.create(golden_set=made, number=1, input={"messages": []}, expected=["hello"])
+    token = ids.make("link")
+    run = GoldenRun.objects.create(
+        golden_set=made,
+        key_id="",
+        versions=["olga/secret@1"],
+        state="completed",
+        ceiling_nanos=1,
+        most_nanos=1,
+        token=token,
+    )
+    return made.pk, run.pk, token
+
+
 # Names that are made together → who makes them.
 MAKERS: dict[tuple[str, ...], Callable[[Workspace], tuple[Any, ...]]] = {
     ("key",): _key,
@@ -85,5 +109,7 @@ MAKERS: dict[tuple[str, ...], Callable[[Workspace], tuple[Any, ...]]] = {
     ("table", "run"): _table_and_run,
     ("search",): _search,
     ("budget",): _budget,
+    ("submission",): _submission,
     ("collection",): _collection,
+    ("golden", "golden_run", "token"): _golden_set_and_run,
 }

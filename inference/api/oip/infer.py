@@ -21,10 +21,10 @@ _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
 class OipView(PredictionView):
-    """A view whose errors have the protocol's shape; code and param go beside it."""
+    """A view whose errors have the protocol's shape; code, param and details go beside it."""
 
     def problem_body(self, problem: Problem) -> dict[str, Any]:
-        return {"error": problem.message, "code": problem.code, "param": problem.param}
+        return {"error": problem.message, "code": problem.code, "param": problem.param, **problem.details}
 
 
 class Infer(OipView):

@@ -16,12 +16,13 @@ from billing.prices.models import Price
 from billing.prices.quote import FREE, tiers_to
 from inference.api.openai import listing
 from inference.api.view import FieldInvalid, PredictionView
-from marketplace.catalog import retiring
+from marketplace.catalog import retiring, takedowns
 from marketplace.catalog.models import Model, Retirement
 from marketplace.catalog.search import Query, check_task, search
 from marketplace.catalog.state import state_of
 from marketplace.catalog.visibility import Reader, listed, visible
 from marketplace.errors import ModelNotFound
+from marketplace.publishing import evidence
 from marketplace.recommending.suggesting import used_with
 from portal.accounts.wire.answers import json_answer
 
@@ -65,7 +66,7 @@ class Models(PredictionView):
 
 
 class OneModel(PredictionView):
-    """A model, its version, its price, what that was and will be, what the caller pays, and what is used with it."""
+    """A model, its version, its price, what that was and will be, what the caller pays, its use and its evidence."""
 
     def get(self, request: Request, publisher: str, name: str) -> HttpResponse:
         model = _found(self.caller.workspace_id, publisher, name)
@@ -82,10 +83,13 @@ class OneModel(PredictionView):
             "percent_of_the_list_price": terms.factor_bp / BP_IN_PERCENT,
         }
         history = [book.to_json(price) for price in book.listed(model.pk)]
+        taken = takedowns.refusing(model)
         more = {
+            "taken_down": {"category": taken.category, "reason": taken.reason} if taken else None,
             "used_with": [other.slug for other in used_with(model, Reader(self.caller.workspace_id))],
             "yours": yours,
             "price_history": history,
+            "evidence": evidence.of_model(model),
             "model_version_status": versions,  # what clients of TensorFlow Serving look for at this address
         }
         shown = _shown(model, book.current(model.pk), retiring.announced([model]).get(model.pk))
@@ -133,6 +137,7 @@ def _shown(model: Model, price: Price | None, retirement: Retirement | None) -> 
         "type": "model",
         "display_name": model.title,
         "created_at": model.created_at.isoformat(timespec="seconds"),
+        "visibility": model.visibility,
         "task": model.task,
         "state": state_of(model.live_version is not None, getattr(model, "run_state", None)).value,
         "version": model.live_version.number if model.live_version else None,

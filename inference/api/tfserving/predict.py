@@ -15,10 +15,10 @@ from portal.kit.errors import Problem
 
 
 class TfServingView(PredictionView):
-    """A view whose errors have the interface's shape; code and param go beside it."""
+    """A view whose errors have the interface's shape; code, param and details go beside it."""
 
     def problem_body(self, problem: Problem) -> dict[str, Any]:
-        return {"error": problem.message, "code": problem.code, "param": problem.param}
+        return {"error": problem.message, "code": problem.code, "param": problem.param, **problem.details}
 
     def version(self, publisher: str, name: str, version: str, label: str) -> str:
         """publisher/name@number. Raises FieldInvalid for a label that there is not."""

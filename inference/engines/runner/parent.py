@@ -36,15 +36,24 @@ _KNOWN = {kind.code: kind for kind in _PROBLEMS}
 
 
 def describe(folder: Path, task: Task) -> ModelSpec:
-    """What a stranger's model takes and gives; it is inspected and loaded behind the walls alone.
+    """What a stranger's model takes and gives; see `examine`."""
+    return examine(folder, task)[1]
 
-    Raises SourceInvalid for what must not be in it or is no such model, ModelNotReady where there are no walls.
+
+def examine(folder: Path, task: Task) -> tuple[str, ModelSpec]:
+    """What kind of model it is, and what it takes and gives; it is inspected and loaded behind the walls alone.
+
+    Raises SourceInvalid for what must not be in it or is no such model (`inspected` in its details says whether it was
+    found harmless before; without that, it was not heard of again), ModelNotReady where there are no walls.
     """
     process = Process(folder)
     try:
-        return ModelSpec.from_json(process.begin({"do": "describe", "task": task.name}, START_S)["spec"])
+        told = process.begin({"do": "describe", "task": task.name}, START_S)
+        return str(told["kind"])[:40], ModelSpec.from_json(told["spec"])
     except Refused as refused:
-        raise _problem(folder.name, refused, SourceInvalid) from None
+        problem = _problem(folder.name, refused, SourceInvalid)
+        problem.details["inspected"] = refused.inspected
+        raise problem from None
     except (Gone, Silent, KeyError, TypeError, ValueError):
         raise SourceInvalid(
             f"{folder.name} ended the process that loaded it: it takes too much memory or time, or crashes TensorFlow.",
@@ -80,6 +89,11 @@ class Runner:
         process, self._process = self._process, None
         if process is not None:
             process.end()
+
+    def used(self) -> tuple[int, float]:
+        """The most memory that its process has held so far, and the seconds that it has computed; (0, 0.0) without one."""
+        process = self._process
+        return (process.peak_bytes, process.computed_s) if process is not None else (0, 0.0)
 
     def alive(self) -> bool:
         """Whether the process is there, or may be started again."""

@@ -38,11 +38,14 @@ class Silent(Exception):
 
 
 class Refused(Exception):
-    """It says that something is wrong: `told` has code, message, param and retry_after_s. It goes on."""
+    """It says that something is wrong: `told` has code, message, param and retry_after_s. It goes on.
 
-    def __init__(self, told: Told) -> None:
+    `inspected`: what it is to describe was found harmless before.
+    """
+
+    def __init__(self, told: Told, inspected: bool = False) -> None:
         super().__init__(str(told.get("message")))
-        self.told = told
+        self.told, self.inspected = told, inspected
 
 
 class Process:
@@ -86,6 +89,24 @@ class Process:
         except (OSError, ValueError):
             return 0
         return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory that it has held so far, libraries included. 0 when it is gone."""
+        try:
+            told = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return 0
+        return next((int(line.split()[1]) << 10 for line in told.splitlines() if line.startswith("VmHWM:")), 0)
+
+    @property
+    def computed_s(self) -> float:
+        """Seconds of the processor that it has used so far, on all cores. 0 when it is gone."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def begin(self, told: Told, within_s: float) -> dict[str, Any]:
         """What it says when it is ready. Raises Refused, Gone, Silent."""
@@ -183,5 +204,5 @@ class Process:
     def _said(self, answer: tuple[dict[str, Any], Arrays]) -> tuple[dict[str, Any], Arrays]:
         if "problem" in answer[0]:
             told = answer[0]["problem"]
-            raise Refused(told if isinstance(told, dict) else {})
+            raise Refused(told if isinstance(told, dict) else {}, bool(answer[0].get("inspected")))
         return answer

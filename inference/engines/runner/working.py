@@ -18,7 +18,7 @@ from inference.engines.tensors import Arrays
 from marketplace.publishing.inspection import folders
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
-from marketplace.training.artifact import weight_bytes
+from marketplace.training.artifact import kind_of, weight_bytes
 from marketplace.training.signature import describe
 from portal.kit.errors import Problem
 
@@ -37,17 +37,19 @@ class Worker:
     def begin(self, told: Told) -> dict[str, Any]:
         """What came of the parent's first word: the specification of the model, or that it is loaded, or a problem."""
         task = registry.get(told["task"])
+        inspected = False
         try:
             if told["do"] == "describe":
                 folders.check(self._folder)
-                return {"spec": describe(self._folder, task).to_json()}
+                inspected = True
+                return {"spec": describe(self._folder, task).to_json(), "kind": kind_of(self._folder)}
             spec = ModelSpec.from_json(told["spec"])
             self._engine = engine_of(
                 ReplicaSpec("", "tensorflow", str(self._folder), told["model"], task, spec, told["options"])
             )
             self._engine.load()
         except Exception as error:
-            return _problem(error)
+            return {**_problem(error), "inspected": inspected}
         return {"ready": True}
 
     def answer_on(self, connection: socket.socket) -> None:

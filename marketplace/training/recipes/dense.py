@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from marketplace.tasks.task import Feature, ModelSpec, Tensor
-from marketplace.training.recipes import fitting, uploaded
+from marketplace.training.recipes import fitting
 from marketplace.training.recipes.datasets import tables
 from marketplace.training.recipes.datasets.splits import Table
-from marketplace.training.recipes.recipe import SEED, Clock, Knob, Outcome, Progress, Report, TableWork, choose
+from marketplace.training.recipes.recipe import SEED, Knob, Outcome, Progress, Report, choose
 
 KNOBS = {
     "epochs": Knob(60, 1, 1000),
@@ -81,20 +81,8 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     )
 
 
-def train_table(work: TableWork, params: Mapping[str, Any], report: Report, out: Path, clock: Clock) -> Outcome:
-    """See recipe.TableRecipe."""
-    chosen = choose(params, KNOBS)
-
-    def body(row: Any) -> Any:
-        for layer in _hidden(chosen):
-            row = layer(row)
-        return row
-
-    how = uploaded.How(body, chosen["learning_rate"], chosen["epochs"], chosen["seed"], report, clock)
-    return uploaded.train(work, how, out)
-
-
-def _hidden(chosen: Mapping[str, Any]) -> list[Any]:
+def hidden(chosen: Mapping[str, Any]) -> list[Any]:
+    """The layers between a row and the last layer."""
     import keras
 
     return [
@@ -117,7 +105,7 @@ def _network(table: Table, chosen: Mapping[str, Any]) -> tuple[Any, str]:
         own_unit = keras.layers.Rescaling(float(table.train.y.std()), float(table.train.y.mean()))
         head = [keras.layers.Dense(1), own_unit]
         loss, metric = "mean_squared_error", "mean_absolute_error"
-    model = keras.Sequential([keras.Input((table.train.x.shape[1],)), standardise, *_hidden(chosen), *head])
+    model = keras.Sequential([keras.Input((table.train.x.shape[1],)), standardise, *hidden(chosen), *head])
     model.compile(keras.optimizers.Adam(chosen["learning_rate"]), loss, metrics=[metric])
     return model, metric
 

@@ -72,6 +72,13 @@ def judge(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> dict[
     return found
 
 
+def macro_f1(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
+    """The F1 score of each class, and of those the mean."""
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(truth, found, average="macro", zero_division=0))
+
+
 def judge_numbers(found: NDArray[np.float32], truth: NDArray[np.float32]) -> dict[str, float]:
     """R² (1 − the squared errors' share of the truth's variance), root mean squared error and mean absolute error."""
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error

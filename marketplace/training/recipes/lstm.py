@@ -76,8 +76,8 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
             table.labels,
             examples=tuple({"text": text} for text in _examples(table.test)),
         ),
-        {**fitting.judge(answers, table.test.y), "macro_f1": _macro_f1(answers.argmax(1), table.test.y)},
-        {**fitting.majority(table.train.y, table.test.y), "macro_f1": _macro_f1(commonest, table.test.y)},
+        {**fitting.judge(answers, table.test.y), "macro_f1": fitting.macro_f1(answers.argmax(1), table.test.y)},
+        {**fitting.majority(table.train.y, table.test.y), "macro_f1": fitting.macro_f1(commonest, table.test.y)},
         {
             "rows": [len(part.y) for part in (table.train, table.validation, table.test)],
             "unit": "texts",
@@ -137,9 +137,3 @@ def _examples(test: Part) -> list[str]:
         if len(text) <= LINE and not MARKS & set(text):
             by_class[int(label)] = text
     return [by_class[label] for label in sorted(by_class)][:6]
-
-
-def _macro_f1(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(truth, found, average="macro", zero_division=0))

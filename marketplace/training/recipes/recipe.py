@@ -101,15 +101,19 @@ def choose(params: object, knobs: Mapping[str, Knob]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class TableWork:
-    """An uploaded table, and what shall be learnt of it. `checkpoints` is a folder that outlives the process."""
+    """An upload, and what shall be learnt of it. `checkpoints` is a folder that outlives the process."""
 
     path: str
-    form: str  # a name in datasets.reading.FORMS
+    form: str  # a name in datasets.forms.FORMS
     target: str
     task: str
     checkpoints: str
     leave_out: tuple[str, ...] = ()
     folds: int = 0  # of a cross-validation; 0: none
+    text: str = ""  # the column that is read, where the task reads texts
+    roles: Mapping[str, str] = field(default_factory=dict)  # of columns: number, category, text or date, where chosen
+    choices: Mapping[str, Any] = field(default_factory=dict)  # see materials.choices
+    before: str = ""  # a file that tells of the version to compare with: see comparing.py
 
 
 SEED = Knob(1, 0, 2**31 - 1)
@@ -124,7 +128,7 @@ class Recipe(Protocol):
 
 
 class TableRecipe(Protocol):
-    """A recipe that also learns tables which people upload."""
+    """A recipe that learns what people upload."""
 
     KNOBS: Mapping[str, Knob]
 

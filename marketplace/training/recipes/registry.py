@@ -27,14 +27,20 @@ RECIPES = {
 }
 
 
-TABLE_RECIPES = ("dense",)  # those that also learn tables which people upload
+# Recipes that learn what people upload, by what they read. A name may also be that of a recipe above: the same architecture.
+OWN = {
+    "tabular": ("dense", "additive"),
+    "language": ("bag_of_words", "lstm", "gru", "transformer"),
+    "vision": ("cnn",),
+}
+OWN_RECIPES = tuple(name for names in OWN.values() for name in names)
 
 
 def get_for_tables(name: str) -> TableRecipe:
-    """The recipe of this name, which learns uploaded tables. Raises KeyError."""
-    if name not in TABLE_RECIPES:
-        raise KeyError(f"{name!r} learns no tables: use one of {', '.join(TABLE_RECIPES)}")
-    return cast(TableRecipe, import_module(RECIPES[name]))
+    """The recipe of this name, which learns uploads. Raises KeyError."""
+    if name not in OWN_RECIPES:
+        raise KeyError(f"{name!r} learns no uploads: use one of {', '.join(OWN_RECIPES)}")
+    return cast(TableRecipe, import_module(f"marketplace.training.recipes.own.{name}"))
 
 
 def get(name: str) -> Recipe:

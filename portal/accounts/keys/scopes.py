@@ -15,6 +15,7 @@ from portal.kit.errors import Problem
 SCOPES = {
     "inference": "call models",
     "usage": "read what was used",
+    "training": "train models",
     "keys": "make, change and revoke keys",
 }
 

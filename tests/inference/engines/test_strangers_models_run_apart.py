@@ -24,7 +24,6 @@ from marketplace.tasks.task import ModelSpec
 from marketplace.training.signature import describe
 from portal.kit.errors import Problem
 from tests.fixtures.hostile import NEEDS_WALLS, export
-from tests.fixtures.once import Once
 from tests.fixtures.training import Trained
 
 pytestmark = [pytest.mark.slow, NEEDS_WALLS]
@@ -38,26 +37,6 @@ def made(folder: Path, spec: ModelSpec, engine: str = "runner", task: str = "ten
     found = engines.make(replica)
     found.load()
     return found
-
-
-@pytest.fixture(scope="session")
-def moody(once: Once) -> Path:
-    """A model that works for as many seconds as its first number says, and takes as many MiB as its second."""
-
-    def answer(x: Any) -> Any:
-        from inference.engines.tensorflow.library import tensorflow
-
-        tf = tensorflow()
-        ends = tf.timestamp() + tf.cast(x[0, 0], tf.float64)
-        turns = tf.while_loop(lambda _: tf.timestamp() < ends, lambda turns: turns + 1, [0])[0]
-        taken = tf.random.uniform([tf.cast(x[0, 1], tf.int32), 1 << 18])
-        return (
-            x
-            + 0.0 * (tf.cast(turns, tf.float32) + tf.reduce_sum(taken))
-            + 0.0 * x * tf.cast(tf.shape(x)[0], tf.float32)
-        )
-
-    return once("moody", lambda folder: export(folder, answer))
 
 
 @pytest.fixture(scope="module")

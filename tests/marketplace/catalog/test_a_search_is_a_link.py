@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
+from django.utils.formats import date_format
 
+from marketplace.catalog import listings, retiring
+from marketplace.catalog.listings import Use
+from marketplace.tasks import registry
 from tests.marketplace.catalog.listed import model
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,3 +78,24 @@ def test_words_are_shown_as_they_were_typed_and_nothing_runs() -> None:
     said = page("/models?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&licence=%3Cb%3E")
     assert "<script>alert" not in said
     assert "<b>" not in said
+
+
+def test_rare_choices_of_a_facet_wait_behind_the_frequent_ones_and_open_when_chosen() -> None:
+    for at, task in enumerate(sorted(registry.TASKS)[:10]):
+        for number in range(10 - at):
+            model(f"{task}-{number}", task)
+    rarest = sorted(registry.TASKS)[9]
+    page = Client().get("/models").text
+    assert "2 more" in page
+    assert f'value="{rarest}"' in page
+    assert '<details class="more rest">' in page
+    assert '<details class="more rest" open>' in Client().get(f"/models?task={rarest}").text
+
+
+def test_a_card_says_how_much_a_model_is_used_how_fast_it_is_and_when_it_goes() -> None:
+    busy, now = model("busy"), timezone.now()
+    listings.note_use({"acme/busy": Use(1_234, 56.71)})
+    retiring.announce(busy, None, now + timedelta(days=40), now)
+    page = Client().get("/models").text
+    for said in ("1,234", "56.7 ms", f"goes on {date_format(now + timedelta(days=40))}"):
+        assert said in page, said

@@ -85,3 +85,13 @@ def test_the_comparison_is_a_link() -> None:
         assert words in said, words
     assert "Choose models to compare" in Client().get("/models/compare").content.decode()
     assert Client().get("/models/compare?m=x&m=/&m=a/b/c&m=%F0%9F%98%80").status_code == 200
+
+
+def test_metrics_of_one_name_that_tasks_mean_differently_stand_apart() -> None:
+    model("writer", "text-generation", metrics={"accuracy": 0.5})
+    found = side_by_side(["acme/cheap", "acme/writer"], ANYBODY)
+    figures = {
+        metric.label: [column.figures[at] for column in found.columns] for at, metric in enumerate(found.metrics)
+    }
+    assert figures["Accuracy"] == ["80.0 %", ""]
+    assert figures["Next-character accuracy"] == ["", "50.0 %"]

@@ -10,7 +10,9 @@ from django.test import Client
 from PIL import Image
 
 from marketplace.catalog import preview
+from marketplace.catalog.models import Model
 from marketplace.catalog.preview import Preview, png
+from marketplace.collections import keeping
 from portal.accounts.models import User, Workspace
 from tests.fixtures.people import signed_in
 from tests.marketplace.catalog.listed import model
@@ -78,3 +80,23 @@ def test_a_machine_without_chinese_letters_writes_the_name(monkeypatch: pytest.M
     finally:
         preview._font.cache_clear()
         png.cache_clear()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_other_links_show_the_first_model_that_everybody_may_see(workspace: Workspace) -> None:
+    model("hidden", "chat", publisher=workspace.slug, visibility="workspace", metrics={"accuracy": 1.0})
+    model("reader", "image-classification", metrics={"accuracy": 0.5})
+    browser = signed_in(workspace.personal_of)
+    kept = keeping.make(workspace, "For the shop", shared=True)
+    for one in Model.objects.all():
+        keeping.put(kept, one, kept=True)
+    addresses = {
+        f"/collections/{kept.pk}": "For the shop",
+        "/models/compare?m=olga/hidden&m=acme/reader": "Compare models",
+        "/models/leaderboard?task=image-classification": "Leaderboard · Image classification",
+    }
+    for address, title in addresses.items():
+        said = browser.get(address).content.decode()
+        assert f'<meta property="og:title" content="{title}">' in said
+        assert 'property="og:image" content="http://testserver/models/acme/reader/preview.png"' in said, address
+    assert 'property="og:image"' not in browser.get("/models/compare?m=olga/hidden").content.decode()

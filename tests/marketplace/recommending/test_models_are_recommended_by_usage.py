@@ -171,4 +171,6 @@ def test_what_is_gone_is_neither_listed_nor_found(reader: Model, workspace: Work
     for address in ("/v1/models", "/v1/models?q=reader", "/v1/models?sort=newest"):
         assert "acme/reader" not in Client().get(address, headers=headers).text
     assert "acme/reader" not in Client().get("/models?q=reader").text
-    assert "This model is gone since" in Client().get("/models/acme/reader").text
+    page = Client().get("/models/acme/reader").text
+    assert "This model is gone since" in page
+    assert "Call it" not in page

@@ -44,6 +44,23 @@ def _counts(there: Sequence[str]) -> bool:
     return all(int(cell) == first + at for at, cell in enumerate(there))
 
 
+def learnt_as(kind: str) -> str:
+    """The role that a column of this kind has where none is chosen; blank where it is left out."""
+    return kind if kind in (NUMBER, CATEGORY, DATE) else ""
+
+
+def roles_of(kind: str, cells: Sequence[str]) -> list[str]:
+    """What a column may be used as."""
+    distinct = {cell for cell in cells if cell}
+    numeric = kind == NUMBER or (kind == ID and all(number(cell) is not None for cell in distinct))
+    return [
+        *([NUMBER] if numeric and distinct else []),
+        *([CATEGORY] if 1 < len(distinct) <= MOST_CATEGORIES else []),
+        *([TEXT] if not numeric and distinct else []),
+        *([DATE] if kind == DATE and distinct else []),
+    ]
+
+
 def task_of(kind: str, cells: Sequence[str]) -> str:
     """What learning this column is: a task's name, blank where it cannot be learnt."""
     distinct = {cell for cell in cells if cell}
@@ -81,11 +98,12 @@ def _column(name: str, cells: Sequence[str]) -> dict[str, Any]:
         "missing": len(cells) - counts.total(),
         "distinct": len(counts),
         "task": task_of(kind, cells),
+        "roles": roles_of(kind, cells),
         "bars": [],
     }
     if kind == NUMBER and counts:
         values = [float(cell) for cell in counts.elements()]
-        found |= {"least": min(values), "middle": median(values), "most": max(values), "bars": _bins(values)}
+        found |= {"least": min(values), "middle": median(values), "most": max(values), "bars": bins(values)}
     elif kind == DATE and counts:
         found |= {"first": min(counts), "last": max(counts)}
     if kind == CATEGORY or (found["task"] == CLASSIFICATION):
@@ -95,7 +113,7 @@ def _column(name: str, cells: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _bins(values: Sequence[float]) -> list[list[float]]:
+def bins(values: Sequence[float]) -> list[list[float]]:
     """[from, to, how many] of equally wide parts."""
     low, high = min(values), max(values)
     if low == high:
