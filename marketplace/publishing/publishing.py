@@ -32,7 +32,7 @@ class Wish:
 
 
 def publish(submission: Submission, wish: Wish) -> Version:
-    """Its version, live from now on; once: later calls give the same one.
+    """Its version, live from now on or a canary; once: later calls give the same one.
 
     Raises SubmissionInvalid (409) for one that did not pass, and what rights.check and pricing.set_price raise.
     """
@@ -67,10 +67,10 @@ def publish(submission: Submission, wish: Wish) -> Version:
             spec=ModelSpec.from_json(locked.spec),  # no metrics: examples that its publisher chose rank nobody
             notes=locked.notes,
         )
-        shares = {}
-        if before is not None and wish.percent < 100:
-            shares = {before.number: 100 - wish.percent, version.number: wish.percent}
-        versions.split(model, shares)
+        if before is None or wish.percent == 100:
+            versions.go_live(model, version)
+        else:
+            versions.try_on(model, version, before, wish.percent)
         if not review.move(locked, State.PUBLISHED, version=version):
             raise SubmissionInvalid(_("Only what passed every check can be published."), status=409)
     submitting.clear(submission)
