@@ -141,7 +141,7 @@ def publish(request: HttpRequest, submission_id: str) -> HttpResponse:
     workspace = workspace_of(request)
     found = thing_of(workspace, Submission.objects.select_related("version__model__publisher"), pk=submission_id)
     require_role(request, workspace, Role.MEMBER)
-    told: dict[str, Any] = {"offered": rights.offered(workspace), "next_one": _model_of(found) is not None}
+    told: dict[str, Any] = _choices(workspace, _model_of(found))
     form = PublishForm(request.POST, **told)
     if form.is_valid():
         given = form.cleaned_data
@@ -151,6 +151,9 @@ def publish(request: HttpRequest, submission_id: str) -> HttpResponse:
         except PriceUnusual as problem:
             form = PublishForm(request.POST, **told, unusual=True)
             form.add_error("price", problem.message)
+        except publishing.Stale as problem:
+            messages.warning(request, problem.message)
+            return redirect("submission", found.pk)
         except Problem as problem:
             form.add_error(problem.param if problem.param in form.fields else None, problem.message)
         else:
@@ -192,7 +195,7 @@ def _page(
             "visibility": model.visibility if model else Visibility.WORKSPACE,
             "price": found.price or ("" if model else found.suggested),
         }
-        form = PublishForm(initial=initial, offered=rights.offered(workspace), next_one=model is not None)
+        form = PublishForm(initial=initial, **_choices(workspace, model))
     context = {
         **_state(found),
         "task": registry.get(found.task),
@@ -217,6 +220,14 @@ def _state(found: Submission) -> dict[str, Any]:
         "count": len(evidence.CHECKS),
         "received": submitting.received(found),
     }
+
+
+def _choices(workspace: Workspace, model: Model | None) -> dict[str, Any]:
+    """What the form that publishes leaves to choose; what a model has already, it may keep."""
+    offered = rights.offered(workspace)
+    if model is not None and model.visibility not in dict(offered):
+        offered.append((model.visibility, model.get_visibility_display()))
+    return {"offered": offered, "next_one": model is not None}
 
 
 def _model_of(found: Submission) -> Model | None:
