@@ -36,10 +36,12 @@ LOOKS = {
     "uploading": "queued", "queued": "queued", "inspecting": "training", "rehearsing": "training", "passed": "live",
     "failed": "failed", "published": "live", "withdrawn": "failed",
 }  # fmt: skip
+LARGE = ("golden", "spec")  # what pages that ask again and again do without
 MARKS = {"passed": "✓", "warned": "!", "failed": "✗", "skipped": "–"}
 
 
 @csrf_exempt
+@login_required
 def submit(request: HttpRequest) -> HttpResponse:
     """GET: the form and what was submitted. POST: a model as a plain form; its size is looked at before anything is read."""
     if int(request.META.get("CONTENT_LENGTH") or 0) > settings.SUBMISSION_MAX_BYTES + FORM_BYTES:
@@ -105,7 +107,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 def content(request: HttpRequest, submission_id: str) -> HttpResponse:
     """PUT: a part, see uploads.pages. GET: how many bytes are there."""
     workspace = workspace_of(request)
-    found = thing_of(workspace, Submission.objects.all(), pk=submission_id)
+    found = thing_of(workspace, Submission.objects.defer(*LARGE), pk=submission_id)
     if request.method == "GET":
         return JsonResponse({"received": submitting.received(found), "size": found.size, "state": found.state})
     require_role(request, workspace, Role.MEMBER)
@@ -117,7 +119,8 @@ def content(request: HttpRequest, submission_id: str) -> HttpResponse:
 def submission(request: HttpRequest, submission_id: str) -> HttpResponse:
     """Its state and its evidence; while that grows, the page asks for it again. POST: other words."""
     workspace = workspace_of(request)
-    found = thing_of(workspace, Submission.objects.select_related("version__model__publisher"), pk=submission_id)
+    rows = Submission.objects.select_related("version__model__publisher").defer(*LARGE)
+    found = thing_of(workspace, rows, pk=submission_id)
     if request.headers.get("HX-Request"):
         answer = render(request, "marketplace/publishing/_evidence.html", _state(found))
         if found.over:
@@ -235,4 +238,4 @@ def _model_of(found: Submission) -> Model | None:
 
 
 def _listed(workspace: Workspace) -> Any:
-    return Submission.objects.filter(workspace=workspace).defer("golden", "card", "spec").order_by("-created_at")[:100]
+    return Submission.objects.filter(workspace=workspace).defer("card", *LARGE).order_by("-created_at")[:100]
