@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from marketplace.errors import ModelNotReady
 from portal.kit.errors import Problem
 
 
@@ -37,6 +38,10 @@ class UpstreamFailed(AtReplica):
     status = 502
     code = "upstream_failed"
     retry_after_s = 1.0
+
+
+class Unloadable(ModelNotReady, AtReplica):
+    """The version cannot be loaded at this replica: whoever asks it meets the same."""
 
 
 class Stopped(Problem):

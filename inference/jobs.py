@@ -16,7 +16,7 @@ from inference.golden import running
 from inference.idempotency import keeping
 from inference.later import deliveries, notices, predictions, rounds
 from inference.rehearsal import rehearsing
-from inference.routing import figures
+from inference.routing import figures, rollbacks
 from marketplace.publishing import review
 
 _prediction_threads = threading.BoundedSemaphore(settings.PREDICTION_THREADS)
@@ -27,6 +27,12 @@ _batch_threads = threading.BoundedSemaphore(settings.BATCH_THREADS)
 def keep_figures() -> None:
     """Sums up how models and replicas did in the last minutes, from the usage events."""
     figures.sum_up(timezone.now())
+
+
+@shared_task
+def watch_versions() -> None:
+    """Calls of a version that fails clearly more often than the one before it go back to that one."""
+    rollbacks.judge(timezone.now())
 
 
 @shared_task

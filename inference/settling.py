@@ -16,7 +16,7 @@ from billing.metering.recorder import LeaseClosed, Usage
 from inference import limits
 from inference.call import Call, Outcome
 from inference.counting import tokens_read
-from inference.errors import DeadlinePassed, Overloaded, Stopped, UpstreamBusy
+from inference.errors import DeadlinePassed, Overloaded, Stopped, Unloadable, UpstreamBusy
 from inference.plan import Plan
 from marketplace.errors import ModelNotReady
 from portal.accounts.keys.lookup import Caller
@@ -68,7 +68,7 @@ def failed(call: Call, plan: Plan, held: Held, error: BaseException, started: fl
     """Ends the hold; a failure that reached an engine is in the log, and free. With a replica where it is at fault."""
     holds.release(held.budget)
     limits.leave(held.entry, 0)
-    refused = isinstance(error, (Overloaded, ModelNotReady)) and not isinstance(error, UpstreamBusy)
+    refused = isinstance(error, (Overloaded, ModelNotReady)) and not isinstance(error, (UpstreamBusy, Unloadable))
     if refused or not isinstance(error, Exception):
         return
     used = Usages({}, getattr(error, "replica", ""), status=Status.FAILED)

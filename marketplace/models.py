@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marketplace.catalog.models import Listing, Meaning, Model, Retirement, Split, TakeDown, Version
+from marketplace.catalog.models import Listing, Meaning, Model, Retirement, Rollback, Split, TakeDown, Version
 from marketplace.collections.models import Collection, Kept
 from marketplace.publishers.models import Acceptance, Application
 from marketplace.publishing.models import Evidence, Import, Submission
@@ -24,6 +24,7 @@ __all__ = [
     "Neighbour",
     "Retirement",
     "Review",
+    "Rollback",
     "Run",
     "Search",
     "Split",

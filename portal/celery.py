@@ -40,6 +40,7 @@ app.conf.beat_schedule = {
     "send-corrections": {"task": "billing.jobs.send_corrections", "schedule": 30.0},
     "handle-stripe-events": {"task": "billing.jobs.handle_stripe_events", "schedule": 15.0},
     "keep-figures": {"task": "inference.jobs.keep_figures", "schedule": 30.0},
+    "watch-versions": {"task": "inference.jobs.watch_versions", "schedule": 30.0},
     "tell-catalog": {"task": "inference.jobs.tell_catalog", "schedule": 300.0},
     "make-predictions": {"task": "inference.jobs.make_predictions", "schedule": 5.0},
     "work-on-batches": {"task": "inference.jobs.work_on_batches", "schedule": 5.0},
@@ -59,5 +60,6 @@ app.conf.beat_schedule = {
     "examine-datasets": {"task": "marketplace.jobs.examine_datasets", "schedule": 10.0},
     "keep-neighbours": {"task": "marketplace.jobs.keep_neighbours", "schedule": 1800.0},
     "keep-meanings": {"task": "marketplace.jobs.keep_meanings", "schedule": 30.0},
+    "count-reviews": {"task": "marketplace.jobs.count_reviews", "schedule": 600.0},
     "train-queued": {"task": "marketplace.jobs.train_queued", "schedule": 10.0},
 }

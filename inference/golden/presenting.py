@@ -118,7 +118,7 @@ def _telling(run: GoldenRun, found: Sequence[Mapping[str, Any]]) -> list[dict[st
             {
                 "number": example.number,
                 "input": asked(example.input),
-                "image": _image(example.input),
+                "image": image(example.input),
                 "expected": said(example.expected),
                 "slices": example.slices,
                 "cells": cells,
@@ -161,9 +161,10 @@ def said(answer: Json) -> str:
             return _cut(orjson.dumps(answer).decode())
 
 
-def _image(given: Json) -> str:
-    image = given.get("image", "") if isinstance(given, dict) else ""
-    return image if isinstance(image, str) and image.startswith("data:image/") and len(image) < MOST_DATA_URL else ""
+def image(given: Json) -> str:
+    """The picture in an input, where it is not too large to be shown; else blank."""
+    found = given.get("image", "") if isinstance(given, dict) else ""
+    return found if isinstance(found, str) and found.startswith("data:image/") and len(found) < MOST_DATA_URL else ""
 
 
 def _cut(text: str) -> str:

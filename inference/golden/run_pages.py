@@ -174,7 +174,13 @@ def _page(
         "set": found,
         "task": registry.get(found.task),
         "examples": [
-            (one.number, presenting.asked(one.input), presenting.said(one.expected), one.slices)
+            (
+                one.number,
+                presenting.image(one.input),
+                presenting.asked(one.input),
+                presenting.said(one.expected),
+                one.slices,
+            )
             for one in found.examples.order_by("number")[:MOST_EXAMPLES]
         ],
         "runs": [(one, LOOKS[one.state]) for one in found.runs.defer("results").order_by("-created_at", "-pk")],

@@ -30,10 +30,13 @@ from inference.golden.judges.registry import JUDGES
 from inference.golden.models import OPEN, Example, GoldenAnswer, GoldenRun, GoldenState
 from inference.later import deliveries
 from inference.later.watch import LEASE, RENEW_S, Beside
+from inference.routing import warmup
+from marketplace.catalog.resolve import resolve
 from portal.accounts.keys.lookup import Caller, caller
 from portal.accounts.models import Key
 from portal.accounts.wire import problems
 from portal.kit import ids
+from portal.kit.errors import Problem
 
 AT_ONCE, A_ROUND = 4, 32  # answers
 MOST_ATTEMPTS = 3  # of an answer that fails in a way that may pass
@@ -144,6 +147,7 @@ def _round(run: GoldenRun, watch: _Watch) -> timedelta:
         _end(run, GoldenState.COMPLETED, "")
         return timedelta()
     examples = {one.number: one for one in run.golden_set.examples.filter(number__in={one.number for one in todo})}
+    _warm(run, key)
     ceiling, who = _Ceiling(run.ceiling_nanos - spent(run)), caller(key)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         ends = list(pool.map(lambda one: _answer(run, one, examples[one.number], who, ceiling, watch), todo))
@@ -155,6 +159,15 @@ def _round(run: GoldenRun, watch: _Watch) -> timedelta:
         return timedelta()
     fewest = left.aggregate(fewest=Min("attempts"))["fewest"]
     return PAUSES[min(fewest, len(PAUSES) - 1)] if fewest else timedelta()
+
+
+def _warm(run: GoldenRun, key: Key) -> None:
+    """Loads what runs in this process, so that no example waits for it and the latencies are those of the models."""
+    for version in run.versions:
+        try:
+            warmup.load(resolve(version, key.workspace_id))
+        except Problem:
+            pass  # the answers say so
 
 
 def _answer(
@@ -173,14 +186,14 @@ def _asked(
     operation = operation_of(run, answer)
     paid = operations.take_over(operation)
     wishes = Wishes(operation_id=operation, paid=paid, stop=watch.stopped)
-    aside = cost = 0
-    why = ""
+    cost, why = 0, ""
     change: dict[str, Any] = {"attempts": F("attempts") + 1}
     try:
         call = runs.call_of(who, run.golden_set, run.versions[answer.column], example, wishes, ids.make("req"))
         most = planning.plan(call, settings.UPSTREAM_TIMEOUT_S).most_nanos
-        aside = most + 1 if most else 0  # a nano more: rounded down, it would shorten the answer by a token
-        if not ceiling.take(aside):
+        # A nano more where it fits: what was rounded down would shorten an answer by a token.
+        aside = next((nanos for nanos in ((most + 1, most) if most else (0,)) if ceiling.take(nanos)), None)
+        if aside is None:
             return "ceiling"
         try:
             if aside:

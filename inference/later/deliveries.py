@@ -50,6 +50,7 @@ EVENTS = (
     "prediction.completed",
     "batch.completed",
     "golden_run.completed",
+    "model.rolled_back",
     "budget.threshold_reached",
     "webhook.test",
 )

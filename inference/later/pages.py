@@ -31,6 +31,10 @@ EVENTS = (
     ("prediction.started", gettext_lazy("A prediction is being made")),
     ("prediction.completed", gettext_lazy("A prediction has ended, well or not")),
     ("batch.completed", gettext_lazy("A batch has ended")),
+    (
+        "model.rolled_back",
+        gettext_lazy("A version of yours failed too often, and its calls went back to the one before"),
+    ),
     ("golden_run.completed", gettext_lazy("A run of a golden set has ended")),
     ("budget.threshold_reached", gettext_lazy("A budget has reached a threshold")),
 )

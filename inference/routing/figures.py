@@ -86,6 +86,11 @@ def of(model: str, since: datetime, now: datetime, *, replica: str = "", version
     return _summary(rows, now - since, bool(replica))
 
 
+def asked_since(moment: datetime) -> set[str]:
+    """Models (publisher/name) that were asked since then."""
+    return set(Figures.objects.filter(since__gte=moment).exclude(replica="").values_list("model", flat=True))
+
+
 def by_replica(model: str, since: datetime, now: datetime) -> dict[str, Summary]:
     """The same for each of its replicas."""
     rows: dict[str, list[Figures]] = {}

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from inference.engines import registry
 from inference.engines.engine import Engine, ReplicaSpec
+from inference.errors import Unloadable
 from inference.routing import health
 from marketplace.errors import ModelNotReady
 from portal.kit.errors import Problem
@@ -24,7 +25,7 @@ _guard = threading.Lock()
 
 
 def engine_of(replica: ReplicaSpec) -> Engine:
-    """The replica's engine, loaded; several threads that ask at once wait for one load. Raises ModelNotReady.
+    """The replica's engine, loaded; several threads that ask at once wait for one load. Raises Unloadable.
 
     Who will use it begins on the replica's health before asking: until they end there, it is not unloaded.
     """
@@ -40,13 +41,15 @@ def engine_of(replica: ReplicaSpec) -> Engine:
             return found
         failed = _failed.get(replica.id)
         if failed is not None and time.monotonic() < failed[0]:
-            raise ModelNotReady(failed[1].message, retry_after_s=RETRY_LOAD_S)
+            raise Unloadable(failed[1].message, retry_after_s=RETRY_LOAD_S)
         try:
             engine = registry.make(replica)
             engine.load()
             gc.freeze()  # it stays: the collector need not walk it again and again
         except Problem as problem:
             _failed[replica.id] = (time.monotonic() + RETRY_LOAD_S, problem)
+            if isinstance(problem, ModelNotReady):
+                raise Unloadable(problem.message, retry_after_s=problem.retry_after_s) from problem
             raise
         with _guard:
             _used[replica.id] = time.monotonic()

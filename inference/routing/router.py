@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from inference.engines.engine import Engine, Piece, ReplicaSpec, Result, Work
-from inference.errors import AtReplica, DeadlinePassed, Overloaded, UpstreamFailed
+from inference.errors import AtReplica, DeadlinePassed, Overloaded, Unloadable, UpstreamFailed
 from inference.routing import figures, health, pool, replicas
 from marketplace.catalog.resolve import Resolved
 from marketplace.errors import ModelNotReady
+from portal.kit.errors import Problem
 
 MOST_TRIES = 3
 MOST_OUTSTANDING = 512  # requests at one replica, unless its version's options say otherwise
@@ -67,6 +68,7 @@ def _first_that_answers(
         except (UpstreamFailed, Overloaded, ModelNotReady) as error:
             if isinstance(error, AtReplica):
                 error.replica = replica.id
+            if isinstance(error, AtReplica) and not isinstance(error, Unloadable):
                 state.failed(started)
             else:  # our own queue is full, or the model not loaded: the place is well
                 state.left()
@@ -85,8 +87,10 @@ def _first_that_answers(
             patient = time.perf_counter() - started >= PATIENT_S
             state.failed(started) if patient else state.left()
             raise
-        except BaseException:
+        except BaseException as error:
             state.left()
+            if isinstance(error, Exception) and not isinstance(error, Problem):
+                error.replica = replica.id  # type: ignore[attr-defined] # what nobody foresaw: the model's own fault
             raise
         else:
             return found, replica.id, state, started

@@ -13,7 +13,7 @@ from django.db import DatabaseError, close_old_connections
 
 from inference.routing import pool, replicas
 from marketplace.catalog.models import Model
-from marketplace.catalog.resolve import resolve
+from marketplace.catalog.resolve import Resolved, resolve
 from marketplace.publishing.importing import HERE
 from portal.kit.errors import Problem
 
@@ -21,6 +21,13 @@ EVERY_S = 2.0
 MOST = 32  # models kept warm; others are loaded when first asked
 log = logging.getLogger(__name__)
 _warmed: set[str] = set()  # versions
+
+
+def load(resolved: Resolved) -> None:
+    """Loads the version where it runs in this process. Raises Problems of the engine."""
+    for replica in replicas.of(resolved):
+        if replica.engine in HERE:
+            pool.engine_of(replica)
 
 
 def start() -> None:
@@ -48,8 +55,7 @@ def _warm_once() -> None:
             return
         try:
             resolved = resolve(model.slug, model.publisher_id)
-            for replica in replicas.of(resolved):
-                pool.engine_of(replica)
+            load(resolved)
             _warmed.add(resolved.version_id)
         except Problem as problem:
             if problem.retry_after_s is None:  # the first time; later ones are told to wait

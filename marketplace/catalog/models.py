@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,6 +91,8 @@ class Listing(models.Model):
     context_length = models.PositiveIntegerField(default=0)  # tokens; 0: not known
     p50_ms = models.FloatField(null=True)  # of the last days
     requests = models.PositiveBigIntegerField(default=0)  # in the last days
+    reviews = models.PositiveIntegerField(default=0, db_default=0)  # that are not hidden
+    stars = models.PositiveIntegerField(default=0, db_default=0)  # of all of them together
 
     class Meta:
         verbose_name = _("listing")
@@ -170,6 +173,38 @@ class Version(models.Model):
         if not self._state.adding:
             raise TypeError("A version never changes: publish the next one.")
         super().save(*args, **kwargs)
+
+
+class Rollback(models.Model):
+    """A version that failed clearly more often than the one before it, to which its calls went back by themselves."""
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="rollbacks")
+    version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="rollbacks")
+    to = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="+", verbose_name=_("back to"))
+    at = models.DateTimeField(_("time"), default=timezone.now, editable=False)
+    asked = models.PositiveIntegerField(_("requests"))
+    failed = models.PositiveIntegerField(_("failed"))
+    least = models.FloatField(_("at least"))  # of its requests that fail, 0 to 1, as far as these tell
+    asked_before = models.PositiveIntegerField(_("requests to the one before"))
+    failed_before = models.PositiveIntegerField(_("failed of these"))
+    most_before = models.FloatField(_("at most"))
+
+    class Meta:
+        verbose_name = _("rollback")
+        verbose_name_plural = _("rollbacks")
+
+    def __str__(self) -> str:
+        return f"{self.version} → {self.to}"
+
+    @property
+    def least_percent(self) -> str:
+        """Of `least`, for people: not more than it is."""
+        return f"{math.floor(self.least * 1000) / 10:g}"
+
+    @property
+    def most_before_percent(self) -> str:
+        """Of `most_before`, for people: not less than it is."""
+        return f"{math.ceil(self.most_before * 1000) / 10:g}"
 
 
 class Retirement(models.Model):

@@ -43,6 +43,7 @@ def _shown(task: Task, new: Version, old: Version | None) -> dict[str, Any]:
     changes = semver.changes(task, ModelSpec.from_json(old.spec), ModelSpec.from_json(new.spec)) if old else []
     return {
         "version": new,
+        "rollbacks": list(new.rollbacks.select_related("to").order_by("-at")),
         "before": old,
         "changes": [
             {

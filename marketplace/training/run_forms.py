@@ -22,7 +22,6 @@ KNOB_WORDS = {
     "blocks": gettext_lazy("Blocks"),
     "heads": gettext_lazy("Attention heads"),
     "filters": gettext_lazy("Filters of the first layer"),
-    "side": gettext_lazy("Pixels of a side that are seen"),
     "dropout": gettext_lazy("Dropout"),
     "learning_rate": gettext_lazy("Learning rate"),
     "seed": gettext_lazy("Seed"),

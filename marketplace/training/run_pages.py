@@ -24,6 +24,7 @@ from marketplace.training.asking import asked
 from marketplace.training.dataset_pages import RUN_LOOKS
 from marketplace.training.datasets import wake
 from marketplace.training.models import Dataset, Run, RunState
+from marketplace.training.preparing_forms import shown
 from marketplace.training.run_forms import ReleaseForm, RunForm
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
 from portal.accounts.models import Role
@@ -184,6 +185,7 @@ def _page(request: HttpRequest, found: Run, form: ReleaseForm, status: int = 200
         "folds_left": found.asked["folds"] - len(evaluation.get("folds") or []) if evaluation else 0,
         "folds": _folds(task.metrics, evaluation.get("folds") or []),
         "evaluation": evaluation,
+        "made_ready": shown(found.asked),
         "drawn": drawing.evaluation(evaluation),
         "own": Model.objects.filter(publisher=found.workspace, task=task.name).order_by("name") if outcome else (),
     }

@@ -118,6 +118,17 @@ def test_the_ceiling_is_kept_to_the_nano_and_said(oracle: Oracle, who: Caller, g
     assert (nothing.state, nothing.why, nothing.cost_nanos) == ("stopped", "ceiling", 0)
 
 
+def test_the_estimate_is_enough_for_the_whole_run(oracle: Oracle, who: Caller, golden: GoldenSet) -> None:
+    acme = Workspace.objects.get_or_create(slug="acme", defaults={"name": "Acme"})[0]
+    brought = importing.Brought("chat", "openai", oracle.url, ModelSpec(max_output_tokens=64), {})
+    importing.add_version(acme, "flat", brought, Scheme({"request": 123_456_789}), confirmed=True)
+    terms.forget()
+    run = worked(begin(who, golden, ["acme/flat"]))
+    assert (run.state, run.cost_nanos) == ("completed", run.ceiling_nanos) == ("completed", 8 * 123)
+    run = worked(begin(who, golden, [talker(oracle, "whole")]))
+    assert run.state == "completed"
+
+
 def test_what_a_worker_was_billed_for_before_it_died_is_not_billed_again(
     oracle: Oracle, who: Caller, golden: GoldenSet
 ) -> None:
