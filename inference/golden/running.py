@@ -75,9 +75,12 @@ def operation_of(run: GoldenRun, answer: GoldenAnswer) -> str:
 
 
 def spent(run: GoldenRun) -> int:
-    """Nano-dollars that the run was billed so far."""
-    events = UsageEvent.objects.filter(operation_id__gte=f"{run.pk}:", operation_id__lt=f"{run.pk};")
-    return events.exclude(operation_id="").aggregate(sum=Sum("cost_nanos"))["sum"] or 0
+    """Nano-dollars that the run was billed so far, also for what a worker that died did not bring back.
+
+    That is among the next in order: who died was at the first of them, and what fails goes to the end and costs nothing.
+    """
+    known = run.answers.aggregate(sum=Sum("cost_nanos"))["sum"] or 0
+    return known + _billed(*(operation_of(run, answer) for answer in _next(run) if not answer.cost_nanos))
 
 
 class _Watch(Beside):
@@ -142,7 +145,7 @@ def _round(run: GoldenRun, watch: _Watch) -> timedelta:
     if run.cancel_asked or key is None:
         _end(run, GoldenState.CANCELED if run.cancel_asked else GoldenState.STOPPED, "" if run.cancel_asked else "key")
         return timedelta()
-    todo = list(left.order_by("attempts", "number", "column")[:A_ROUND])
+    todo = _next(run)
     if not todo:
         _end(run, GoldenState.COMPLETED, "")
         return timedelta()
@@ -216,13 +219,18 @@ def _asked(
         if isinstance(error, NoBudget) and last:
             why = "budget"
         elif last or not (problem.status in (402, 429) or problem.status >= 500):
-            change |= {"status": problem.status, "said": problem.message, "cost_nanos": _billed(operation)}
+            change |= {"status": problem.status, "said": problem.message}
+        change["cost_nanos"] = _billed(operation)
     GoldenAnswer.objects.filter(pk=answer.pk, status=None).update(**change)
     return why
 
 
-def _billed(operation: str) -> int:
-    return UsageEvent.objects.of_operations(operation).aggregate(sum=Sum("cost_nanos"))["sum"] or 0
+def _next(run: GoldenRun) -> list[GoldenAnswer]:
+    return list(run.answers.filter(status=None).order_by("attempts", "number", "column")[:A_ROUND])
+
+
+def _billed(*operations: str) -> int:
+    return UsageEvent.objects.of_operations(*operations).aggregate(sum=Sum("cost_nanos"))["sum"] or 0
 
 
 def _end(run: GoldenRun, state: GoldenState, why: str) -> None:
