@@ -31,8 +31,8 @@ def decode(text: str, largest: int | None = None) -> Image.Image:
             f"The image is wider or higher than {largest} pixels: cut it, or scale it down.", param=POINTER
         )
     try:
-        return _plain(image)
-    except Exception as error:  # Pillow's plugins raise anything for broken files
+        return upright(image)
+    except Exception as error:  # as below
         raise InputInvalid("This image file is broken: it cannot be read to its end.", param=POINTER) from error
 
 
@@ -56,16 +56,21 @@ def _opened(text: str) -> Image.Image:
         data = base64.b64decode("".join(text.split()), validate=True)
     except ValueError as error:
         raise InputInvalid("This is not base64: encode the image file's bytes.", param=POINTER) from error
-    try:
-        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Exception as error:  # as above
-        raise InputInvalid(f"This is not an image of a known format ({', '.join(FORMATS)}).", param=POINTER) from error
+    image = opened(data)
     if image.width * image.height > IMAGE_MAX_PIXELS:
         raise InputInvalid(f"The image has more than {IMAGE_MAX_PIXELS // 10**6} million pixels.", param=POINTER)
     return image
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def opened(data: bytes) -> Image.Image:
+    """The picture in a file, whose header alone has been read: look at its size first. Raises InputInvalid."""
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except Exception as error:  # Pillow's plugins raise anything for broken files
+        raise InputInvalid(f"This is not an image of a known format ({', '.join(FORMATS)}).", param=POINTER) from error
+
+
+def upright(image: Image.Image) -> Image.Image:
     """The picture in RGB, scaled down, turned as its camera was held, on a ground that contrasts with it."""
     if image.mode.startswith("I"):  # 16 bits a pixel
         image = image.convert("I").point(lambda value: value / 256).convert("L")

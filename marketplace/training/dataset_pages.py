@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from marketplace.errors import DatasetInvalid
 from marketplace.training import datasets, refusals
 from marketplace.training.models import TO_DO, Dataset, DatasetState
+from marketplace.training.refusals import LEFT_OUT
 from marketplace.training.samples import SAMPLES, sample
 from marketplace.uploads import pages as uploads
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
@@ -93,7 +94,7 @@ def add_sample(request: HttpRequest) -> HttpResponse:
     if name not in SAMPLES:
         raise Http404
     data = sample(name)
-    return redirect("dataset", datasets.keep(workspace, f"{name}.csv", len(data), [data]).pk)
+    return redirect("dataset", datasets.keep(workspace, SAMPLES[name], len(data), [data]).pk)
 
 
 @login_required
@@ -136,6 +137,8 @@ def dataset(request: HttpRequest, dataset_id: str) -> HttpResponse:
         "reason": refusals.sentence(**found.refused) if found.refused else "",
         "learnable": any(column["task"] for column in found.profile.get("columns", ())),
         "columns": [_shown(column, found.rows) for column in found.profile.get("columns", ())],
+        "sizes": [_shown({**size, "missing": 0}, found.rows) for size in found.profile.get("sizes", ())],
+        "left_out": [(LEFT_OUT[one["why"]], one) for one in found.profile.get("left_out", ())],
         "may_change": has_role(request, workspace, Role.MEMBER),
     }
     if request.headers.get("HX-Request"):

@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError
 
 from marketplace.errors import DatasetInvalid
 from marketplace.training.models import TO_DO, Dataset, DatasetState
-from marketplace.training.recipes.datasets.reading import FORMS
+from marketplace.training.recipes.datasets.forms import FORMS
 from marketplace.uploads import parts
 from portal.accounts.models import Workspace
 
@@ -32,7 +32,11 @@ def begin(workspace: Workspace, name: str, size: int) -> Dataset:
     """A dataset without its bytes. Raises DatasetInvalid: another format (422), too large (413), too many (409)."""
     form = {"tsv": "csv", "txt": "csv", "ndjson": "jsonl"}.get(ending := Path(name).suffix[1:].lower(), ending)
     if form not in FORMS:
-        raise DatasetInvalid(_("Upload a table as CSV, JSONL or Parquet: the name ends in .csv, .jsonl or .parquet."))
+        raise DatasetInvalid(
+            _(
+                "Upload a table as CSV, JSONL or Parquet, or images as ZIP: the name ends in .csv, .jsonl, .parquet or .zip."
+            )
+        )
     if not 0 < size <= settings.DATASET_MAX_BYTES:
         raise too_large() if size > 0 else DatasetInvalid(_("The file is empty."))
     if workspace.datasets.count() >= settings.DATASETS_MAX:

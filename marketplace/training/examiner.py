@@ -1,4 +1,4 @@
-"""Reads an uploaded table in a process of its own, bounded: `python -m marketplace.training.examiner PATH FORM`.
+"""Reads an upload in a process of its own, bounded: `python -m marketplace.training.examiner PATH FORM`.
 
 Prints one JSON object: {"sha256", "profile"} or {"sha256", "refused": {"reason", "values"}}. What a hostile file does to a parser, it
 does here.
@@ -12,8 +12,8 @@ import resource
 import sys
 from pathlib import Path
 
-from marketplace.training.recipes.datasets.profile import profile
-from marketplace.training.recipes.datasets.reading import Unreadable, read
+from marketplace.training.recipes.datasets.forms import examined
+from marketplace.training.recipes.datasets.reading import Unreadable
 
 MOST_MEMORY = 3 * 1024**3  # bytes of address space
 MOST_SECONDS = 120  # of the processor
@@ -27,7 +27,7 @@ def main(place: str, form: str) -> None:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     try:
-        found: dict[str, object] = {"sha256": digest, "profile": profile(read(path, form))}
+        found: dict[str, object] = {"sha256": digest, "profile": examined(path, form)}
     except Unreadable as error:
         found = {"sha256": digest, "refused": {"reason": error.reason, "values": error.values}}
     sys.stdout.write(json.dumps(found))

@@ -10,8 +10,9 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from marketplace.tasks import registry as tasks
 from marketplace.training.recipes.datasets.profile import learnt_as
-from marketplace.training.recipes.materials.choices import Choices
+from marketplace.training.recipes.materials.choices import SIDES, Choices
 
 IGNORE = ""
 Column = dict[str, Any]  # of a profile
@@ -51,6 +52,14 @@ PIXELS = forms.ChoiceField(
     label=gettext_lazy("Colours are normalised"),
     choices=[("standard", gettext_lazy("to mean 0 and deviation 1")), ("none", gettext_lazy("not at all"))],
 )
+SIDE = forms.TypedChoiceField(
+    required=False,
+    coerce=int,
+    label=gettext_lazy("Pixels of a side that are seen"),
+    choices=[(side, side) for side in SIDES],
+    initial=Choices().side,
+    help_text=gettext_lazy("Twice as many take four times as long."),
+)
 AUGMENT = forms.MultipleChoiceField(
     required=False,
     label=gettext_lazy("While they are learnt from, pictures are at random"),
@@ -75,7 +84,7 @@ LOWER = forms.BooleanField(label=gettext_lazy("Capital letters are read as small
 PREPARING: Mapping[str, Mapping[str, forms.Field]] = {
     "tabular": {"fill": FILL, "scale": SCALE, "gaps": GAPS, "clip": CLIP, "once": ONCE},
     "language": {"tokens": TOKENS, "lower": LOWER, "once": ONCE},
-    "vision": {"scale": PIXELS, "augment": AUGMENT, "once": ONCE},
+    "vision": {"side": SIDE, "scale": PIXELS, "augment": AUGMENT, "once": ONCE},
 }
 PLAIN = Choices()
 
@@ -143,3 +152,17 @@ class PreparingForm(forms.Form):
             **({"roles": roles} if roles else {}),
             **({"choices": chosen} if chosen else {}),
         }
+
+
+def shown(asked: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a run's `asked` says of how its data is made ready, for people."""
+    found = [(_("From what?"), asked["text"])] if asked.get("text") else []
+    found += [(name, str(ROLES[role])) for name, role in asked.get("roles", {}).items()]
+    modality = tasks.get(asked["task"]).modality
+    for name, value in asked.get("choices", {}).items():
+        field = PREPARING[modality][name]
+        words = {str(one): str(word) for one, word in getattr(field, "choices", ())}
+        told = {True: _("yes"), False: _("no")}.get(value) if isinstance(value, bool) else None
+        several = value if isinstance(value, list) else [value]
+        found.append((str(field.label), told or ", ".join(words.get(str(one), str(one)) for one in several)))
+    return found

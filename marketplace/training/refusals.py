@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy, gettext_noop
 
 REASONS = {
     "cell_long": gettext_noop(
@@ -41,7 +41,22 @@ REASONS = {
     "row_text_long": gettext_noop("Row %(line)s: the text of %(name)s is longer than %(most)s characters."),
     "no_parquet": gettext_noop("This is no Parquet file that can be read."),
     "few_rows": gettext_noop("The table has %(found)s rows; training needs %(least)s at least."),
+    "no_zip": gettext_noop("This is no ZIP archive that can be read."),
+    "member": gettext_noop("The archive has a member that is not taken: %(name)s %(why)s."),
+    "files": gettext_noop("The archive has more than %(most)s files."),
+    "classes": gettext_noop("The pictures are of more than %(most)s classes."),
+    "few_pictures": gettext_noop(
+        "The archive has %(found)s pictures of a class; training needs %(least)s at least. Put each class into a folder of its own, or add a labels.csv with the columns file and label. %(left_out)s files were left out, such as %(name)s."
+    ),
     "broken": gettext_noop("This file could not be examined: reading it took too much memory or time."),
+}
+
+# Why a file of an album was left out: a name in recipes/datasets/album.py.
+LEFT_OUT = {
+    "other": gettext_lazy("no picture by the ending of its name"),
+    "broken": gettext_lazy("broken: it cannot be read to its end"),
+    "large": gettext_lazy("too large: more than 8 MB or 16 million pixels"),
+    "nameless": gettext_lazy("of no class: in no folder, or not in labels.csv"),
 }
 
 

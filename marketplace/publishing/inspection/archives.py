@@ -6,7 +6,6 @@ import gzip
 import os
 import re
 import shutil
-import stat
 import tarfile
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from marketplace.errors import SourceInvalid
+from portal.kit.archives import Odd, members
 
 MOST_FILES = 2_000
 MOST_DEPTH = 8  # folders in one another
@@ -51,6 +51,8 @@ def unpack(archive: Path, into: Path) -> None:
         os.rename(building, into)
     except SourceInvalid:
         raise
+    except Odd as error:
+        raise unpacked.refusal(error.name, error.why) from error
     except _BROKEN as error:
         raise SourceInvalid(
             f"{archive.name} cannot be unpacked: give a .zip, .tar or .tar.gz. ({str(error)[:120]})", param="source"
@@ -125,12 +127,7 @@ class _Unpacked:
 
 def _unzip(archive: Path, unpacked: _Unpacked) -> None:
     with zipfile.ZipFile(archive) as opened:
-        for member in opened.infolist():
-            kind = stat.S_IFMT(member.external_attr >> 16)
-            if "\0" in member.orig_filename or member.filename != member.orig_filename:
-                raise unpacked.refusal(member.orig_filename, "has a name that is not plain")
-            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise unpacked.refusal(member.filename, "is a link or a device: only files and folders are taken")
+        for member in members(opened):
             if member.is_dir():
                 unpacked.make_folder(member.filename)
             else:

@@ -13,7 +13,9 @@ POINTS = 60  # of a curve
 BINS = 10
 WORST = 8
 MOST_DOTS = 300
-Row = Callable[[int], dict[str, str]]  # a row of the test split by its place there: names and cells
+Row = Callable[
+    [int], dict[str, Any]
+]  # by its place in the test split: `row`, names and cells, and its `picture` if it is one
 
 
 def classes(
@@ -43,7 +45,7 @@ def classes(
         ],
         "calibration": _calibration(probabilities.max(1), said == truth),
         "worst": [
-            {"row": row(int(at)), "truth": labels[truth[at]], "answer": labels[said[at]], "probability": float(own[at])}
+            {**row(int(at)), "truth": labels[truth[at]], "answer": labels[said[at]], "probability": float(own[at])}
             for at in np.argsort(own, kind="stable")[:WORST]
         ],
     }
@@ -95,7 +97,7 @@ def numbers(found: NDArray[np.float32], truth: NDArray[np.float32], row: Row) ->
     return {
         "dots": [[float(truth[at]), float(found[at])] for at in shown],
         "worst": [
-            {"row": row(int(at)), "truth": float(truth[at]), "answer": float(found[at])}
+            {**row(int(at)), "truth": float(truth[at]), "answer": float(found[at])}
             for at in np.argsort(-error, kind="stable")[:WORST]
         ],
     }

@@ -31,6 +31,7 @@ RECIPES = {
 OWN = {
     "tabular": ("dense", "additive"),
     "language": ("bag_of_words", "lstm", "gru", "transformer"),
+    "vision": ("cnn",),
 }
 OWN_RECIPES = tuple(name for names in OWN.values() for name in names)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.tasks.task import ModelSpec, Tensor
-from marketplace.training.recipes import calibrating, fitting, judging
+from marketplace.training.recipes import calibrating, comparing, fitting, judging
 from marketplace.training.recipes.course import course
 from marketplace.training.recipes.materials.material import Inputs, Material, Prepared, Rows, Truth, parts, split
 from marketplace.training.recipes.materials.registry import opened
@@ -67,14 +67,17 @@ def train(work: TableWork, how: How, out: Path) -> Outcome:
     metrics = _judge(answers, true, truth.labels)
     checked = _judge(serve(prepared.raw(check)), truth.values[check], truth.labels)
 
-    def row(at: int) -> dict[str, str]:
-        return given.row(int(test[at]))
+    def row(at: int) -> dict[str, Any]:
+        one = int(test[at])
+        return {"row": given.row(one), **({"picture": picture} if (picture := given.picture(one)) else {})}
 
     evaluation = (
         judging.classes(answers, true, truth.labels, row) if truth.labels else judging.numbers(answers[:, 0], true, row)
     )
     if work.folds:
         evaluation["folds"] = cross
+    if work.before and (found := comparing.compare(Path(work.before), work.task, given, prepared, test, answers, row)):
+        evaluation["before"] = found
     known = truth.values[learn]
     return Outcome(
         ModelSpec(
@@ -164,7 +167,7 @@ def network(truth: Truth, prepared: Prepared, learn: Rows, how: How) -> Any:
 
 
 def _ready(prepared: Prepared, rows: Rows) -> dict[str, Any]:
-    return {name: array.numpy() for name, array in prepared.ready(**prepared.raw(rows)).items()}
+    return {name: np.asarray(array) for name, array in prepared.ready(**prepared.raw(rows)).items()}
 
 
 def _head(hidden: Any, truth: Truth, learn: Rows) -> Any:

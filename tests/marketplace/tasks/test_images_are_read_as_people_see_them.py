@@ -72,7 +72,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch
         raise AssertionError("unpacked")
 
     bomb = encoded(Image.new("1", (8000, 8000)))
-    monkeypatch.setattr(pictures, "_plain", unpacked)
+    monkeypatch.setattr(pictures, "upright", unpacked)
     with pytest.raises(InputInvalid, match="16 million pixels") as caught:
         decode(bomb)
     assert caught.value.param == "/input/image"

@@ -103,7 +103,7 @@ def _column(name: str, cells: Sequence[str]) -> dict[str, Any]:
     }
     if kind == NUMBER and counts:
         values = [float(cell) for cell in counts.elements()]
-        found |= {"least": min(values), "middle": median(values), "most": max(values), "bars": _bins(values)}
+        found |= {"least": min(values), "middle": median(values), "most": max(values), "bars": bins(values)}
     elif kind == DATE and counts:
         found |= {"first": min(counts), "last": max(counts)}
     if kind == CATEGORY or (found["task"] == CLASSIFICATION):
@@ -113,7 +113,7 @@ def _column(name: str, cells: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _bins(values: Sequence[float]) -> list[list[float]]:
+def bins(values: Sequence[float]) -> list[list[float]]:
     """[from, to, how many] of equally wide parts."""
     low, high = min(values), max(values)
     if low == high:

@@ -53,8 +53,9 @@ def read(path: Path, form: str) -> Sheet:
     return _READERS[form](path)
 
 
-def _csv(path: Path) -> Sheet:
-    text = _decoded(path.read_bytes())
+def csv_sheet(data: bytes) -> Sheet:
+    """The table in a CSV file. Raises Unreadable."""
+    text = _decoded(data)
     delimiter = _delimiter(text)
     names: tuple[str, ...] = ()
     began = 0  # the line that the record begins on
@@ -236,7 +237,11 @@ def number(cell: str) -> float | None:
     return found if abs(found) <= 1e12 else None
 
 
-_READERS: dict[str, Callable[[Path], Sheet]] = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
+_READERS: dict[str, Callable[[Path], Sheet]] = {
+    "csv": lambda path: csv_sheet(path.read_bytes()),
+    "jsonl": _jsonl,
+    "parquet": _parquet,
+}
 FORMS = tuple(_READERS)
 
 

@@ -9,12 +9,13 @@ from typing import Any
 FILLS = ("median", "mean", "most_frequent")
 SCALES = ("standard", "minmax", "none")
 TOKENS = ("words", "characters")
+SIDES = (16, 24, 32, 48, 64)
 AUGMENTATIONS = ("flip", "shift", "turn")
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Of tables: fill, gaps, scale, clip. Of texts: tokens, lower. Of pictures: scale, augment. Of all: once."""
+    """Of tables: fill, gaps, scale, clip. Of texts: tokens, lower. Of pictures: scale (standard or none), side, augment. Of all: once."""
 
     fill: str = "median"  # what a missing number becomes
     gaps: bool = True  # a column of its own says where a number was missing
@@ -23,10 +24,11 @@ class Choices:
     once: bool = False  # what is there twice is learnt from, and judged on, once
     tokens: str = "words"
     lower: bool = True  # capital letters are small ones
+    side: int = 32  # pixels that a picture is high and wide
     augment: tuple[str, ...] = ()  # pictures are changed at random while they are learnt from
 
 
-ALLOWED: dict[str, tuple[str, ...]] = {"fill": FILLS, "scale": SCALES, "tokens": TOKENS}
+ALLOWED: dict[str, tuple[Any, ...]] = {"fill": FILLS, "scale": SCALES, "tokens": TOKENS, "side": SIDES}
 
 
 def choices(given: Mapping[str, Any]) -> Choices:
@@ -36,7 +38,7 @@ def choices(given: Mapping[str, Any]) -> Choices:
         if name not in known:
             raise ValueError(f"{name!r} is no way to prepare data: use {', '.join(sorted(known))}")
         if name in ALLOWED and value not in ALLOWED[name]:
-            raise ValueError(f"{name} must be one of {', '.join(ALLOWED[name])}")
+            raise ValueError(f"{name} must be one of {', '.join(map(str, ALLOWED[name]))}")
         if name in ("gaps", "clip", "once", "lower") and not isinstance(value, bool):
             raise ValueError(f"{name} must be true or false")
         if name == "augment" and not (isinstance(value, list | tuple) and set(value) <= set(AUGMENTATIONS)):

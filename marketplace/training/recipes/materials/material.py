@@ -86,6 +86,10 @@ class Material(Protocol):
         """A row for people: names and cells."""
         ...
 
+    def picture(self, row: int) -> str:
+        """The row as a picture, a data URL; blank where it is none."""
+        ...
+
 
 def classes(cells: Sequence[str], target: str) -> Truth:
     """The truth of a column of labels, blank where there is none. Raises ValueError where that cannot be learnt."""

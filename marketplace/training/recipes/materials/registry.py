@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from marketplace.training.recipes.materials.material import Material
+from marketplace.training.recipes.materials.pictures import pictures
 from marketplace.training.recipes.materials.table import table
 from marketplace.training.recipes.materials.texts import texts
 from marketplace.training.recipes.recipe import TableWork
@@ -13,6 +14,7 @@ MATERIALS: dict[str, Callable[[TableWork], Material]] = {
     "tabular-classification": table,
     "tabular-regression": table,
     "text-classification": texts,
+    "image-classification": pictures,
 }
 
 

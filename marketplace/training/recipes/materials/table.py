@@ -49,6 +49,10 @@ class Table:
         """See Material."""
         return next(records(self.sheet, [row]))
 
+    def picture(self, row: int) -> str:
+        """See Material."""
+        return ""
+
 
 def _fit(name: str, role: str, cells: list[str], chosen: Choices) -> Column | None:
     match role:

@@ -48,6 +48,10 @@ class Texts:
         """See Material."""
         return {"text": self.cells[row]}
 
+    def picture(self, row: int) -> str:
+        """See Material."""
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
