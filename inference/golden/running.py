@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import connections
 from django.db.models import F, Min, Q, Sum
 from django.utils import timezone
 
@@ -152,8 +154,13 @@ def _round(run: GoldenRun, watch: _Watch) -> timedelta:
     examples = {one.number: one for one in run.golden_set.examples.filter(number__in={one.number for one in todo})}
     _warm(run, key)
     ceiling, who = _Ceiling(run.ceiling_nanos - spent(run)), caller(key)
+
+    def ask(one: GoldenAnswer) -> str:
+        return "" if watch.stopped() else _asked(run, one, examples[one.number], who, ceiling, watch)
+
+    lanes = deque(todo)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        ends = list(pool.map(lambda one: _answer(run, one, examples[one.number], who, ceiling, watch), todo))
+        ends = list(pool.map(lambda _: _lane(ask, lanes), range(AT_ONCE)))
     if watch.why == "lost":
         return timedelta()
     why = next((end for end in ends if end), "")
@@ -173,14 +180,20 @@ def _warm(run: GoldenRun, key: Key) -> None:
             pass  # the answers say so
 
 
-def _answer(
-    run: GoldenRun, answer: GoldenAnswer, example: Example, who: Caller, ceiling: _Ceiling, watch: _Watch
-) -> str:
-    """Asks for one answer, on a thread of its own. A word of runs.WHY where the run cannot go on; else blank."""
+def _lane(ask: Callable[[GoldenAnswer], str], todo: deque[GoldenAnswer]) -> str:
+    """Asks for one answer after the other, on a thread of its own. A word of runs.WHY where the run cannot go on."""
     try:
-        return "" if watch.stopped() else _asked(run, answer, example, who, ceiling, watch)
+        while todo:
+            try:
+                why = ask(todo.popleft())
+            except IndexError:  # another lane took the last one
+                break
+            if why:
+                todo.clear()
+                return why
+        return ""
     finally:
-        close_old_connections()
+        connections.close_all()  # of this thread, which ends
 
 
 def _asked(
