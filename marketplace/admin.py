@@ -26,6 +26,7 @@ from marketplace.jobs import bring_in_models
 from marketplace.models import Import, Model, Retirement, Review, Run, Split, Version
 from marketplace.publishers import console as _applications  # noqa: F401 – registers itself
 from marketplace.publishing import forms
+from marketplace.reviews import reviewing
 from marketplace.training import runs, seeds
 
 LINK = "text-primary-600 dark:text-primary-500 underline"  # unfold's
@@ -166,11 +167,11 @@ class ReviewAdmin(ReadOnly):
 
     @admin.action(description=_("Hide"))
     def hide(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
-        queryset.update(hidden=True)
+        reviewing.hide(queryset, True)
 
     @admin.action(description=_("Show again"))
     def show(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
-        queryset.update(hidden=False)
+        reviewing.hide(queryset, False)
 
 
 @admin.register(Retirement)

@@ -8,6 +8,7 @@ from django.utils import timezone
 from marketplace.catalog import listings, meaning, pricing, retiring, takedowns
 from marketplace.publishing import imports, submitting
 from marketplace.recommending import neighbours
+from marketplace.reviews import reviewing
 from marketplace.training import charges, datasets, finetuning, keeping, runs, searching, trainer
 
 
@@ -91,3 +92,9 @@ def keep_neighbours() -> None:
 def keep_meanings() -> None:
     """What the encoder that the operator chose makes of the catalog's texts."""
     meaning.keep()
+
+
+@shared_task
+def count_reviews() -> None:
+    """How models are judged, for the catalog to sort by."""
+    reviewing.count_all()

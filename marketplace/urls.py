@@ -73,5 +73,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("training/searches/<str:search_id>/cancel", grid_pages.cancel, name="training_search_cancel"),
     path("training/runs/<str:run_id>", run_pages.run, name="run"),
     path("training/runs/<str:run_id>/cancel", run_pages.cancel, name="run_cancel"),
+    path("training/runs/<str:run_id>/canary", run_pages.end_canary, name="run_canary"),
     path("training/runs/<str:run_id>/publish", run_pages.publish, name="run_publish"),
 ]

@@ -60,5 +60,6 @@ app.conf.beat_schedule = {
     "examine-datasets": {"task": "marketplace.jobs.examine_datasets", "schedule": 10.0},
     "keep-neighbours": {"task": "marketplace.jobs.keep_neighbours", "schedule": 1800.0},
     "keep-meanings": {"task": "marketplace.jobs.keep_meanings", "schedule": 30.0},
+    "count-reviews": {"task": "marketplace.jobs.count_reviews", "schedule": 600.0},
     "train-queued": {"task": "marketplace.jobs.train_queued", "schedule": 10.0},
 }

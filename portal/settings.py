@@ -275,6 +275,7 @@ DATASET_MAX_BYTES = 50 * 1024 * 1024  # of an uploaded table
 UPLOAD_CHUNK_BYTES = 2 * 1024 * 1024  # in which browsers send tables and models
 DATASETS_MAX = 50  # of a workspace
 SUBMISSION_MAX_BYTES = 1024 * 1024 * 1024  # of an uploaded model
+DESCRIBE_APART = "inference.engines.runner.parent.describe"  # reads what a stranger's model takes and gives
 SUBMISSIONS_MAX = 20  # of a workspace, not counting those that were published or withdrawn
 REHEARSAL_LEASE_S = 30  # a submission whose worker was silent this long is taken over
 TRAINING_PRICE_USD = "0.0002"  # of a second of compute, when an installation begins; later as the price book says

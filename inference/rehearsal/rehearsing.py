@@ -97,7 +97,8 @@ def _built(submission: Submission) -> Iterator[Path]:
     """A place to build in, on the models' disk."""
     building = settings.MODELS_DIR / ".building" / f"{submission.pk}-{submission.attempts}"
     building.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(building, ignore_errors=True)
+    for left in building.parent.glob(f"{submission.pk}-*"):  # by workers that were lost
+        shutil.rmtree(left, ignore_errors=True)
     try:
         yield building
     finally:
@@ -217,4 +218,7 @@ def _measured(work: _Rehearsal, stage: Stage, given: Any, result: Result) -> str
 
 
 def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.3g} MB" if size < 1e9 else f"{size / 1e9:.3g} GB"
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if size >= unit:
+            return f"{size / unit:.3g} {name}"
+    return f"{size / 1e3:.3g} kB"

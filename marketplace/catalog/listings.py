@@ -81,6 +81,16 @@ def note_use(used: Mapping[str, Use]) -> int:
     return len(changed)
 
 
+def note_reviews(counted: Mapping[str, tuple[int, int]]) -> int:
+    """Keeps how models are judged: id → how many reviews, and their stars together. How many changed."""
+    changed = [row for row in Listing.objects.filter(pk__in=counted) if (row.reviews, row.stars) != counted[row.pk]]
+    for row in changed:
+        row.reviews, row.stars = counted[row.pk]
+        row.changed_at = timezone.now()
+    Listing.objects.bulk_update(changed, ["reviews", "stars", "changed_at"], batch_size=AT_ONCE)
+    return len(changed)
+
+
 def typical_nanos(scheme: Scheme) -> int:
     """What a typical request costs, at the first tier."""
     femtos = sum(

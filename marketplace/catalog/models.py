@@ -91,6 +91,8 @@ class Listing(models.Model):
     context_length = models.PositiveIntegerField(default=0)  # tokens; 0: not known
     p50_ms = models.FloatField(null=True)  # of the last days
     requests = models.PositiveBigIntegerField(default=0)  # in the last days
+    reviews = models.PositiveIntegerField(default=0, db_default=0)  # that are not hidden
+    stars = models.PositiveIntegerField(default=0, db_default=0)  # of all of them together
 
     class Meta:
         verbose_name = _("listing")

@@ -126,6 +126,8 @@ def _shown(found: Model, price: Price | None, goes: Retirement | None) -> dict[s
         "metric": (first.label, first.show(metrics[first.name])) if first else None,
         "goes_at": goes.ends_at if goes else None,
         "requests": listing.requests if listing else 0,  # of the last seven days, as is p50_ms
+        "reviews": listing.reviews if listing else 0,
+        "stars": listing.stars / listing.reviews if listing and listing.reviews else None,
         "p50_ms": listing.p50_ms if listing else None,
     }
 

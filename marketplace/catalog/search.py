@@ -17,7 +17,7 @@ from marketplace.catalog.visibility import Reader, listed, on_shelf
 from marketplace.tasks import registry
 from portal.kit.errors import Problem
 
-SORTS = ("relevance", "newest", "cheapest", "used", "fastest", "quality", "name")
+SORTS = ("relevance", "newest", "cheapest", "used", "fastest", "quality", "rated", "name")
 PAGE = 24
 MOST_VALUES = 20  # of one facet
 Floats = NDArray[np.float64]
@@ -110,6 +110,8 @@ def _ordered(held: Shelf, rows: NDArray[np.int64], sort: str, scores: Floats, co
         first = -held["created"][rows]
     elif sort == "used":
         first = -held["requests"][rows]
+    elif sort == "rated":
+        first = -held["rating"][rows]
     elif sort == "quality":
         first = -held.kept("places", lambda: _places(held["task"], held["quality"]))[rows]
     else:

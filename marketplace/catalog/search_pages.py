@@ -28,6 +28,7 @@ LABELS: dict[str, Promise] = {
     "used": _("most used"),
     "fastest": _("fastest first"),
     "quality": _("best quality"),
+    "rated": _("best rated"),
     "name": _("by name"),
 }
 

@@ -31,16 +31,17 @@ from marketplace.tasks import registry
 OVERLAP = timedelta(seconds=30)  # a transaction that began so long ago may show its changes only now
 CHECKED_EVERY_S = 1.0  # for what came late, and for rows that were deleted, by their number
 MOST_LATE = 5_000  # at one check
+UNSURE, MIDDLE = 5, 3  # a rating is as if so many more reviews had given so many stars: one review is no verdict
 REACH = {value: code for code, value in enumerate(Visibility.values)}  # visibility → the column `reach`
 _COLUMNS = {
     "alive": "b", "reach": "b", "live": "b", "percent": "b", "owner": "q", "task": "q", "licence": "q",
-    "languages": "Q", "created": "d", "price": "q", "p50": "d", "requests": "q", "quality": "d", "context": "q",
+    "languages": "Q", "created": "d", "price": "q", "p50": "d", "requests": "q", "quality": "d", "context": "q", "rating": "d",
     "title_1": "Q", "title_2": "Q", "name_hash": "q", "slug_hash": "q", "title_hash": "q",
 }  # fmt: skip
 _READ = (
     "pk", "changed_at", "model__publisher_id", "model__publisher__slug", "model__name", "model__title", "model__summary",
     "model__task", "model__licence", "model__languages", "model__visibility", "model__live_version_id",
-    "model__created_at", "price_nanos", "p50_ms", "requests", "quality", "percent", "context_length",
+    "model__created_at", "price_nanos", "p50_ms", "requests", "quality", "percent", "context_length", "reviews", "stars",
 )  # fmt: skip
 
 
@@ -144,11 +145,12 @@ class Shelf:
         return at
 
     def _set(self, at: int, row: tuple[Any, ...], **coded: int) -> None:
-        visibility, version, created_at, price, p50, requests, quality, percent, context = row[10:]
+        visibility, version, created_at, price, p50, requests, quality, percent, context, reviews, stars = row[10:]
         figures = {
             "alive": 1, "reach": REACH[visibility], "live": version is not None, "price": price,
             "created": created_at.timestamp(), "p50": math.nan if p50 is None else p50, "requests": requests,
             "quality": math.nan if quality is None else quality, "percent": percent, "context": context,
+            "rating": (stars + UNSURE * MIDDLE) / (reviews + UNSURE) if reviews else 0,
         }  # fmt: skip
         for name, value in (coded | figures).items():
             self._columns[name][at] = value

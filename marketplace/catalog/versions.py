@@ -32,6 +32,22 @@ def split(model: Model, weights: Mapping[int, int]) -> None:
         )
 
 
+def try_on(model: Model, version: Version, before: Version, percent: int) -> None:
+    """A canary: the version answers so many of a hundred calls, and `before`, which stays the live one, all others."""
+    with transaction.atomic():
+        split(model, {before.number: 100 - percent, version.number: percent})
+        Model.objects.filter(pk=model.pk).update(live_version=before)
+        relist(model.pk)
+
+
+def go_live(model: Model, version: Version) -> None:
+    """The version answers all calls of its model: the end of a canary, either way."""
+    with transaction.atomic():
+        split(model, {})
+        Model.objects.filter(pk=model.pk).update(live_version=version)
+        relist(model.pk)
+
+
 def publish(
     model: Model,
     *,

@@ -144,6 +144,7 @@ CHECKS: dict[str, Check] = {
     "price": Check(
         gettext_noop("Price"),
         {
+            "alone": gettext_noop("%(price)s. A request computes %(seconds)s s.%(peers)s"),
             "fair": gettext_noop("%(price)s. A request computes %(seconds)s s; the least that pays for it is %(suggested)s.%(peers)s"),
             "free": gettext_noop("Free. A request computes %(seconds)s s; the least that pays for it is %(suggested)s.%(peers)s"),
             "below": gettext_noop(

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -14,19 +15,20 @@ from unfold.widgets import (
 )
 
 from marketplace.publishing import imports
-from marketplace.publishing.importing import LOCAL, UPSTREAM
+from marketplace.publishing.importing import LOCAL, SHUT_IN, UPSTREAM
 from marketplace.publishing.models import Import
 from marketplace.tasks import registry
 from portal.kit.errors import Problem
 
 ENGINES = (
     (LOCAL, _("TensorFlow, here: a folder, a .keras file or hf://organisation/name")),
+    (SHUT_IN, _("A process of its own behind walls: the same, made by strangers")),
     (UPSTREAM, _("An OpenAI-compatible server")),
     ("oip", _("An Open Inference Protocol server")),
     ("ray", _("Ray Serve")),
 )
 ORDER = (
-    "slug", "task", "engine", "source", "upstream_model", "upstream_key_env", "max_output_tokens", "price", "confirmed",
+    "slug", "task", "engine", "source", "upload", "upstream_model", "upstream_key_env", "max_output_tokens", "price", "confirmed",
 )  # fmt: skip
 
 
@@ -39,10 +41,18 @@ class ImportForm(forms.ModelForm):  # type: ignore[type-arg] # generic for the t
     engine = forms.ChoiceField(label=_("Where it runs"), choices=ENGINES, widget=UnfoldAdminSelectWidget)
     source = forms.CharField(
         label=_("Source"),
+        required=False,
+        max_length=500,
         widget=UnfoldAdminTextInputWidget,
         help_text=_(
-            "A SavedModel, KerasHub or Hugging Face folder or a .keras file on the server, hf://organisation/name, or an address."
+            "A SavedModel, KerasHub or Hugging Face folder, a .keras file or an archive on the server, hf://organisation/name, or an address."
         ),
+    )
+    upload = forms.FileField(
+        label=_("Or a file"),
+        required=False,
+        widget=UnfoldAdminFileFieldWidget,
+        help_text=_("A .keras file, or a .zip, .tar or .tar.gz of a folder."),
     )
     upstream_model = forms.CharField(
         label=_("The upstream's name for it"), required=False, widget=UnfoldAdminTextInputWidget
@@ -69,6 +79,7 @@ class ImportForm(forms.ModelForm):  # type: ignore[type-arg] # generic for the t
         if not self.errors:
             try:
                 imports.check(given["slug"], given["task"], given["price"])
+                imports.check_upload(given["source"], given["upload"], given["engine"])
             except Problem as problem:
                 field = {"name": "slug"}.get(problem.param or "", problem.param)
                 self.add_error(field if field in self.fields else "price", problem.message)
@@ -77,5 +88,7 @@ class ImportForm(forms.ModelForm):  # type: ignore[type-arg] # generic for the t
     def save(self, commit: bool = True) -> Import:
         options = ("upstream_model", "upstream_key_env", "max_output_tokens")
         self.instance.options = {name: self.cleaned_data[name] for name in options if self.cleaned_data[name]}
+        if self.cleaned_data["upload"]:
+            imports.keep_upload(self.instance, self.cleaned_data["upload"])
         saved: Import = super().save(commit)
         return saved

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from billing.prices.quote import FREE, Scheme
 from marketplace.catalog.models import Model, Version
@@ -52,11 +53,10 @@ def bring_in(
     engine: str,
     source: str,
     options: Mapping[str, Any],
-    describe_apart: Describe | None = None,
 ) -> Brought:
     """Reads, copies or downloads it: up to minutes, in which no transaction may be open. `slug`: publisher/name.
 
-    What strangers made is told by `describe_apart`, which loads it where it can do no harm. Raises SourceInvalid (422):
+    What strangers made is told by settings.DESCRIBE_APART, which loads it where it can do no harm. Raises SourceInvalid (422):
     unknown task or engine, a folder that is no model or holds what may not run, an address that is no http(s) URL, or an
     engine that cannot carry the task.
     """
@@ -65,12 +65,13 @@ def bring_in(
     except KeyError as error:
         raise SourceInvalid(str(error.args[0]), param="task") from error
     if engine == LOCAL:
-        folder = hub.downloaded(source) if source.startswith(hub.SCHEME) else Path(source)
-        spec, place = _copy_in(folder, slug, declared)
+        if source.endswith(strangers.ARCHIVES):
+            spec, place = _take_in(source, slug, declared, describe)
+        else:
+            folder = hub.downloaded(source) if source.startswith(hub.SCHEME) else Path(source)
+            spec, place = _copy_in(folder, slug, declared)
     elif engine == SHUT_IN:
-        if describe_apart is None:
-            raise SourceInvalid("What strangers made is brought in by `manage.py add_model` alone.", param="engine")
-        spec, place = _take_in(source, slug, declared, describe_apart)
+        spec, place = _take_in(source, slug, declared, import_string(settings.DESCRIBE_APART))
     elif engine == UPSTREAM:
         if declared.name not in CARRIED:
             raise SourceInvalid(f"The engine {engine} carries {', '.join(CARRIED)}, not {task}.", param="engine")
@@ -142,12 +143,12 @@ def _copy_in(source: Path, slug: str, task: Task) -> tuple[ModelSpec, str]:
     return spec, place
 
 
-def _take_in(source: str, slug: str, task: Task, describe_apart: Describe) -> tuple[ModelSpec, str]:
-    """The same for what a stranger made: a folder, a .keras file, an archive of either, or one of the hub's."""
+def _take_in(source: str, slug: str, task: Task, told: Describe) -> tuple[ModelSpec, str]:
+    """The same, unpacked within bounds first: a folder, a .keras file, an archive of either, or one of the hub's."""
     place, building = _new_place(slug)
     try:
         folder = strangers.copied(source, building)
-        spec = describe_apart(folder, task)
+        spec = told(folder, task)
         os.rename(folder, settings.MODELS_DIR / place)
     finally:
         shutil.rmtree(building, ignore_errors=True)

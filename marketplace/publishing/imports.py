@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -14,11 +19,15 @@ from billing.prices.quote import Scheme
 from marketplace.errors import SourceInvalid
 from marketplace.publishing import importing
 from marketplace.publishing.models import Import, ImportState
+from marketplace.publishing.strangers import ARCHIVES
+from marketplace.uploads import parts
 from portal.accounts.models import Workspace
+from portal.accounts.wire.text import NUL
 from portal.kit.errors import Problem
 
 LEASE = timedelta(minutes=10)  # silent for so long, a worker is lost: one that only was slow may still end it
 MOST_ATTEMPTS = 3
+UPLOADS = (".keras", *ARCHIVES)  # endings
 _TO_DO = (ImportState.QUEUED, ImportState.RUNNING)
 
 
@@ -37,6 +46,38 @@ def check(slug: str, task: str, price: str) -> None:
     scheme = scheme_of(price)
     if scheme is not None:
         scrutiny.check(scheme)
+
+
+def check_upload(source: str, upload: UploadedFile[Any] | None, engine: str) -> None:
+    """There is a source or an uploaded file, which is a model's and not too large. Raises SourceInvalid."""
+    if upload is None:
+        if not source:
+            raise SourceInvalid("Name a source, or choose a file.", param="source")
+        return
+    if source:
+        raise SourceInvalid("Name a source or choose a file, not both.", param="source")
+    if engine not in importing.HERE:
+        raise SourceInvalid("A file runs here: choose TensorFlow or a process of its own.", param="engine")
+    if _ending(upload) is None:
+        raise SourceInvalid(f"The name ends in none of {', '.join(UPLOADS)}.", param="upload")
+    if (upload.size or 0) > settings.SUBMISSION_MAX_BYTES:
+        raise SourceInvalid(f"The file is larger than {settings.SUBMISSION_MAX_BYTES >> 20} MB.", param="upload")
+
+
+def keep_upload(asked: Import, upload: UploadedFile[Any]) -> None:
+    """Its source is the uploaded file from now on, which goes when the import has ended."""
+    place = _folder(asked) / f"model{_ending(upload)}"
+    parts.begin(place)
+    parts.append(place, upload.size or 0, 0, upload.chunks())
+    asked.source = str(place)
+
+
+def _ending(upload: UploadedFile[Any]) -> str | None:
+    return next((one for one in UPLOADS if (upload.name or "").lower().endswith(one)), None)
+
+
+def _folder(asked: Import) -> Path:
+    return Path(settings.MEDIA_ROOT) / "imports" / asked.pk
 
 
 def scheme_of(lines: str) -> Scheme | None:
@@ -70,7 +111,7 @@ def work(asked: Import) -> None:
         brought = importing.bring_in(asked.slug, asked.task, asked.engine, asked.source, asked.options)
         with transaction.atomic():
             if not _end(asked, ImportState.SUCCEEDED):
-                return
+                return  # another worker was faster
             publisher, _new = Workspace.objects.get_or_create(slug=publisher_slug, defaults={"name": publisher_slug})
             version = importing.add_version(publisher, name, brought, scheme, asked.confirmed)
             Import.objects.filter(pk=asked.pk).update(version=version)
@@ -78,8 +119,10 @@ def work(asked: Import) -> None:
         _end(asked, ImportState.FAILED, error.message)
     except Exception as error:  # what a broken artifact makes TensorFlow raise must not stop the queue
         _end(asked, ImportState.FAILED, f"{type(error).__name__}: {error}")
+    shutil.rmtree(_folder(asked), ignore_errors=True)
 
 
 def _end(asked: Import, state: ImportState, error: str = "") -> bool:
     open_still = Import.objects.filter(pk=asked.pk, state__in=_TO_DO)
-    return bool(open_still.update(state=state, error=error[:500], ended_at=timezone.now(), leased_until=None))
+    told = error.replace(NUL, "�")[:500]
+    return bool(open_still.update(state=state, error=told, ended_at=timezone.now(), leased_until=None))

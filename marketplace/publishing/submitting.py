@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from marketplace.catalog.models import Model
 from marketplace.errors import SubmissionInvalid
 from marketplace.publishing import particulars, review, suggesting
+from marketplace.publishing.imports import UPLOADS
 from marketplace.publishing.models import Submission
 from marketplace.publishing.models import SubmissionState as State
-from marketplace.publishing.strangers import ARCHIVES
 from marketplace.uploads import parts
 from portal.accounts.models import Workspace
 
@@ -34,7 +34,7 @@ def begin(workspace: Workspace, told: Mapping[str, Any], file: str, size: int) -
 
     Raises SubmissionInvalid: another kind of file (422), too large (413), too many (409), the name is another task's (409).
     """
-    ending = next((one for one in (".keras", *ARCHIVES) if file.lower().endswith(one)), None)
+    ending = next((one for one in UPLOADS if file.lower().endswith(one)), None)
     if ending is None:
         raise SubmissionInvalid(
             _("Send a .keras file, or a .zip, .tar or .tar.gz of the model's folder."), param="file"

@@ -58,6 +58,8 @@ def found(submission: Submission, seconds: float, units: Mapping[str, int]) -> F
     if usual:
         values["peers"] = money.show(round(usual))
     typical = typical_nanos(asked)
+    if not suggested.rates:  # nothing says what computing costs
+        return Found("price", Status.PASSED, "alone", values, book.label(asked)[:60])
     if not typical:
         return Found("price", Status.WARNED if of_compute(seconds) else Status.PASSED, "free", values)
     figure = money.show(typical) if typical < money.NANOS else f"${typical / money.NANOS:.2f}"

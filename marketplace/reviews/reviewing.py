@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, QuerySet
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from billing.metering import customers
-from marketplace.catalog.models import Model
+from marketplace.catalog import listings
+from marketplace.catalog.models import Listing, Model
 from marketplace.reviews.models import MOST_STARS, Review
 from portal.accounts.models import User, Workspace
 from portal.kit.errors import Problem
@@ -49,7 +52,10 @@ def write(model: Model, workspace: Workspace, author: User, stars: int, text: st
         raise ReviewRefused("Only who used a model may review it, and its publisher may not.")
     version = model.live_version.number if model.live_version else None
     said = {"stars": stars, "text": text, "version": version, "changed_at": timezone.now()}
-    return Review.objects.update_or_create(model=model, author=author, defaults=said)[0]
+    with transaction.atomic():
+        written = Review.objects.update_or_create(model=model, author=author, defaults=said)[0]
+        count([model.pk])
+    return written
 
 
 def own(model: Model, author: User) -> Review | None:
@@ -59,7 +65,32 @@ def own(model: Model, author: User) -> Review | None:
 
 def remove(model: Model, author: User) -> None:
     """Takes the author's own review back."""
-    Review.objects.filter(model=model, author=author).delete()
+    with transaction.atomic():
+        Review.objects.filter(model=model, author=author).delete()
+        count([model.pk])
+
+
+def hide(reviews: QuerySet[Review], hidden: bool) -> None:
+    """What breaks the rules is shown to its author alone and not counted, or is shown again."""
+    with transaction.atomic():
+        models = set(reviews.values_list("model", flat=True))
+        reviews.update(hidden=hidden)
+        count(models)
+
+
+def count(model_ids: Iterable[str]) -> int:
+    """Tells the catalog how these models are judged; how many of them otherwise than it knew."""
+    counted = dict.fromkeys(model_ids, (0, 0))
+    rows = Review.objects.filter(model__in=counted, hidden=False).order_by()
+    for model, reviews, stars in rows.values_list("model").annotate(Count("pk"), Sum("stars")):
+        counted[model] = (reviews, stars)
+    return listings.note_reviews(counted)
+
+
+def count_all() -> int:
+    """The same of all that are or were reviewed: for a job, since authors go, and two may write at once."""
+    known = Listing.objects.filter(reviews__gt=0).values_list("pk", flat=True)
+    return count({*known, *Review.objects.order_by().values_list("model", flat=True).distinct()})
 
 
 def seen_by(model: Model, reader: User | None) -> QuerySet[Review]:

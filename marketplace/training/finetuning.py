@@ -16,10 +16,12 @@ from django.utils.text import slugify
 from billing import money
 from billing.plans.terms import Terms
 from marketplace.errors import DatasetInvalid
+from marketplace.tasks import registry as tasks
 from marketplace.training import charges, datasets, pairs, refusals, releasing
 from marketplace.training.models import Dataset, DatasetState, Run, RunState
 from marketplace.training.recipes import registry
 from marketplace.training.recipes.datasets.profile import CLASSIFICATION, learnt_as
+from marketplace.training.releasing import Release
 from marketplace.training.run_forms import PRICE_USD
 from portal.accounts.models import Workspace
 from portal.kit.errors import Problem
@@ -115,6 +117,12 @@ def question(table: Dataset, recipe: str, target: str) -> dict[str, Any]:
         raise DatasetInvalid(f"No column {name!r} can be predicted; those that can: {there}.", param="/target")
     task, others = learnable[name]["task"], [column for column in columns if column["name"] != name]
     asked = {"target": name, "task": task, "leave_out": [], "folds": 0}
+    pictures = tasks.get(task).modality == "vision"
+    if pictures != (recipe in registry.OWN["vision"]):
+        what = "pictures" if pictures else "no pictures"
+        raise DatasetInvalid(f"These are {what}: {recipe} does not learn them.", param="/model")
+    if pictures:
+        return asked
     if recipe in registry.OWN["language"]:
         readable = [column["name"] for column in others if "text" in column.get("roles", ())]
         written = [column["name"] for column in others if column["kind"] == "text"]
@@ -140,7 +148,7 @@ def publish(run: Run) -> None:
     wanted = run.wanted or {}
     title = wanted["title"] or f"{run.asked['target']} ({run.dataset})"
     try:
-        releasing.release(run, wanted["name"], title[:120], "", money.parse(PRICE_USD))
+        releasing.release(run, Release(wanted["name"], title[:120], row_nanos=money.parse(PRICE_USD)))
     except Problem as problem:
         Run.objects.filter(pk=run.pk, version=None).update(error=problem.message[:500])
 

@@ -22,7 +22,8 @@ from marketplace.training.datasets import wake
 from marketplace.training.grid_forms import SearchForm
 from marketplace.training.models import Dataset, Run, Search
 from marketplace.training.run_forms import KNOB_WORDS
-from marketplace.training.run_pages import SHOWN, metrics_shown
+from marketplace.training.run_pages import SHOWN
+from marketplace.training.verdicts import figures
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
 from portal.accounts.models import Role
 
@@ -108,7 +109,7 @@ def _state(found: Search) -> dict[str, Any]:
         "used_s": sum(run.used_ms for run in runs) / 1000,
         "paid_nanos": sum(run.cost_nanos for run in runs),
         "most_nanos": charges.most_nanos(runs[0], found.budget_s),
-        "tested": metrics_shown(task, (winner.outcome or {}).get("metrics", {})) if winner else (),
+        "tested": figures(task, (winner.outcome or {}).get("metrics", {})) if winner else (),
         "chart": chart,
         "chart_rows": list(zip(chart["x"], zip(*(one["values"] for one in chart["series"]), strict=True), strict=True))
         if chart
@@ -117,14 +118,14 @@ def _state(found: Search) -> dict[str, Any]:
 
 
 def _row(run: Run, number: int, knobs: dict[str, Any], task: Task) -> dict[str, Any]:
-    figures = metrics_shown(task, (run.outcome or {}).get("validation", {}))
+    found = figures(task, (run.outcome or {}).get("validation", {}))
     return {
         "run": run,
         "number": number,
         "look": RUN_LOOKS[run.state],
         "knobs": knobs,
-        "figure": figures[0][1] if figures else "",
-        "more": figures[1:],
+        "figure": found[0][1] if found else "",
+        "more": found[1:],
         "used_s": run.used_ms / 1000,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,22 +11,38 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from billing.prices import book
-from marketplace.catalog import resolve
-from marketplace.catalog.models import Model, Version, Visibility
+from marketplace.catalog import resolve, semver
+from marketplace.catalog.models import Model, Split, Version, Visibility
 from marketplace.catalog.pricing import set_price
-from marketplace.catalog.versions import publish
+from marketplace.catalog.versions import go_live, publish, try_on
 from marketplace.errors import DatasetInvalid
+from marketplace.publishers import rights
 from marketplace.tasks import registry
 from marketplace.tasks.task import ModelSpec
 from marketplace.training.keeping import place_of
 from marketplace.training.models import Run, RunState
 
 
-def release(run: Run, name: str, title: str, notes: str, row_nanos: int) -> Version:
-    """Publishes the run's model, seen by its workspace only; once: later calls give the same version.
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a version shall be published as. What is None is written of the run; `percent` of its model's calls go to it."""
 
-    `row_nanos`: the price of a row. Raises DatasetInvalid for a name that will not do or is another task's, and what
-    pricing.set_price raises.
+    name: str
+    title: str = ""
+    notes: str = ""
+    row_nanos: int = 0  # the price of a row, or of an image
+    visibility: str = Visibility.WORKSPACE
+    percent: int = 100
+    licence: str | None = None
+    summary: str | None = None
+    card: str | None = None
+
+
+def release(run: Run, wanted: Release) -> Version:
+    """Publishes the run's model as wanted; once: later calls give the same version.
+
+    Raises DatasetInvalid for a name that will not do or is another task's, and for a canary without a version before;
+    what publishers.rights.check raises of the visibility, and what pricing.set_price raises.
     """
     with transaction.atomic():
         locked = (
@@ -38,38 +55,76 @@ def release(run: Run, name: str, title: str, notes: str, row_nanos: int) -> Vers
         if locked.search is not None and locked.search.winner_id != locked.pk:
             raise DatasetInvalid(_("The search that this run belongs to has not ended yet."), status=409)
         outcome: Mapping[str, Any] = locked.outcome or {}
-        model, made = Model.objects.get_or_create(
-            publisher=locked.workspace,
-            name=name,
-            defaults={"task": locked.asked["task"], "title": title or name, "visibility": Visibility.WORKSPACE},
-        )
-        if made:
-            try:
-                model.clean_fields(exclude=["publisher", "card", "summary", "licence"])
-            except ValidationError as error:
-                raise DatasetInvalid(" ".join(error.messages), param="name") from error
-        if model.task != locked.asked["task"]:
-            raise DatasetInvalid(_("%(model)s does something else: choose another name.") % {"model": model.slug})
-        if made or row_nanos != price_of(model):
-            unit = _unit(model)
-            set_price(model, {unit: book.rate(unit, row_nanos)}, confirmed=True)
-        summary = _summary(outcome) % {
-            "target": locked.asked["target"],
-            "count": len(outcome["spec"]["features"]),
-            "table": locked.dataset,
-        }
-        Model.objects.filter(pk=model.pk).update(card=_card(locked, outcome), summary=summary[:300])
+        model, before = _model(locked, wanted)
+        unit = _unit(model)
+        if before is None or wanted.row_nanos != price_of(model):
+            set_price(model, {unit: book.rate(unit, wanted.row_nanos)}, confirmed=True)
+        model.title = wanted.title or model.title
+        model.summary = (summary(locked) if wanted.summary is None else wanted.summary)[:300]
+        model.card = card(locked) if wanted.card is None else wanted.card
+        model.licence = model.licence if wanted.licence is None else wanted.licence
+        model.visibility = wanted.visibility
+        model.save(update_fields=["title", "summary", "card", "licence", "visibility"])
         version = publish(
             model,
             engine="tensorflow",
             source=str(place_of(locked)),
             spec=ModelSpec.from_json(outcome["spec"]),
             metrics=outcome["metrics"],
-            notes=notes,
+            notes=wanted.notes,
         )
+        if before is None or wanted.percent == 100:
+            go_live(model, version)
+        else:
+            try_on(model, version, before, wanted.percent)
         Run.objects.filter(pk=locked.pk).update(model=model, version=version)
     resolve.forget()
     return version
+
+
+def _model(run: Run, wanted: Release) -> tuple[Model, Version | None]:
+    """The model that gets the version, new or not, and its live version. See `release` for what it raises."""
+    assert run.workspace is not None
+    model, made = Model.objects.get_or_create(
+        publisher=run.workspace,
+        name=wanted.name,
+        defaults={
+            "task": run.asked["task"],
+            "title": wanted.title or wanted.name,
+            "visibility": Visibility.WORKSPACE,
+        },
+    )
+    if made:
+        try:
+            model.clean_fields(exclude=["publisher", "card", "summary", "licence"])
+        except ValidationError as error:
+            raise DatasetInvalid(" ".join(error.messages), param="name") from error
+    if model.task != run.asked["task"]:
+        told = _("%(model)s does something else: choose another name.") % {"model": model.slug}
+        raise DatasetInvalid(told, param="name")
+    rights.check(run.workspace, wanted.visibility, "" if made else model.visibility)
+    if model.live_version is None and wanted.percent != 100:
+        raise DatasetInvalid(_("A new model has no version before that could answer the other calls."), param="percent")
+    return model, model.live_version
+
+
+def end_canary(run: Run, live: bool) -> None:
+    """The run's version answers all calls from now on, or none: then the one before does. Twice does no harm."""
+    assert run.version is not None
+    model = run.version.model
+    shares = Split.objects.filter(model=model).exclude(version=run.version)
+    before = shares.order_by("-version__number").first()
+    if before is not None:
+        go_live(model, run.version if live else before.version)
+        resolve.forget()
+
+
+def share_of(version: Version) -> int | None:
+    """The percent of its model's calls that it answers as a canary; None where it is none."""
+    shares = {split.version_id: split.weight for split in Split.objects.filter(model_id=version.model_id)}
+    if version.pk not in shares or len(shares) < 2:
+        return None
+    return round(100 * shares[version.pk] / sum(shares.values()))
 
 
 def price_of(model: Model) -> int:
@@ -82,10 +137,15 @@ def _unit(model: Model) -> str:
     return registry.get(model.task).row_unit
 
 
-def _summary(outcome: Mapping[str, Any]) -> str:
-    if outcome["spec"]["features"]:
-        return _("Predicts %(target)s from %(count)s columns of %(table)s.")
-    return _("Predicts %(target)s, learnt from %(table)s.")
+def summary(run: Run) -> str:
+    """A sentence on the run's model."""
+    spec = (run.outcome or {})["spec"]
+    told = (
+        _("Predicts %(target)s from %(count)s columns of %(table)s.")
+        if spec.get("features")
+        else _("Predicts %(target)s, learnt from %(table)s.")
+    )
+    return told % {"target": run.asked["target"], "count": len(spec.get("features", ())), "table": run.dataset}
 
 
 def versions_before(run: Run) -> list[Version]:
@@ -100,8 +160,48 @@ def versions_before(run: Run) -> list[Version]:
     ]
 
 
-def _card(run: Run, outcome: Mapping[str, Any]) -> str:
+def before(run: Run) -> dict[str, Any] | None:
+    """The version to compare the run with on its own test rows: what recipes.comparing reads. None without one.
+
+    `apart`: whether it learnt none of these rows, since it learnt the same data, split in the same way.
+    """
+    known = next((one for one in versions_before(run) if one.engine == "tensorflow"), None)
+    if known is None:
+        return None
+    learnt = Run.objects.filter(version=known).select_related("table").first()
+    apart = learnt is not None and learnt.table is not None and run.table is not None
+    if apart:
+        assert learnt is not None
+        apart = _split_by(learnt) == _split_by(run)
+    return {
+        "version": known.pk,
+        "model": known.model.slug,
+        "number": known.number,
+        "semver": known.semver,
+        "apart": apart,
+        "source": known.source,
+        "spec": {**known.spec, "examples": []},
+    }
+
+
+def _split_by(run: Run) -> tuple[Any, ...]:
+    """Runs in which this is the same have the same test rows."""
+    assert run.table is not None
+    asked, seed = run.asked, run.params.get("seed", 1)
+    once = asked.get("choices", {}).get("once", False)
+    return (run.table.sha256, asked["target"], asked["task"], asked.get("text", ""), once, seed)
+
+
+def following(run: Run, last: Version) -> tuple[str, list[semver.Change]]:
+    """The number that the run's model would have after that version, and what it would change for callers."""
+    task, spec = registry.get(run.asked["task"]), (run.outcome or {})["spec"]
+    found = semver.changes(task, ModelSpec.from_json(last.spec), ModelSpec.from_json(spec))
+    return semver.following(last.semver, found), found
+
+
+def card(run: Run) -> str:
     """Markdown in English, as every card."""
+    outcome: Mapping[str, Any] = run.outcome or {}
     rows = [
         f"| {metric.label} | {metric.show(outcome['metrics'][metric.name])} | "
         f"{metric.show(outcome['baseline'][metric.name]) if metric.name in outcome['baseline'] else '–'} |"
@@ -109,7 +209,7 @@ def _card(run: Run, outcome: Mapping[str, Any]) -> str:
         if metric.name in outcome["metrics"]
     ]
     train, validation, test = (f"{count:,}" for count in outcome["facts"]["rows"])
-    unit, columns = outcome["facts"].get("unit", "rows"), outcome["spec"]["features"]
+    unit, columns = outcome["facts"].get("unit", "rows"), outcome["spec"].get("features")
     return (
         f"Trained here by the recipe `{run.recipe}` on data of its publisher.\n\n## Quality\n"
         "On the test split, which nothing was fitted on, of the exported model as it is served:\n\n"

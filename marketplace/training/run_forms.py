@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy
 
 from billing import money
 from billing.errors import MoneyInvalid
-from marketplace.catalog.models import NAME
 from marketplace.training.recipes.recipe import Knob
 
 KNOB_WORDS = {
@@ -102,26 +101,3 @@ class RunForm(forms.Form):
     def params(self) -> dict[str, Any]:
         """The recipe's parameters."""
         return {name: self.cleaned_data[f"knob_{name}"] for name in self.knobs}
-
-
-class ReleaseForm(forms.Form):
-    """The version that a run becomes."""
-
-    use_required_attribute = False
-
-    name = forms.CharField(
-        label=gettext_lazy("Name"),
-        max_length=60,
-        validators=[NAME],
-        help_text=gettext_lazy("The name of a model you have makes this its next version."),
-    )
-    title = forms.CharField(label=gettext_lazy("Title"), max_length=120, required=False)
-    notes = forms.CharField(label=gettext_lazy("What changed"), max_length=500, required=False)
-    price = forms.CharField(label=gettext_lazy("Price of a row, in dollars"), initial=PRICE_USD)
-
-    def clean_price(self) -> int:
-        """Nano-dollars."""
-        try:
-            return money.parse(self.cleaned_data["price"])
-        except MoneyInvalid as error:
-            raise forms.ValidationError(error.message) from error

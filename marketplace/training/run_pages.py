@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.text import slugify
@@ -14,18 +13,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from billing import money
 from billing.errors import NoBudget
 from billing.prices import book
 from marketplace.catalog.models import Model
 from marketplace.tasks import registry as tasks
-from marketplace.tasks.task import Task
-from marketplace.training import charges, drawing, releasing, runs
+from marketplace.training import charges, drawing, releasing, runs, verdicts
 from marketplace.training.asking import asked
 from marketplace.training.dataset_pages import RUN_LOOKS
 from marketplace.training.datasets import wake
 from marketplace.training.models import Dataset, Run, RunState
 from marketplace.training.preparing_forms import shown
-from marketplace.training.run_forms import ReleaseForm, RunForm
+from marketplace.training.release_forms import ReleaseForm
+from marketplace.training.run_forms import RunForm
 from portal.accounts.access import has_role, require_role, thing_of, workspace_of
 from portal.accounts.models import Role
 from portal.kit.errors import Problem
@@ -85,7 +85,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         if found.over:
             answer["HX-Refresh"] = "true"
         return answer
-    return _page(request, found, _release_form(found))
+    return _page(request, found, ReleaseForm(None, found.workspace, _known(found)))
 
 
 @login_required
@@ -106,24 +106,49 @@ def publish(request: HttpRequest, run_id: str) -> HttpResponse:
     workspace = workspace_of(request)
     found = thing_of(workspace, _THINGS, pk=run_id)
     require_role(request, workspace, Role.MEMBER)
-    form = ReleaseForm(request.POST)
+    form = ReleaseForm(request.POST, found.workspace, _known(found))
     if form.is_valid():
-        given = form.cleaned_data
         try:
-            made = releasing.release(found, given["name"], given["title"], given["notes"], given["price"])
+            made = releasing.release(found, form.release)
         except Problem as problem:
-            form.add_error("name", problem.message)
+            form.add_error(problem.param if problem.param in form.fields else "name", problem.message)
         else:
             return redirect("model", *made.model.slug.split("/"))
     return _page(request, found, form, 422)
 
 
-def _release_form(found: Run) -> ReleaseForm:
-    asked = found.asked.get("target", "")
-    known = next(iter(releasing.versions_before(found)), None) if found.state == RunState.SUCCEEDED else None
-    name = known.model.name if known else (slugify(asked)[:60].strip("-_") or "model")
-    title = known.model.title if known else _("Predict %(target)s") % {"target": asked}
-    return ReleaseForm(initial={"name": name, "title": title[:120]})
+@login_required
+@require_POST
+def end_canary(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Gives its version all calls (`live`), or none."""
+    workspace = workspace_of(request)
+    found = thing_of(workspace, _THINGS, pk=run_id)
+    require_role(request, workspace, Role.MEMBER)
+    if found.version is None:
+        raise Http404
+    releasing.end_canary(found, "live" in request.POST)
+    return redirect("run", found.pk)
+
+
+def _known(found: Run) -> dict[str, Any]:
+    """What the form of its version begins with: as the version before, else as the run says."""
+    if found.state != RunState.SUCCEEDED or not found.outcome or "metrics" not in found.outcome:
+        return {}
+    told = {"summary": releasing.summary(found), "card": releasing.card(found)}
+    asked = found.asked["target"]
+    before = next(iter(releasing.versions_before(found)), None)
+    if before is None:
+        title = _("Predict %(target)s") % {"target": asked}
+        return told | {"name": slugify(asked)[:60].strip("-_") or "model", "title": title[:120]}
+    model = before.model
+    price = money.decimal(releasing.price_of(model))
+    return told | {
+        "name": model.name,
+        "title": model.title,
+        "licence": model.licence,
+        "visibility": model.visibility,
+        "price": price,
+    }
 
 
 def _state(request: HttpRequest, found: Run) -> dict[str, Any]:
@@ -160,49 +185,30 @@ def _page(request: HttpRequest, found: Run, form: ReleaseForm, status: int = 200
     hidden = found.search is not None and found.search.winner_id != found.pk
     outcome = {} if hidden else found.outcome or {}
     task = tasks.get(found.asked["task"])
-    before = releasing.versions_before(found) if outcome else []
+    last = before = releasing.versions_before(found) if outcome else []
     evaluation = outcome.get("evaluation", {})
+    compared = verdicts.compared(task, evaluation.get("before"))
+    if compared:  # it stands there already, on the same rows
+        before = [one for one in before if one.pk != compared["version"]]
     context = {
         **_state(request, found),
         "form": form,
         "task": task,
         "outcome": outcome,
-        "validation": metrics_shown(task, (found.outcome or {}).get("validation", {})),
+        "validation": verdicts.figures(task, (found.outcome or {}).get("validation", {})),
         "hidden": hidden,
         "most_nanos": charges.most_nanos(found, found.budget_s),
         "publishable": bool(outcome) and found.version is None and found.purged_at is None,
         "before_versions": before,
-        "metrics": [
-            (
-                metric.label,
-                metric.show(outcome["metrics"][metric.name]),
-                metric.show(outcome["baseline"][metric.name]) if metric.name in outcome["baseline"] else "–",
-                [metric.show(one.metrics[metric.name]) if metric.name in one.metrics else "–" for one in before],
-            )
-            for metric in task.metrics
-            if metric.name in outcome.get("metrics", {})
-        ],
+        "compared": compared,
+        "next": verdicts.following(found, last) if outcome and found.version is None else None,
+        "share": releasing.share_of(found.version) if found.version else None,
+        "metrics": verdicts.metrics(task, outcome, before),
         "folds_left": found.asked["folds"] - len(evaluation.get("folds") or []) if evaluation else 0,
-        "folds": _folds(task.metrics, evaluation.get("folds") or []),
+        "folds": verdicts.folds(task, evaluation.get("folds") or []),
         "evaluation": evaluation,
         "made_ready": shown(found.asked),
         "drawn": drawing.evaluation(evaluation),
         "own": Model.objects.filter(publisher=found.workspace, task=task.name).order_by("name") if outcome else (),
     }
     return render(request, "marketplace/training/run.html", context, status=status)
-
-
-def metrics_shown(task: Task, found: Mapping[str, float]) -> list[tuple[str, str]]:
-    """Each metric that there is: its label and figure."""
-    return [(one.label, one.show(found[one.name])) for one in task.metrics if one.name in found]
-
-
-def _folds(metrics: Any, folds: list[dict[str, float]]) -> list[tuple[str, str, str]]:
-    """Metric, mean and spread (lowest to highest) of a cross-validation."""
-    found = []
-    for metric in metrics:
-        values = [fold[metric.name] for fold in folds if metric.name in fold]
-        if values:
-            mean = metric.show(sum(values) / len(values))
-            found.append((metric.label, mean, f"{metric.show(min(values))} – {metric.show(max(values))}"))
-    return found

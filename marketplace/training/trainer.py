@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from billing.errors import NoBudget
-from marketplace.training import charges, datasets, finetuning, runs, searching
+from marketplace.training import charges, datasets, finetuning, releasing, runs, searching
 from marketplace.training.keeping import checkpoints_of, place_of
 from marketplace.training.models import Run
 from marketplace.training.starters.registry import STARTERS
@@ -73,6 +73,7 @@ def _train_table(run: Run, building: Path) -> None:
         "path": str(datasets.path_of(run.table)),
         "form": run.table.form,
         "checkpoints": str(checkpoints),
+        "before": _tell_of_before(run, checkpoints),
         **run.asked,
     }
     try:
@@ -86,6 +87,18 @@ def _train_table(run: Run, building: Path) -> None:
     run.refresh_from_db()
     if run.over:
         shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _tell_of_before(run: Run, folder: Path) -> str:
+    """A file about the version to compare with, and where its model lies; empty where there is none."""
+    before = releasing.before(run)
+    if before is None:
+        return ""
+    told = before | {"source": str(settings.MODELS_DIR / before["source"])}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "before.json"
+    path.write_text(json.dumps(told))
+    return str(path)
 
 
 def _command(run: Run, building: Path, *what: str) -> list[str]:

@@ -41,6 +41,7 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "training_search_cancel": ("POST", "/training/searches/{search}/cancel", LOGIN, 404, 403, 302, 302),
     "run": ("GET", "/training/runs/{run}", LOGIN, 404, 200, 200, 200),
     "run_cancel": ("POST", "/training/runs/{run}/cancel", LOGIN, 404, 403, 302, 302),
+    "run_canary": ("POST", "/training/runs/{run}/canary", LOGIN, 404, 403, 404, 404),
     "run_publish": ("POST", "/training/runs/{run}/publish", LOGIN, 404, 403, 422, 422),
     "golden": ("GET", "/golden", LOGIN, 200, 200, 200, 200),
     "golden_add_sample": ("POST", "/golden/samples", LOGIN, 404, 403, 404, 404),

@@ -55,6 +55,7 @@ def test_dotted_names_in_settings_can_be_imported() -> None:
         *settings.AUTHENTICATION_BACKENDS,
         settings.ACCOUNT_ADAPTER,
         settings.WSGI_APPLICATION,
+        settings.DESCRIBE_APART,
         settings.UNFOLD["DASHBOARD_CALLBACK"],
         *settings.TEMPLATES[0]["OPTIONS"]["context_processors"],
         settings.REST_FRAMEWORK["EXCEPTION_HANDLER"],

@@ -1,4 +1,4 @@
-"""A recipe: a training procedure that ends in a SavedModel, judged as it will be served."""
+"""A recipe: a training procedure that ends in a folder that is served (a SavedModel; gpt: see there), judged as it will be."""
 
 from __future__ import annotations
 
@@ -113,6 +113,7 @@ class TableWork:
     text: str = ""  # the column that is read, where the task reads texts
     roles: Mapping[str, str] = field(default_factory=dict)  # of columns: number, category, text or date, where chosen
     choices: Mapping[str, Any] = field(default_factory=dict)  # see materials.choices
+    before: str = ""  # a file that tells of the version to compare with: see comparing.py
 
 
 SEED = Knob(1, 0, 2**31 - 1)
@@ -122,7 +123,7 @@ class Recipe(Protocol):
     """A module with this function is a recipe; see registry.py."""
 
     def train(self, dataset: str, params: Mapping[str, Any], report: Report, out: Path) -> Outcome:
-        """Trains, writes a SavedModel to `out`, loads it again and judges that. Raises ValueError for bad parameters."""
+        """Trains, writes a folder to `out`, loads it again and judges that. Raises ValueError for bad parameters."""
         ...
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.tasks.task import ModelSpec, Tensor
-from marketplace.training.recipes import calibrating, fitting, judging
+from marketplace.training.recipes import calibrating, comparing, fitting, judging
 from marketplace.training.recipes.course import course
 from marketplace.training.recipes.materials.material import Inputs, Material, Prepared, Rows, Truth, parts, split
 from marketplace.training.recipes.materials.registry import opened
@@ -76,6 +76,8 @@ def train(work: TableWork, how: How, out: Path) -> Outcome:
     )
     if work.folds:
         evaluation["folds"] = cross
+    if work.before and (found := comparing.compare(Path(work.before), work.task, given, prepared, test, answers, row)):
+        evaluation["before"] = found
     known = truth.values[learn]
     return Outcome(
         ModelSpec(

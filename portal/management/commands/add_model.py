@@ -13,7 +13,6 @@ from django.utils import timezone
 from billing.errors import MoneyInvalid, PriceUnusual
 from billing.prices import book, notation, scrutiny
 from billing.prices.quote import Scheme
-from inference.engines.runner import parent
 from inference.routing import replicas
 from marketplace.publishing import importing
 from portal.accounts.models import Workspace
@@ -44,7 +43,7 @@ class Command(BaseCommand):
             "--source",
             required=True,
             help="a folder (SavedModel, KerasHub, Hugging Face), a .keras file, hf://org/name, or an upstream's address; "
-            "for runner also a .zip, .tar or .tar.gz of one",
+            "also a .zip, .tar or .tar.gz of one",
         )
         parser.add_argument("--upstream-model", help="what the upstream calls the model")
         parser.add_argument("--upstream-key-env", metavar="VAR", help="the variable that holds the upstream's key")
@@ -89,9 +88,7 @@ class Command(BaseCommand):
             options = {key: given[key] for key in _OPTIONS if given[key]}
             importing.check_name(name, given["task"])
             Workspace(slug=slug, name=slug).clean_fields()
-            brought = importing.bring_in(
-                given["model"], given["task"], given["engine"], given["source"], options, describe_apart=parent.describe
-            )
+            brought = importing.bring_in(given["model"], given["task"], given["engine"], given["source"], options)
             with transaction.atomic():
                 publisher = Workspace.objects.filter(slug=slug).first()
                 if publisher is None:

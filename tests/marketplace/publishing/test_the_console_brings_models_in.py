@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
@@ -15,6 +17,7 @@ from marketplace.jobs import bring_in_models
 from marketplace.models import Import, Model, Version
 from marketplace.publishing import imports
 from portal.accounts.models import User
+from tests.fixtures.hostile import NEEDS_WALLS
 from tests.fixtures.people import person, signed_in
 
 PAGE = "/admin/marketplace/import/add/"
@@ -29,7 +32,7 @@ def operator(transactional_db: None) -> Client:
     return signed_in(User.objects.create_superuser("root@example.com", "a-long-Passw0rd"))
 
 
-def ask(operator: Client, **changed: str) -> str:
+def ask(operator: Client, **changed: Any) -> str:
     return operator.post(PAGE, {**ASKED, **changed}, follow=True).text
 
 
@@ -58,7 +61,7 @@ def test_what_is_asked_for_is_live_once_a_worker_was_at_it(operator: Client) -> 
         ({"price": "0.25"}, "write it like output_token=0.25"),
         ({"price": "output_token=-1"}, "with nine decimals at most"),
         ({"price": "token=1"}, "is not a unit"),
-        ({"source": ""}, "This field is required"),
+        ({"source": ""}, "Name a source, or choose a file."),
     ],
     ids=str,
 )
@@ -97,3 +100,37 @@ def test_only_operators_may_ask(transactional_db: Any) -> None:
     ada = signed_in(person("ada@example.com"))
     assert ada.post(PAGE, ASKED).status_code == 302
     assert not Import.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"source": "", "engine": "runner"}, "Name a source, or choose a file."),
+        ({"engine": "runner", "upload": SimpleUploadedFile("m.zip", b"PK")}, "not both"),
+        ({"source": "", "upload": SimpleUploadedFile("m.zip", b"PK")}, "A file runs here"),
+        ({"source": "", "engine": "runner", "upload": SimpleUploadedFile("m.exe", b"MZ")}, "ends in none of"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_file_that_cannot_be_is_refused_at_once(operator: Client, changed: dict[str, Any], told: str) -> None:
+    assert told in ask(operator, **changed)
+    assert not Import.objects.exists()
+
+
+@pytest.mark.slow
+@NEEDS_WALLS
+def test_an_uploaded_file_becomes_a_model_whose_form_is_its_signatures(
+    operator: Client, keras_file: Path, settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT, settings.MODELS_DIR = tmp_path / "files", tmp_path / "models"
+    file = SimpleUploadedFile("model.keras", (keras_file / "model.keras").read_bytes())
+    ask(operator, task="tensor", engine="runner", source="", price="row=0.001", upload=file)
+    bring_in_models()
+    asked = Import.objects.get()
+    assert asked.state == "succeeded", asked.error
+    assert asked.version is not None
+    assert [tensor["shape"] for tensor in asked.version.spec["inputs"]] == [[None, 3]]
+    assert (settings.MODELS_DIR / asked.version.source / "model.keras").is_file()
+    assert not list((tmp_path / "files" / "imports").iterdir()), "the upload is not needed any more"
+    name = asked.version.spec["inputs"][0]["name"]
+    assert f"&quot;{name}&quot;" in operator.get("/models/acme/writer").text

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from billing.metering.models import UsageEvent
-from marketplace.catalog.models import Model
+from marketplace.catalog.models import Listing, Model
+from marketplace.catalog.search import Query, search
+from marketplace.catalog.visibility import ANYBODY
 from marketplace.models import Review
+from marketplace.reviews import reviewing
 from portal.accounts.models import Membership, Role, User, Workspace
 from portal.kit import ids
 from tests.fixtures.people import person, signed_in
@@ -91,3 +95,31 @@ def test_a_member_whose_workspace_used_it_may_review(model: Model, workspace: Wo
     assert client.post(PAGE, {"stars": "3"}).status_code == 403, "her own workspace never used it"
     client.post("/settings/workspace", {"workspace": workspace.pk})
     assert client.post(PAGE, {"stars": "3"}).status_code == 302
+
+
+def test_the_catalog_shows_the_mean_and_sorts_by_it_and_few_reviews_weigh_less(model: Model, stranger: User) -> None:
+    for name in ("praised", "liked", "unknown"):
+        Model.objects.create(publisher=stranger.personal_workspace, name=name, task="chat", title=name.title())
+    for at in range(4):
+        user = person(f"reader{at}@example.com")
+        for name, stars in (("writer", 2), ("liked", 4), ("praised", 5)):
+            if name != "praised" or at == 0:
+                used(user.personal_workspace, f"sam/{name}")
+                reviewing.write(Model.objects.get(name=name), user.personal_workspace, user, stars, "")
+    found = search(Query(sort="rated"), ANYBODY).models
+    assert [one.name for one in found] == ["liked", "praised", "writer", "unknown"]
+    page = Client().get("/models?sort=rated").text
+    assert '★ 4.0 <span class="muted">(4)</span>' in page
+    reviewing.hide(Review.objects.filter(model__name="liked"), True)
+    assert "★ 4.0" not in Client().get("/models").text
+    reviewing.hide(Review.objects.filter(model__name="liked"), False)
+    reviewing.remove(Model.objects.get(name="praised"), User.objects.get(email="reader0@example.com"))
+    assert "★ 5.0" not in Client().get("/models").text
+
+
+def test_what_the_catalog_missed_of_reviews_is_counted_later(model: Model, workspace: Workspace, owner: User) -> None:
+    used(workspace)
+    reviewing.write(model, workspace, owner, 3, "")
+    Review.objects.all().delete()
+    assert (reviewing.count_all(), reviewing.count_all()) == (1, 0)
+    assert not Listing.objects.exclude(reviews=0).exists()

@@ -22,6 +22,7 @@ from billing.plans.terms import forget
 from marketplace.catalog.models import Visibility
 from marketplace.training import charges, datasets, releasing, runs, trainer
 from marketplace.training.models import Dataset, Run, RunState
+from marketplace.training.releasing import Release
 from marketplace.training.seeds import seed_price
 from portal.accounts.models import User, Workspace
 from tests.fixtures.people import signed_in
@@ -209,6 +210,7 @@ def test_a_table_is_learnt_judged_published_and_its_next_version_compared(table:
     assert "Confusion matrix" in page
     assert "<polyline" in page
     form = {"name": "leaves", "title": "Who leaves", "notes": "first", "price": "0.0003"}
+    form |= {"visibility": "workspace", "percent": "100"}
     assert client.post(f"/training/runs/{run.pk}/publish", {**form, "name": "No Name"}).status_code == 422
     client.post(f"/training/runs/{run.pk}/publish", form)
     run.refresh_from_db()
@@ -220,7 +222,7 @@ def test_a_table_is_learnt_judged_published_and_its_next_version_compared(table:
         300_000,
     )
     assert "Who leaves" in client.get("/models/olga/leaves").text
-    assert releasing.release(run, "other", "", "", 0) == run.version
+    assert releasing.release(run, Release("other")) == run.version
     next_run = asked_for(table)
     Run.objects.filter(pk=next_run.pk).update(state=RunState.SUCCEEDED, outcome=run.outcome)
     assert "olga/leaves 1" in client.get(f"/training/runs/{next_run.pk}").text

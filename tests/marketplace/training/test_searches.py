@@ -14,6 +14,7 @@ from billing.metering.models import UsageEvent
 from marketplace.errors import DatasetInvalid
 from marketplace.training import charges, keeping, releasing, runs, searching, trainer
 from marketplace.training.models import Dataset, Run, RunState, Search
+from marketplace.training.releasing import Release
 from portal.accounts.models import User
 from tests.fixtures.people import signed_in
 from tests.marketplace.training.test_runs_of_workspaces import ASKED, SECOND, asked_for, claimed, outcome, table
@@ -111,7 +112,7 @@ def test_the_best_on_the_validation_wins_and_the_others_leave_nothing(table: Dat
     assert "the best of the search so far" in page
     assert "How good it is" not in page
     with pytest.raises(DatasetInvalid, match="not ended"):
-        releasing.release(second, "leaves", "", "", 0)
+        releasing.release(second, Release("leaves"))
     runs.fail(claimed(), timezone.now(), "The loss broke.", again=False)
     for _ in range(2):
         searching.tend_open()
@@ -121,7 +122,7 @@ def test_the_best_on_the_validation_wins_and_the_others_leave_nothing(table: Dat
     assert "its model" not in client.get(f"/training/searches/{search.pk}").text
     assert "was better: the model of this one was removed" in client.get(f"/training/runs/{first.pk}").text
     with pytest.raises(DatasetInvalid, match="no model to publish"):
-        releasing.release(first, "leaves", "", "", 0)
+        releasing.release(first, Release("leaves"))
 
 
 def test_canceling_ends_all_of_it_and_keeps_the_best(table: Dataset, owner: User) -> None:
@@ -185,5 +186,5 @@ def test_a_search_is_trained_to_its_winner(table: Dataset) -> None:
     assert search.winner.params["learning_rate"] == 0.05
     assert search.winner.outcome is not None
     assert search.winner.outcome["validation"]["accuracy"] > 0.5
-    made = releasing.release(search.winner, "leaves", "", "", 0)
+    made = releasing.release(search.winner, Release("leaves"))
     assert made.metrics == search.winner.outcome["metrics"]
