@@ -87,7 +87,7 @@ def wait(condition: Any, seconds: float = TRAINED_S, every: float = 0.05) -> Any
 TABLE = {"target": "side", "task": "tabular-classification", "leave_out": ["note"], "folds": 0}
 TEXTS = {"target": "side", "task": "text-classification", "text": "note", "leave_out": [], "folds": 0}
 DENSE = {"epochs": 40, "dropout": 0.5}
-GRU = {"epochs": 20, "units": 8, "width": 8, "dropout": 0.5}
+GRU = {"epochs": 8, "units": 8, "width": 8, "dropout": 0.5}
 
 
 @pytest.mark.parametrize(
