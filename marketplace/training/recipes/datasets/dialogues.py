@@ -15,7 +15,7 @@ from marketplace.training.recipes.datasets import dialogue_words as words
 Dialogue = list[tuple[str, str]]  # what is asked, and the answer
 COUNTS = (7_500, 200, 400)  # dialogues of each part
 QUESTIONS = (1, 2, 2, 3, 4, 6)
-SHARES = {"said": 11, "sum": 6, "look up": 4, "name": 3, "like": 1}  # of what is asked, as it comes
+SHARES = {"said": 10, "sum": 4, "look up": 4, "name": 3, "like": 1}  # of what is asked, as it comes
 _RECALL = {"name": "my name", "like": "my like"}
 _DO, _ABOUT, _ASKING, _TELLING, _BEFORE = (
     frames.split("|") for frames in (words.DO, words.ABOUT, words.ASKING, words.TELLING, words.BEFORE)
