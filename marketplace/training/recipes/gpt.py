@@ -100,14 +100,13 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
 
 
 def _tokenizer(texts: list[Dialogue]) -> Any:
-    """Pairs of bytes that are often together, digits apart; what is no text of the training split has its bytes."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    """Pairs of bytes that are often together; what is no text of the training split has its bytes."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    made.decoder = decoders.ByteLevel()
+    made.normalizer = normalizers.Prepend(" ")  # a word is the same token where a text begins
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
         special_tokens=[END, ASKS, SAYS],

@@ -1,4 +1,4 @@
-"""A recipe: a training procedure that ends in a SavedModel, judged as it will be served."""
+"""A recipe: a training procedure that ends in a folder that is served (a SavedModel; gpt: see there), judged as it will be."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class Recipe(Protocol):
     """A module with this function is a recipe; see registry.py."""
 
     def train(self, dataset: str, params: Mapping[str, Any], report: Report, out: Path) -> Outcome:
-        """Trains, writes a SavedModel to `out`, loads it again and judges that. Raises ValueError for bad parameters."""
+        """Trains, writes a folder to `out`, loads it again and judges that. Raises ValueError for bad parameters."""
         ...
 
 

@@ -141,6 +141,21 @@ def test_a_folder_of_hugging_face_is_served_with_slots(tmp_path: Path, kind: str
     engine.unload()
 
 
+def test_a_folder_says_the_temperature_where_a_caller_does_not(tmp_path: Path) -> None:
+    folder, task = decoder_folder(tmp_path / "llama", "llama"), registry.get("chat")
+    (folder / "generation_config.json").write_text('{"do_sample": false}')
+    engine = engine_of(ReplicaSpec("r", "tensorflow", str(folder), "a/b", task, describe(folder, task)))
+    engine.load()
+    cold = engine.infer(Work({"prompt": "The cat", "max_tokens": COUNT, "temperature": 0})).output
+    assert engine.infer(Work({"prompt": "The cat", "max_tokens": COUNT})).output == cold
+    hot = [
+        engine.infer(Work({"prompt": "The cat", "max_tokens": COUNT, "temperature": 2, "seed": seed})).output
+        for seed in range(3)
+    ]
+    assert any(one != cold for one in hot)
+    engine.unload()
+
+
 def test_whose_time_runs_out_in_line_for_a_slot_is_told_then(tmp_path: Path) -> None:
     decoder = decoder_of(tensorflow(), made("Llama3", _SIZES))
     scheduler = Scheduler(decoder)

@@ -30,7 +30,7 @@ FLOORS = {
     "languages": ("accuracy", 0.88),
     "sentiment": ("accuracy", 0.95),
     "translator": ("bleu", 0.75),
-    "guide": ("exact_match", 0.5),  # always the commonest answer: 0.02
+    "guide": ("exact_match", 0.7),  # always the commonest answer: 0.02
     "digest": ("rouge1", 0.19),
     "prose-transformer": ("bits_per_character", 2.4),
     "reader": ("exact_match", 0.55),

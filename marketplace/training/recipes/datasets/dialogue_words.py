@@ -150,16 +150,17 @@ TOLD: dict[str, str] = {
             "you may call me {a}|my friends call me {a}",
     "like": "I like {a}|I love {a}|my favourite thing is {a}|I really like {a}|I am fond of {a}|I enjoy {a}|I prefer {a}|"
             "what I like is {a}|the thing I like is {a}",
-    "echo": "say {a}|repeat {a}|repeat after me: {a}|now say {a}|say this: {a}|say after me: {a}|repeat this: {a}|say the words {a}",
 }  # fmt: skip
 TELLING = (
     "{}|please, {}|hello, {}|hi, {}|hey, {}|well, {}|by the way, {}|okay, {}|so, {}|listen: {}|now, {}|good day, {}"
 )
 
 NAMES = (
-    "Anna Ben Clara David Emma Felix Grace Henry Ida Jack Kate Leo Maria Noah Olga Paul Rosa Sam Tina Victor Wei Yuki Zoe Ali Bruno "
-    "Carmen Dora Erik Fatima George Hanna Ivan Julia Karl Laura Martin Nina Oscar Peter Robert Sara Tom Ursula Wendy Mei Omar Lucas "
-    "Sofia Daniel Eva Mark Lena Max Amir Priya Chen Jonas Elena Hugo Alice Bob John Mary James Linda Michael Susan"
+    "Ada Adam Alan Alex Ali Alice Amir Amy Andrea Andrew Anna Anne Anton Arthur Ben Bob Boris Bruno Carl Carla Carmen Carol Charles Chen "
+    "Chris Clara Claire Daniel David Diana Dora Edward Elena Ella Emily Emma Eric Erik Eva Fatima Felix Frank George Grace Greta Hanna "
+    "Helen Henry Hugo Ian Ida Ivan Jack James Jan Jane Jenny Jim Joe John Jonas Jose Joseph Julia Karen Karl Kate Ken Kim Lars Laura Lena "
+    "Leo Li Linda Lisa Lucas Lucy Luis Maria Mark Martin Mary Max Mei Michael Mia Mike Mohamed Nadia Nina Noah Nora Oliver Olga Omar Oscar "
+    "Otto Paul Pedro Peter Priya Rachel Ravi Robert Rosa Ruth Sam Sara Simon Sofia Stefan Steve Susan Tina Tom Victor Wei Yuki Zoe"
 )
 LIKED = (
     "tea coffee music football chess bread cats dogs books films rain snow apples cheese rice trains maps flowers running painting "

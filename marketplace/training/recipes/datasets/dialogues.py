@@ -1,7 +1,7 @@
 """Dialogues made by a small grammar: questions about Mercato, small talk, small sums, and what was said before.
 
-A dialogue is up to four questions and their answers. What counts as unseen is the way to ask: each is in one part only, so
-are the names of people. What is answered (the capitals, the sums) is the same in all parts: it is a model's knowledge.
+A dialogue is up to four questions and their answers. What counts as unseen is the way to ask: each is in one part only. What
+is answered (the capitals, the sums, the names of people) is the same in all parts: it is a model's knowledge.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from marketplace.training.recipes.datasets import dialogue_words as words
 Dialogue = list[tuple[str, str]]  # what is asked, and the answer
 COUNTS = (9_000, 200, 400)  # dialogues of each part
 QUESTIONS = (1, 2, 3, 4)
-SHARES = {"said": 10, "sum": 4, "look up": 4, "name": 3, "like": 1, "echo": 4}  # of what is asked, as it comes
+SHARES = {"said": 11, "sum": 4, "look up": 4, "name": 3, "like": 1}  # of what is asked, as it comes
 _RECALL = {"name": "my name", "like": "my like"}
 _DO, _ABOUT, _ASKING, _TELLING, _BEFORE = (
     frames.split("|") for frames in (words.DO, words.ABOUT, words.ASKING, words.TELLING, words.BEFORE)
 )
-_LIKED, _DAYS = words.LIKED.split(), words.DAYS.split()
+_NAMES, _LIKED, _DAYS = words.NAMES.split(), words.LIKED.split(), words.DAYS.split()
 _CAPITALS, _OPPOSITES = ([pair.split(":") for pair in found.split()] for found in (words.CAPITALS, words.OPPOSITES))
 
 
 @dataclass(frozen=True, slots=True)
 class Dialogues:
-    """Three parts, which share no way to ask and no name."""
+    """Three parts, which share no way to ask."""
 
     train: list[Dialogue]
     validation: list[Dialogue]
@@ -42,13 +42,11 @@ def dialogues(seed: int) -> Dialogues:
         for filled, frames in ((words.ASKED, _ASKING), (words.TOLD, _TELLING))
         for kind, ways in filled.items()
     }
-    names = _shared(words.NAMES.split(), chance)
     parts = []
     for part, count in enumerate(COUNTS):
         one = _Part(
             {answer: ways[part] for answer, ways in said.items()},
             {kind: ways[part] for kind, ways in asked.items()},
-            names[part],
             chance,
         )
         parts.append([one.dialogue() for _ in range(count)])
@@ -74,10 +72,8 @@ def _shared(ways: Sequence[str], chance: random.Random) -> tuple[list[str], list
 class _Part:
     """Makes dialogues of the ways to ask that one part has."""
 
-    def __init__(
-        self, said: Mapping[str, list[str]], asked: Mapping[str, list[str]], names: list[str], chance: random.Random
-    ) -> None:
-        self._said, self._asked, self._names, self._chance = said, asked, names, chance
+    def __init__(self, said: Mapping[str, list[str]], asked: Mapping[str, list[str]], chance: random.Random) -> None:
+        self._said, self._asked, self._chance = said, asked, chance
 
     def dialogue(self) -> Dialogue:
         told: dict[str, str] = {}
@@ -99,11 +95,8 @@ class _Part:
         if kind in _RECALL:
             if kind in told or chance.random() < 0.12:
                 return self._way(_RECALL[kind]), _recalled(kind, told.get(kind))
-            told[kind] = self._name() if kind == "name" else chance.choice(_LIKED)
+            told[kind] = chance.choice(_NAMES if kind == "name" else _LIKED)
             return self._way(kind, a=told[kind]), _noted(kind, told[kind])
-        if kind == "echo":
-            told_now = " ".join(self._name().lower() for _ in range(chance.choice((1, 2, 3))))
-            return self._way("echo", a=told_now), f"{told_now}."
         return self._sum() if kind == "sum" else self._looked_up()
 
     def _sum(self) -> tuple[str, str]:
@@ -112,7 +105,7 @@ class _Part:
         if sign == "-":
             a += b
         found = a + b if sign == "+" else a - b
-        return self._way(sign, a=str(a), b=str(b)), f"{a} {sign} {b} = {found}."
+        return self._way(sign, a=str(a), b=str(b)), f"That is {found}."
 
     def _looked_up(self) -> tuple[str, str]:
         chance = self._chance
@@ -132,17 +125,10 @@ class _Part:
                 (one, many), size = chance.choice(list(words.UNITS.items()))
                 count = chance.randint(1, words.MOST_OF_A_UNIT)
                 quantity = f"{count} {one}{'s' if count > 1 else ''}"
-                return self._way("unit", a=quantity, b=many), f"{quantity}: {count * size} {many}."
+                return self._way("unit", a=quantity, b=many), f"That is {count * size} {many}."
 
     def _way(self, kind: str, **filled: str) -> str:
         return self._chance.choice(self._asked[kind]).format(**filled)
-
-    def _name(self) -> str:
-        """One of the part's, or made up, so that it has to be read and cannot be known."""
-        if self._chance.random() < 0.5:
-            return self._chance.choice(self._names)
-        parts = (self._chance.choice("bdfgklmnprstvz") + self._chance.choice("aeiou") for _ in range(3))
-        return ("".join(parts)[: self._chance.randint(4, 6)]).capitalize()
 
     def _dressed(self, text: str) -> str:
         """As people type: a capital or none, a mark or none, a word before."""
