@@ -92,8 +92,9 @@ class ModelAdminPage(ModelAdmin):  # type: ignore[misc] # as above
     def live_figures(self, row: Model) -> str:
         splits, page = reverse("admin:marketplace_split_changelist"), reverse("model", args=row.slug.split("/"))
         return format_html(
-            '<a class="{}" href="{}?model__id__exact={}">{}</a> · <a class="{}" href="{}">{}</a>',
+            '<a class="{}" href="{}?model__id__exact={}">{}</a> · <a class="{}" href="{}">{}</a> · <a class="{}" href="{}?model={}">{}</a>',
             LINK, splits, row.pk, _("by version, while calls are shared"), LINK, page, _("the model's page"),
+            LINK, reverse("admin:marketplace_takedown_add"), row.pk, _("take it down"),
         )  # fmt: skip
 
 
