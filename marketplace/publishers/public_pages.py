@@ -23,6 +23,11 @@ def publisher(request: HttpRequest, publisher: str) -> HttpResponse:
     own = reader_of(request).workspace_id == workspace.pk
     if not (found.total or approved or own):
         raise Http404
-    context = {"publisher": workspace, "approved": approved, "own": own}
-    context |= {"models": shown_all(found.models), "total": found.total}
+    context = {
+        "publisher": workspace,
+        "approved": approved,
+        "own": own,
+        "models": shown_all(found.models),
+        "total": found.total,
+    }
     return render(request, "marketplace/publishers/publisher.html", context)
