@@ -120,6 +120,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("golden/<str:set_id>/delete", golden.delete, name="golden_delete"),
     path("golden/<str:set_id>/runs", golden_runs.begin, name="golden_begin"),
     path("golden/<str:set_id>/runs/<str:run_id>", golden_runs.golden_run, name="golden_run"),
+    path("golden/<str:set_id>/runs/<str:run_id>/answers.csv", golden_runs.answers, name="golden_answers"),
     path("golden/<str:set_id>/runs/<str:run_id>/cancel", golden_runs.cancel, name="golden_cancel"),
     path("golden/<str:set_id>/runs/<str:run_id>/share", golden_runs.share, name="golden_share"),
     path("golden/<str:set_id>/runs/<str:run_id>/delete", golden_runs.delete_run, name="golden_run_delete"),

@@ -59,6 +59,20 @@ def archive(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+@register()
+def meaning(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The encoder of the catalog is named as models are."""
+    if not settings.SEMANTIC_MODEL or len(list(filter(None, settings.SEMANTIC_MODEL.split("/")))) == 2:
+        return []
+    return [
+        Error(
+            f"SEMANTIC_MODEL={settings.SEMANTIC_MODEL} names no model of the catalog.",
+            hint="publisher/name of a model of the task embeddings; unset, the catalog is searched by words.",
+            id="mercato.E005",
+        )
+    ]
+
+
 @register(deploy=True)
 def deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """What a public installation needs."""

@@ -113,7 +113,14 @@ def _telling(run: GoldenRun, found: Sequence[Mapping[str, Any]]) -> list[dict[st
         for column, good in enumerate(one["good"]):
             answer = answers.get((example.number, column))
             told = "" if answer is None or answer.status is None else said(answer.said)
-            cells.append({"said": told, "right": good is not None and good >= 1, "known": good is not None})
+            cells.append(
+                {
+                    "model": run.versions[column],
+                    "said": told,
+                    "right": good is not None and good >= 1,
+                    "known": good is not None,
+                }
+            )
         shown.append(
             {
                 "number": example.number,

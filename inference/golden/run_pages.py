@@ -6,14 +6,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from billing import money
-from inference.golden import presenting, runs
+from inference.golden import exporting, presenting, runs
 from inference.golden.models import GoldenRun, GoldenSet
 from inference.golden.sets import GoldenMissing
 from inference.later.waking import wake
@@ -72,6 +72,18 @@ def golden_run(request: HttpRequest, set_id: str, run_id: str) -> HttpResponse:
     if run.results:
         context |= presenting.table(run, shows_inputs=True)
     return render(request, "inference/golden/run.html", context)
+
+
+@login_required
+@never_cache
+def answers(request: HttpRequest, set_id: str, run_id: str) -> StreamingHttpResponse:
+    """Every answer, as a CSV file."""
+    _, run = _own(request, set_id, run_id)
+    return StreamingHttpResponse(
+        exporting.answers(run),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{run.pk}.csv"'},
+    )
 
 
 @login_required

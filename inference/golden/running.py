@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import connections
 from django.db.models import F, Min, Q, Sum
 from django.utils import timezone
 
@@ -75,9 +77,12 @@ def operation_of(run: GoldenRun, answer: GoldenAnswer) -> str:
 
 
 def spent(run: GoldenRun) -> int:
-    """Nano-dollars that the run was billed so far."""
-    events = UsageEvent.objects.filter(operation_id__gte=f"{run.pk}:", operation_id__lt=f"{run.pk};")
-    return events.exclude(operation_id="").aggregate(sum=Sum("cost_nanos"))["sum"] or 0
+    """Nano-dollars that the run was billed so far, also for what a worker that died did not bring back.
+
+    That is among the next in order: who died was at the first of them, and what fails goes to the end and costs nothing.
+    """
+    known = run.answers.aggregate(sum=Sum("cost_nanos"))["sum"] or 0
+    return known + _billed(*(operation_of(run, answer) for answer in _next(run) if not answer.cost_nanos))
 
 
 class _Watch(Beside):
@@ -142,15 +147,20 @@ def _round(run: GoldenRun, watch: _Watch) -> timedelta:
     if run.cancel_asked or key is None:
         _end(run, GoldenState.CANCELED if run.cancel_asked else GoldenState.STOPPED, "" if run.cancel_asked else "key")
         return timedelta()
-    todo = list(left.order_by("attempts", "number", "column")[:A_ROUND])
+    todo = _next(run)
     if not todo:
         _end(run, GoldenState.COMPLETED, "")
         return timedelta()
     examples = {one.number: one for one in run.golden_set.examples.filter(number__in={one.number for one in todo})}
     _warm(run, key)
     ceiling, who = _Ceiling(run.ceiling_nanos - spent(run)), caller(key)
+
+    def ask(one: GoldenAnswer) -> str:
+        return "" if watch.stopped() else _asked(run, one, examples[one.number], who, ceiling, watch)
+
+    lanes = deque(todo)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        ends = list(pool.map(lambda one: _answer(run, one, examples[one.number], who, ceiling, watch), todo))
+        ends = list(pool.map(lambda _: _lane(ask, lanes), range(AT_ONCE)))
     if watch.why == "lost":
         return timedelta()
     why = next((end for end in ends if end), "")
@@ -170,14 +180,20 @@ def _warm(run: GoldenRun, key: Key) -> None:
             pass  # the answers say so
 
 
-def _answer(
-    run: GoldenRun, answer: GoldenAnswer, example: Example, who: Caller, ceiling: _Ceiling, watch: _Watch
-) -> str:
-    """Asks for one answer, on a thread of its own. A word of runs.WHY where the run cannot go on; else blank."""
+def _lane(ask: Callable[[GoldenAnswer], str], todo: deque[GoldenAnswer]) -> str:
+    """Asks for one answer after the other, on a thread of its own. A word of runs.WHY where the run cannot go on."""
     try:
-        return "" if watch.stopped() else _asked(run, answer, example, who, ceiling, watch)
+        while todo:
+            try:
+                why = ask(todo.popleft())
+            except IndexError:  # another lane took the last one
+                break
+            if why:
+                todo.clear()
+                return why
+        return ""
     finally:
-        close_old_connections()
+        connections.close_all()  # of this thread, which ends
 
 
 def _asked(
@@ -216,13 +232,18 @@ def _asked(
         if isinstance(error, NoBudget) and last:
             why = "budget"
         elif last or not (problem.status in (402, 429) or problem.status >= 500):
-            change |= {"status": problem.status, "said": problem.message, "cost_nanos": _billed(operation)}
+            change |= {"status": problem.status, "said": problem.message}
+        change["cost_nanos"] = _billed(operation)
     GoldenAnswer.objects.filter(pk=answer.pk, status=None).update(**change)
     return why
 
 
-def _billed(operation: str) -> int:
-    return UsageEvent.objects.of_operations(operation).aggregate(sum=Sum("cost_nanos"))["sum"] or 0
+def _next(run: GoldenRun) -> list[GoldenAnswer]:
+    return list(run.answers.filter(status=None).order_by("attempts", "number", "column")[:A_ROUND])
+
+
+def _billed(*operations: str) -> int:
+    return UsageEvent.objects.of_operations(*operations).aggregate(sum=Sum("cost_nanos"))["sum"] or 0
 
 
 def _end(run: GoldenRun, state: GoldenState, why: str) -> None:

@@ -38,6 +38,7 @@ def catalog(request: HttpRequest) -> HttpResponse:
     query, page = asked(request), _page(request)
     begin = (page - 1) * PAGE
     found = search(query, reader_of(request), begin)
+    narrowed = bool(query.words or query.chosen)
     context = {
         "models": shown_all(found.models),
         "found": found,
@@ -50,6 +51,7 @@ def catalog(request: HttpRequest) -> HttpResponse:
         "filters": _filters(query, found),
         "sorts": [(sort, LABELS[sort]) for sort in SORTS],
         "everything": address(Query(query.words)),
+        "feed": address(query).replace(reverse("catalog"), reverse("models_feed"), 1) if narrowed else "",
     }
     whole = not request.headers.get("HX-Request") or "HX-History-Restore-Request" in request.headers
     name = "catalog" if whole else "_found"

@@ -1,4 +1,4 @@
-"""Data to begin with, which ships with scikit-learn: tables of real measurements, and handwriting."""
+"""Data to begin with, which ships with scikit-learn and Django: tables of real measurements, handwriting, sentences."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import io
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 # As the files' descriptions name the columns (UCI Machine Learning Repository).
@@ -15,13 +16,34 @@ _WINE = (
 )  # fmt: skip
 _IRIS = ("sepal length", "sepal width", "petal length", "petal width", "species")
 _TABLES = {"wine": ("wine_data.csv", _WINE), "iris": ("iris.csv", _IRIS)}
-SAMPLES = {"wine": "wine.csv", "iris": "iris.csv", "digits": "digits.zip"}  # the names of their files
+# The names of their files.
+SAMPLES = {"wine": "wine.csv", "iris": "iris.csv", "languages": "languages.csv", "digits": "digits.zip"}
+TONGUES, LINES = (
+    ("English", "French", "German", "Italian", "Polish", "Spanish"),
+    160,
+)  # of the sample of texts, and how many of each
 SIDE, INNER = 32, 24  # of a digit's picture, and of what was scanned in it
 
 
 def sample(name: str) -> bytes:
     """The sample's file. Raises KeyError."""
-    return _digits() if name == "digits" else _table(name)
+    return {"digits": _digits, "languages": _languages}.get(name, lambda: _table(name))()
+
+
+def _languages() -> bytes:
+    """Sentences of Django's translations, each with its language."""
+    from marketplace.training.recipes.datasets.catalogs import languages
+
+    found = languages(1)
+    rows = [(text, found.labels[label]) for text, label in zip(found.train.x, found.train.y, strict=True)]
+    kept = [(text, said) for tongue in TONGUES for text, said in [row for row in rows if row[1] == tongue][:LINES]]
+    return _written([("sentence", "language"), *kept])
+
+
+def _written(rows: Iterable[Iterable[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 def _digits() -> bytes:
@@ -53,6 +75,4 @@ def _table(name: str) -> bytes:
     # The first line counts rows and columns, then names the classes, which the last column numbers.
     head, *rows = csv.reader((Path(found.origin).parent / "datasets" / "data" / file).read_text().splitlines())
     classes = [label.replace("class_", "cultivar ") for label in head[2:]]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([names, *([*row[:-1], classes[int(row[-1])]] for row in rows)])
-    return text.getvalue().encode()
+    return _written([names, *([*row[:-1], classes[int(row[-1])]] for row in rows)])

@@ -31,6 +31,8 @@ _CREATED = {
     "api_golden_sets",
     "api_golden_runs",
 }
+_COMPARED = {"api_golden_estimate", "api_golden_runs"}  # name models, and call none of them at once
+_BUSY = {"api_golden_set", "api_golden_run"}  # are not deleted while somebody works on them
 _STREAMED = {
     "api_chat_completions", "api_completions", "api_responses", "api_messages", "api_predictions",
     "api_prediction_events",
@@ -142,6 +144,10 @@ def _refused(name: str, view: type[KeyedView], method: str) -> set[int]:
             found.add(402)
         if name in CALLS:
             found |= {410, 451, 502, 504}
+        if name in _COMPARED:
+            found |= {410, 451}
+    if method == "delete" and name in _BUSY:
+        found.add(409)
     return found
 
 

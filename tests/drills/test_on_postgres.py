@@ -23,7 +23,7 @@ ROOMS = {
     "billing: payments": [f"{BILLING}/stripe", f"{BILLING}/earnings", f"{BILLING}/credit", f"{BILLING}/objectives"],
     "marketplace": ["tests/marketplace"],
     "inference": [
-        "tests/inference/later", "tests/inference/routing", f"{API}/test_protocols_answer.py",
+        "tests/inference/later", "tests/inference/routing", "tests/inference/golden", f"{API}/test_protocols_answer.py",
         f"{API}/test_repetitions_get_the_same_answer.py", f"{API}/test_keys_and_replicas_keep_their_limits.py",
         f"{API}/test_what_callers_may_wish.py", f"{API}/test_lists_come_in_pages.py",
     ],

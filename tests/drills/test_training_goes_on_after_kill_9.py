@@ -1,4 +1,4 @@
-"""SIGKILL to the worker while it trains a workspace's table: the run goes on from its checkpoint, and is billed once."""
+"""SIGKILL to the worker while it trains on a workspace's table or its texts: the run goes on from its checkpoint, and is billed once."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ owned = User.objects.get(email='{EMAIL}').personal_workspace
 data = open(r'PATH', 'rb').read()
 table = datasets.keep(owned, 'coins.csv', len(data), [data])
 datasets.examine(table)
-asked = {{'target': 'side', 'task': 'tabular-classification', 'leave_out': [], 'folds': 0}}
-print(runs.queue_table(table, 'dense', {{'epochs': 40, 'dropout': 0.5}}, asked, 600, charges.terms(owned.pk)).pk)
+print(runs.queue_table(table, 'RECIPE', PARAMS, ASKED, 600, charges.terms(owned.pk)).pk)
 """
 LOOK = """
 import json
@@ -48,11 +47,14 @@ SWEEP = (
 def coins(folder: Path) -> Path:
     """A table with little to be learnt, so that it takes some epochs."""
     dice = random.Random(3)
-    lines = ["weight,metal,side"]
+    lines = ["weight,metal,side,note"]
     for _ in range(1_500):
         weight = dice.gauss(0, 1)
         side = "head" if weight + dice.gauss(0, 1.5) > 0 else "tail"
-        lines.append(f"{weight:.3f},{dice.choice(['gold', 'zinc', 'iron'])},{side}")
+        note = (
+            f"{dice.choice(['fell', 'lay', 'spun'])} {'up' if weight > 0 else 'down'} {dice.choice(['here', 'there'])}"
+        )
+        lines.append(f"{weight:.3f},{dice.choice(['gold', 'zinc', 'iron'])},{side},{note}")
     path = folder / "coins.csv"
     path.write_text("\n".join(lines))
     return path
@@ -82,10 +84,25 @@ def wait(condition: Any, seconds: float = TRAINED_S, every: float = 0.05) -> Any
     raise AssertionError("it did not happen")
 
 
+TABLE = {"target": "side", "task": "tabular-classification", "leave_out": ["note"], "folds": 0}
+TEXTS = {"target": "side", "task": "text-classification", "text": "note", "leave_out": [], "folds": 0}
+DENSE = {"epochs": 40, "dropout": 0.5}
+GRU = {"epochs": 8, "units": 8, "width": 8, "dropout": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "params", "asked"), [("dense", DENSE, TABLE), ("gru", GRU, TEXTS)], ids=["table", "texts"]
+)
 def test_a_run_goes_on_from_its_last_epoch_and_is_billed_once(
-    installation: Installation, worker: Worker, tmp_path: Path
+    installation: Installation,
+    worker: Worker,
+    tmp_path: Path,
+    recipe: str,
+    params: dict[str, Any],
+    asked: dict[str, Any],
 ) -> None:
-    ask = ASK.replace("PATH", str(coins(tmp_path)))
+    ask = ASK.replace("PATH", str(coins(tmp_path))).replace("RECIPE", recipe)
+    ask = ask.replace("PARAMS", repr(params)).replace("ASKED", repr(asked))
     run_id = installation.manage("shell", "-v0", "-c", ask).splitlines()[-1]
     checkpoint = installation.data_dir / "models" / ".building" / f"{run_id}-checkpoints" / "course.npz"
     wait(lambda: epoch_kept(checkpoint) >= AT_FIRST)

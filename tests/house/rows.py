@@ -51,6 +51,7 @@ ROWS: dict[str, tuple[str, str, int, int, int, int, int]] = {
     "golden_delete": ("POST", "/golden/{golden}/delete", LOGIN, 404, 403, 302, 302),
     "golden_begin": ("POST", "/golden/{golden}/runs", LOGIN, 404, 403, 422, 422),
     "golden_run": ("GET", "/golden/{golden}/runs/{golden_run}", LOGIN, 404, 200, 200, 200),
+    "golden_answers": ("GET", "/golden/{golden}/runs/{golden_run}/answers.csv", LOGIN, 404, 200, 200, 200),
     "golden_cancel": ("POST", "/golden/{golden}/runs/{golden_run}/cancel", LOGIN, 404, 403, 302, 302),
     "golden_share": ("POST", "/golden/{golden}/runs/{golden_run}/share", LOGIN, 404, 403, 302, 302),
     "golden_run_delete": ("POST", "/golden/{golden}/runs/{golden_run}/delete", LOGIN, 404, 403, 302, 302),

@@ -9,6 +9,7 @@ from marketplace.training.recipes.recipe import Recipe, TableRecipe
 
 RECIPES = {
     "additive": "marketplace.training.recipes.additive",
+    "autoencoder": "marketplace.training.recipes.autoencoder",
     "contrastive": "marketplace.training.recipes.contrastive",
     "convolution": "marketplace.training.recipes.convolution",
     "dense": "marketplace.training.recipes.dense",

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from marketplace.tasks.pictures import png
 from marketplace.tasks.task import ModelSpec, Tensor
-from marketplace.training.recipes import fitting
+from marketplace.training.recipes import enhancing, fitting
 from marketplace.training.recipes.datasets.photographs import Pixels, patches, strips
 from marketplace.training.recipes.recipe import SEED, Knob, Outcome, Progress, Report, choose
 
@@ -55,11 +54,11 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     model = _network(chosen["filters"])
     batch = 16
     rate = keras.optimizers.schedules.CosineDecay(chosen["learning_rate"], epochs * (len(learnt) // batch + 1))
-    model.compile(keras.optimizers.Adam(rate), _loss(), metrics=[_psnr()])
+    model.compile(keras.optimizers.Adam(rate), _loss(), metrics=[enhancing.psnr()])
     model.fit(
-        _unit(_small(learnt)),
-        _unit(learnt),
-        validation_data=(_unit(_small(checked)), _unit(checked)),
+        enhancing.unit(_small(learnt)),
+        enhancing.unit(learnt),
+        validation_data=(enhancing.unit(_small(checked)), enhancing.unit(checked)),
         epochs=epochs,
         batch_size=batch,
         verbose=0,
@@ -69,8 +68,8 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
     serve = fitting.export(model, "image", (1, None, None, 3), out, "enhanced")
     report(Progress("evaluating", epochs, epochs))
     small = _small(judged)
-    enhanced = np.concatenate([_bytes(serve(_unit(one[None]))["enhanced"].numpy()) for one in small])
-    metrics = _compare(enhanced, judged)
+    enhanced = np.concatenate([enhancing.levels(serve(enhancing.unit(one[None]))["enhanced"].numpy()) for one in small])
+    metrics = enhancing.compare(enhanced, judged)
     tf.keras.backend.clear_session()
     return Outcome(
         ModelSpec(
@@ -83,7 +82,7 @@ def train(dataset: str, params: Mapping[str, Any], report: Report, out: Path) ->
             ),
         ),
         metrics,
-        _compare(_bicubic(small), judged),
+        enhancing.compare(_bicubic(small), judged),
         {
             "rows": [len(learnt), len(checked), len(judged)],
             "unit": "patches",
@@ -131,26 +130,6 @@ def _loss() -> Any:
     return loss
 
 
-def _psnr() -> Any:
-    import tensorflow as tf
-
-    def psnr(truth: Any, found: Any) -> Any:
-        return tf.image.psnr(truth, found, 1.0)
-
-    return psnr
-
-
-def _compare(found: Pixels, truth: Pixels) -> dict[str, float]:
-    """Means over the patches: the peak signal-to-noise ratio in dB, and the structural similarity (Wang et al. 2004)."""
-    import tensorflow as tf
-
-    pair = tf.constant(found), tf.constant(truth)
-    return {
-        "psnr": float(np.mean(tf.image.psnr(*pair, 255).numpy())),
-        "ssim": float(np.mean(tf.image.ssim(*pair, 255).numpy())),
-    }
-
-
 def _resized(images: Pixels, factor: float) -> Pixels:
     height, width = (round(side * factor) for side in images.shape[1:3])
     return np.stack(
@@ -165,11 +144,3 @@ def _small(images: Pixels) -> Pixels:
 def _bicubic(images: Pixels) -> Pixels:
     """The trivial baseline."""
     return _resized(images, FACTOR)
-
-
-def _unit(images: Pixels) -> NDArray[np.float32]:
-    return images.astype(np.float32) / np.float32(255)
-
-
-def _bytes(images: NDArray[np.float32]) -> Pixels:
-    return (images.clip(0, 1) * 255).round().astype(np.uint8)

@@ -27,6 +27,16 @@ STARTERS = (
         licence="Apache-2.0",
     ),
     Starter(
+        name="cleaner",
+        title="Picture cleaner",
+        summary="Takes the noise out of a picture, as cameras make it in the dark. Trained on two photographs.",
+        task="image-enhancement",
+        recipe="autoencoder",
+        dataset="photographs",
+        prices={"image": "0.001"},
+        licence="Apache-2.0",
+    ),
+    Starter(
         name="spotter",
         title="Digit spotter",
         summary="Finds handwritten digits of any size on a picture, and says where each is.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 
@@ -56,6 +57,24 @@ def test_the_models_stand_side_by_side(browser: Client, oracle: Oracle) -> None:
     assert run.golden_set.slices == ["size"]
     key = Key.objects.get(pk=run.key_id)
     assert (key.kind, key.created_by is not None) == ("ephemeral", True), "a member's own caps bind"
+
+
+def test_every_answer_can_be_downloaded_and_no_spreadsheet_runs_it(browser: Client, oracle: Oracle) -> None:
+    oracle.knows = {"One?": "=1+1", "Two?": "two"}
+    page, model = upload(browser), talker(oracle, "sheet")
+    address = browser.post(f"{page}/runs", {"m": [model]}).headers["Location"]
+    worked(GoldenRun.objects.get())
+    rows = list(csv.reader(io.StringIO(browser.get(f"{address}/answers.csv").getvalue().decode())))
+    assert rows[0] == [
+        "number",
+        "input",
+        "expected",
+        "slice:size",
+        *(f"acme/sheet@1 {it}" for it in ("said", "score", "error", "ms")),
+    ]
+    assert rows[1][:6] == ["1", "One?", "one", "small", "'=1+1", "0"]
+    assert rows[2][4:6] == ["two", "1"]
+    assert len(rows) == 4
 
 
 def test_while_it_runs_the_page_asks_for_itself(browser: Client, oracle: Oracle) -> None:

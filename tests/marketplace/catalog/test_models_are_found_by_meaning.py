@@ -17,6 +17,7 @@ from marketplace.catalog.models import Listing, Meaning, Model
 from marketplace.catalog.resolve import forget
 from marketplace.catalog.versions import publish
 from marketplace.errors import ModelNotReady
+from portal import checks
 from tests.fixtures import encoders
 from tests.fixtures.encoders import Concepts
 from tests.marketplace.catalog.listed import found, model, names, shop
@@ -153,6 +154,12 @@ def test_without_a_model_named_in_the_settings_nothing_is_asked(concepts: Concep
         settings.SEMANTIC_MODEL = name
         assert (meaning.keep(), names("speech")) == (0, [])
     assert concepts.calls == []
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("", False), ("bench/encoder", False), ("encoder", True), ("a/b/c", True)])
+def test_a_name_that_is_no_models_is_told_at_the_start(settings: Any, name: str, wrong: bool) -> None:
+    settings.SEMANTIC_MODEL = name
+    assert [found.id for found in checks.meaning(None)] == (["mercato.E005"] if wrong else [])
 
 
 @pytest.mark.slow

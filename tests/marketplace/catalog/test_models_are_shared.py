@@ -36,6 +36,7 @@ def test_the_feed_has_the_newest_public_models(workspace: Workspace) -> None:
     assert str(items[0].findtext("link")).endswith("/models/acme/new")
     chats = ElementTree.fromstring(Client().get("/models/feed.xml?task=chat").content)  # noqa: S314 – as above
     assert [item.findtext("title") for item in chats.findall("./channel/item")] == ["Old & <wise>"]
+    assert 'href="/models/feed.xml?task=chat"' in Client().get("/models?task=chat").text
     signed = signed_in(workspace.personal_of).get("/models/feed.xml")
     assert b"hidden" not in signed.content  # whoever asks
 

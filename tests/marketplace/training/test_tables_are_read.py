@@ -17,7 +17,7 @@ from marketplace.training import refusals
 from marketplace.training.recipes.datasets import reading
 from marketplace.training.recipes.datasets.profile import profile
 from marketplace.training.recipes.datasets.reading import Unreadable, read
-from marketplace.training.samples import SAMPLES, sample
+from marketplace.training.samples import sample
 from tests.house.tree import ROOT
 
 GOOD = "id,age,city,joined,note,churn\n" + "".join(
@@ -146,12 +146,21 @@ def test_a_small_parquet_file_that_unpacks_to_a_large_one_is_refused(tmp_path: P
         read(path, "parquet")
 
 
-@pytest.mark.parametrize("name", [name for name, file in SAMPLES.items() if file.endswith(".csv")])
+@pytest.mark.parametrize("name", ["wine", "iris"])
 def test_a_sample_has_a_class_for_every_row(tmp_path: Path, name: str) -> None:
     found = profile(read(table(tmp_path, sample(name)), "csv"))
     assert found["rows"] in (150, 178)
     assert found["target"] == found["columns"][-1]["name"]
     assert len(found["columns"][-1]["classes"]) == 3
+
+
+def test_the_sample_of_texts_is_read_from_its_texts(tmp_path: Path) -> None:
+    found = profile(read(table(tmp_path, sample("languages")), "csv"))
+    assert (found["rows"], found["target"]) == (960, "language")
+    assert [(column["kind"], column["task"]) for column in found["columns"]] == [
+        ("text", ""),
+        ("category", "tabular-classification"),
+    ]
 
 
 def test_the_examiner_prints_what_it_found(tmp_path: Path) -> None:
