@@ -71,7 +71,7 @@ def _published(submission: Submission, wish: Wish) -> Version:
             raise SubmissionInvalid(
                 _("%(model)s does something else: send it under another name.") % {"model": model.slug}, status=409
             )
-        rights.check(locked.workspace, wish.visibility, "" if made else model.visibility)
+        rights.check(locked.workspace, wish.visibility)
         if made or wish.price is not None:
             asked = wish.price or FREE
             set_price(
