@@ -70,14 +70,14 @@ def test_own_models_and_what_was_taken_down(workspace: Workspace, owner: User) -
     publish(one, engine="oip", source="http://127.0.0.1:9", spec=ModelSpec())
     now = timezone.now()
     retiring.announce(one, None, now + timedelta(days=40), now, reason="有更好的。")
-    for path in ("/publisher/models", "/publisher/models/net"):
+    for path in ("/publisher/models", "/publisher/models/net", "/models/olga"):
         assert shown(browser, path) == [], path
     for path in ("", "/price", "/shares", "/retire"):
         page = browser.post(f"/publisher/models/net{path}", {"unit_request": "x", "weight_1": "-1", "visibility": "x"})
         assert english(page.content.decode()) == [], path
     for version in (None, one.versions.get(number=1)):
         takedowns.take_down(one, version, "rights", "复制了他人的作品。", operator(), now)
-    for path in ("/publisher/models", "/publisher/models/net", "/models/olga/net/versions"):
+    for path in ("/publisher/models", "/publisher/models/net", "/models/olga/net", "/models/olga/net/versions"):
         assert shown(browser, path) == [], path
 
 
