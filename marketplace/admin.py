@@ -23,7 +23,7 @@ from marketplace.catalog import console as _take_downs  # noqa: F401 – registe
 from marketplace.catalog import retiring
 from marketplace.catalog.forms import RetirementForm
 from marketplace.jobs import bring_in_models
-from marketplace.models import Import, Model, Retirement, Review, Run, Split, Version
+from marketplace.models import Evidence, Import, Model, Retirement, Review, Run, Split, Submission, Version
 from marketplace.publishers import console as _applications  # noqa: F401 – registers itself
 from marketplace.publishing import forms
 from marketplace.reviews import reviewing
@@ -92,8 +92,9 @@ class ModelAdminPage(ModelAdmin):  # type: ignore[misc] # as above
     def live_figures(self, row: Model) -> str:
         splits, page = reverse("admin:marketplace_split_changelist"), reverse("model", args=row.slug.split("/"))
         return format_html(
-            '<a class="{}" href="{}?model__id__exact={}">{}</a> · <a class="{}" href="{}">{}</a>',
+            '<a class="{}" href="{}?model__id__exact={}">{}</a> · <a class="{}" href="{}">{}</a> · <a class="{}" href="{}?model={}">{}</a>',
             LINK, splits, row.pk, _("by version, while calls are shared"), LINK, page, _("the model's page"),
+            LINK, reverse("admin:marketplace_takedown_add"), row.pk, _("take it down"),
         )  # fmt: skip
 
 
@@ -153,6 +154,28 @@ class ImportAdmin(ReadOnly):
         obj.asked_by = request.user  # type: ignore[assignment] # staff are signed in
         super().save_model(request, obj, form, change)
         transaction.on_commit(bring_in_models.delay)
+
+
+class EvidenceInline(TabularInline):  # type: ignore[misc] # as above
+    model = Evidence
+    extra = 0
+    fields = readonly_fields = ("check_name", "status", "figure", "values", "made_at")
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Submission)
+class SubmissionAdmin(ReadOnly):
+    """What publishers sent, and what the gate found."""
+
+    list_display = ("name", "workspace", "task", "state", "version", "attempts", "created_at")
+    list_filter = ("state", "task")
+    search_fields = ("name", "workspace__slug")
+    list_select_related = ("workspace", "version__model__publisher")
+    exclude = ("golden", "leased_until")
+    inlines = (EvidenceInline,)
 
 
 @admin.register(Review)

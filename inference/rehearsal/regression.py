@@ -33,8 +33,10 @@ def _found(submission: Submission, task: Task, stage: Stage, before: Version | N
     told: dict[str, Any] = {"count": len(given), "metric": metric.label}
     try:
         value = judging.judge(task.name, stage.answers(given), expected)
-    except (Problem, ValueError):
+    except ValueError:
         return Found("golden", Status.FAILED, "unlike", told)
+    except Problem as problem:
+        return Found("golden", Status.FAILED, "broke", {**told, "message": problem.message})
     told["value"] = figure = _show(metric, value)
     if before is None:
         return Found("golden", Status.PASSED, "first", told, figure)

@@ -14,11 +14,13 @@ import numpy as np
 
 from inference.engines.engine import ReplicaSpec, Result, Work
 from inference.engines.runner.parent import Runner
+from inference.errors import DeadlinePassed
 from marketplace.errors import InputInvalid
 from marketplace.tasks.schema import Check
 from marketplace.tasks.task import ModelSpec, Task
 
 ANSWER_S = 60.0  # that an answer may take
+ALL_S = 600.0  # that all examples may take
 ROUNDS, AT_ONCE = 20, 8  # requests one after the other; requests at once, in as many rounds
 MEASURED_S = 8.0  # after so long there are no more of them
 
@@ -64,9 +66,14 @@ class Stage:
         return self._runner.infer(Work(given, timeout_s=ANSWER_S))
 
     def answers(self, inputs: Sequence[Any]) -> list[Any]:
-        """An output for each input; None for one that is refused as input. Raises other Problems."""
+        """An output for each input; None for one that is refused as input. Raises other Problems, the first that comes."""
+        ends = time.monotonic() + ALL_S
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            return list(threads.map(self._answer, inputs))
+            asked = [threads.submit(self._answer, given, ends) for given in inputs]
+            try:
+                return [one.result() for one in asked]
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
 
     def measure(self, given: Any) -> Measured:
         """How long it takes, after it was asked once to warm up. Raises Problems."""
@@ -85,7 +92,9 @@ class Stage:
         """The most memory that its process has held."""
         return self._runner.used()[0]
 
-    def _answer(self, given: Any) -> Any:
+    def _answer(self, given: Any, ends: float) -> Any:
+        if time.monotonic() > ends:
+            raise DeadlinePassed(f"Not all examples were answered within {ALL_S:.0f} seconds.")
         try:
             self.check(given)
             return self.ask(given).output

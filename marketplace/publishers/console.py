@@ -24,7 +24,7 @@ class DecisionForm(forms.ModelForm):  # type: ignore[type-arg] # stubs want the 
 
     decision = forms.ChoiceField(label=_("Decision"), choices=(), widget=UnfoldAdminSelectWidget)
     why = forms.CharField(
-        label=_("Reason"), max_length=500, required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        label=_("Why"), max_length=500, required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text=_("The publisher reads it. A refusal and an end need one."),
     )  # fmt: skip
 
@@ -35,7 +35,7 @@ class DecisionForm(forms.ModelForm):  # type: ignore[type-arg] # stubs want the 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         after = applying.TRANSITIONS.get(ApplicationState(self.instance.state), {})
-        choices = [(to.value, to.label) for to in applying.DECISIONS if to in after]
+        choices = [("", "–"), *((to.value, to.label) for to in applying.DECISIONS if to in after)]
         if "decision" in self.fields:
             self.fields["decision"].choices = choices  # type: ignore[attr-defined] # a ChoiceField
 

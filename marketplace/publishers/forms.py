@@ -24,6 +24,7 @@ class AboutForm(forms.Form):
     )
     site = forms.URLField(
         label=_("Web site"), max_length=200, required=False, assume_scheme="https",
+        widget=forms.TextInput(attrs={"inputmode": "url"}),  # so that example.com will do
         help_text=_("Shown on your publisher's page."),
     )  # fmt: skip
 

@@ -49,7 +49,7 @@ def change(model: Model, said: Mapping[str, str]) -> None:
     Raises what rights.check raises, and then changes nothing.
     """
     with transaction.atomic():
-        locked = Model.objects.select_for_update().select_related("publisher").get(pk=model.pk)
+        locked = Model.objects.select_for_update(of=("self",)).select_related("publisher").get(pk=model.pk)
         rights.check(locked.publisher, said.get("visibility", locked.visibility), locked.visibility)
         for name, value in said.items():
             setattr(locked, name, value)

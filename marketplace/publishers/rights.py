@@ -3,7 +3,7 @@
 Anybody has private models and those of a workspace. Unlisted and public ones, and so what others pay for them, are for
 publishers that an operator approved and that accepted the terms of sale that hold. What nobody signs in to is the
 installation's own: the starters' publisher and those of operators' imports are approved without asking. When an approval
-ends, or new terms are not accepted yet, what is public stays as it is; only nothing new is opened.
+ends, or new terms are not accepted yet, what is public stays as it is; no model and no version is opened anew.
 """
 
 from __future__ import annotations
@@ -56,9 +56,10 @@ def may_sell(workspace: Workspace) -> None:
 
 
 def check(workspace: Workspace, visibility: str, before: str = "") -> None:
-    """Whether a model of the workspace may become so, having been `before` (empty: it is new).
+    """Whether a model of the workspace may become so, having been `before`. Raises what `may_sell` raises.
 
-    Raises what `may_sell` raises. What is public already may become unlisted, and the other way round needs asking.
+    What is open already may stay so, and what is public may become unlisted, without asking. Without `before` it is asked
+    as for something new: so do those who publish a version, of a public model too.
     """
     opens = visibility in OPEN and not (before == Visibility.PUBLIC or before == visibility)
     if opens:

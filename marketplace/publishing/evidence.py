@@ -113,6 +113,7 @@ CHECKS: dict[str, Check] = {
             "unlike": gettext_noop(
                 "On %(count)s examples, no answer can be compared with what is expected: give an output of the task, or its answer alone."
             ),
+            "broke": gettext_noop("While it was asked the %(count)s examples: %(message)s"),
             "first": gettext_noop("On %(count)s examples: %(metric)s %(value)s. There is no version before it to compare with."),
             "better": gettext_noop("On %(count)s examples: %(metric)s %(value)s, before it %(before)s."),
             "alone": gettext_noop(
@@ -174,6 +175,11 @@ def of(submission: Submission) -> list[dict[str, Any]]:
     """All of it so far, in the order of the checks."""
     made = {one.check_name: one for one in submission.evidence.all()}
     return [say(made[name]) for name in CHECKS if name in made]
+
+
+def failures(submission: Submission) -> list[dict[str, Any]]:
+    """Of it, what blocks the submission."""
+    return [one for one in of(submission) if one["status"] == Status.FAILED]
 
 
 def of_model(model: Model) -> list[dict[str, Any]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -31,11 +33,28 @@ class Wish:
     percent: int = 100
 
 
-def publish(submission: Submission, wish: Wish) -> Version:
-    """Its version, live from now on; once: later calls give the same one.
+class Stale(SubmissionInvalid):
+    """The model has another version since the rehearsal compared with its last one."""
 
-    Raises SubmissionInvalid (409) for one that did not pass, and what rights.check and pricing.set_price raise.
+
+def publish(submission: Submission, wish: Wish) -> Version:
+    """Its version, live from now on or a canary; once: later calls give the same one.
+
+    Raises SubmissionInvalid (409) for one that did not pass, Stale where it is rehearsed once more first, and what
+    rights.check and pricing.set_price raise.
     """
+    try:
+        version = _published(submission, wish)
+    except Stale:
+        shutil.rmtree(settings.MODELS_DIR / submission.place, ignore_errors=True)
+        review.anew(submission)
+        raise
+    submitting.clear(submission)
+    resolve.forget()
+    return version
+
+
+def _published(submission: Submission, wish: Wish) -> Version:
     with transaction.atomic():
         locked = Submission.objects.select_for_update().select_related("workspace", "version").get(pk=submission.pk)
         if locked.version is not None:
@@ -52,7 +71,7 @@ def publish(submission: Submission, wish: Wish) -> Version:
             raise SubmissionInvalid(
                 _("%(model)s does something else: send it under another name.") % {"model": model.slug}, status=409
             )
-        rights.check(locked.workspace, wish.visibility, "" if made else model.visibility)
+        rights.check(locked.workspace, wish.visibility)
         if made or wish.price is not None:
             asked = wish.price or FREE
             set_price(
@@ -67,12 +86,15 @@ def publish(submission: Submission, wish: Wish) -> Version:
             spec=ModelSpec.from_json(locked.spec),  # no metrics: examples that its publisher chose rank nobody
             notes=locked.notes,
         )
-        shares = {}
-        if before is not None and wish.percent < 100:
-            shares = {before.number: 100 - wish.percent, version.number: wish.percent}
-        versions.split(model, shares)
+        if not locked.evidence.filter(check_name="schema", figure=version.semver).exists():
+            raise Stale(
+                _("Another version was published meanwhile: this one is rehearsed once more, and compared with that."),
+                status=409,
+            )
+        if before is None or wish.percent == 100:
+            versions.go_live(model, version)
+        else:
+            versions.try_on(model, version, before, wish.percent)
         if not review.move(locked, State.PUBLISHED, version=version):
             raise SubmissionInvalid(_("Only what passed every check can be published."), status=409)
-    submitting.clear(submission)
-    resolve.forget()
     return version

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -17,9 +18,10 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from marketplace.publishing.evidence import CHECKS, Found
+from marketplace.publishing.evidence import CHECKS, Found, failures
 from marketplace.publishing.models import Evidence, Status, Submission
 from marketplace.publishing.models import SubmissionState as State
+from portal.accounts import mails
 from portal.accounts.wire.text import NUL
 
 MOST_ATTEMPTS = 3
@@ -32,7 +34,7 @@ TRANSITIONS = MappingProxyType(
         State.QUEUED: (State.INSPECTING, State.FAILED, State.WITHDRAWN),
         State.INSPECTING: (State.INSPECTING, State.REHEARSING, State.FAILED, State.WITHDRAWN),
         State.REHEARSING: (State.INSPECTING, State.PASSED, State.FAILED, State.WITHDRAWN),
-        State.PASSED: (State.PASSED, State.FAILED, State.PUBLISHED, State.WITHDRAWN),
+        State.PASSED: (State.QUEUED, State.PASSED, State.FAILED, State.PUBLISHED, State.WITHDRAWN),
         State.FAILED: (State.PASSED, State.FAILED, State.WITHDRAWN),
         State.PUBLISHED: (),
         State.WITHDRAWN: (),
@@ -142,7 +144,14 @@ def end(submission: Submission, **learnt: Any) -> None:
         made = set(submission.evidence.values_list("check_name", flat=True))
         for name in CHECKS.keys() - made:
             write(submission, Found(name, Status.SKIPPED, "not_reached"))
-        move(submission, _verdict(submission), attempt=submission.attempts, ended_at=now, leased_until=None)
+        verdict = _verdict(submission)
+        move(submission, verdict, attempt=submission.attempts, ended_at=now, leased_until=None)
+        _tell(submission, verdict)
+
+
+def anew(submission: Submission) -> None:
+    """It had passed, and is rehearsed again: its model has another version by now."""
+    move(submission, State.QUEUED, attempts=0, place="", ended_at=None)
 
 
 def judge_again(submission: Submission) -> None:
@@ -155,6 +164,18 @@ def _verdict(submission: Submission) -> State:
     bad = submission.evidence.filter(status=Status.FAILED).exists()
     whole = Submission.objects.filter(pk=submission.pk).exclude(place="").exists()
     return State.PASSED if whole and not bad else State.FAILED
+
+
+def _tell(submission: Submission, verdict: State) -> None:
+    """Mail to the publisher, whose page was left meanwhile."""
+    context = {
+        "submission": submission,
+        "slug": f"{submission.workspace.slug}/{submission.name}",
+        "passed": verdict == State.PASSED,
+        "failed": partial(failures, submission),
+    }
+    key = f"submission:{submission.pk}:{submission.attempts}"
+    mails.post(key, submission.workspace_id, "marketplace/submission_rehearsed.txt", context)
 
 
 def _ours(submission: Submission) -> Any:

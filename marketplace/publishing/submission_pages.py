@@ -36,10 +36,12 @@ LOOKS = {
     "uploading": "queued", "queued": "queued", "inspecting": "training", "rehearsing": "training", "passed": "live",
     "failed": "failed", "published": "live", "withdrawn": "failed",
 }  # fmt: skip
+LARGE = ("golden", "spec")  # what pages that ask again and again do without
 MARKS = {"passed": "✓", "warned": "!", "failed": "✗", "skipped": "–"}
 
 
 @csrf_exempt
+@login_required
 def submit(request: HttpRequest) -> HttpResponse:
     """GET: the form and what was submitted. POST: a model as a plain form; its size is looked at before anything is read."""
     if int(request.META.get("CONTENT_LENGTH") or 0) > settings.SUBMISSION_MAX_BYTES + FORM_BYTES:
@@ -105,7 +107,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 def content(request: HttpRequest, submission_id: str) -> HttpResponse:
     """PUT: a part, see uploads.pages. GET: how many bytes are there."""
     workspace = workspace_of(request)
-    found = thing_of(workspace, Submission.objects.all(), pk=submission_id)
+    found = thing_of(workspace, Submission.objects.defer(*LARGE), pk=submission_id)
     if request.method == "GET":
         return JsonResponse({"received": submitting.received(found), "size": found.size, "state": found.state})
     require_role(request, workspace, Role.MEMBER)
@@ -117,7 +119,8 @@ def content(request: HttpRequest, submission_id: str) -> HttpResponse:
 def submission(request: HttpRequest, submission_id: str) -> HttpResponse:
     """Its state and its evidence; while that grows, the page asks for it again. POST: other words."""
     workspace = workspace_of(request)
-    found = thing_of(workspace, Submission.objects.select_related("version__model__publisher"), pk=submission_id)
+    rows = Submission.objects.select_related("version__model__publisher").defer(*LARGE)
+    found = thing_of(workspace, rows, pk=submission_id)
     if request.headers.get("HX-Request"):
         answer = render(request, "marketplace/publishing/_evidence.html", _state(found))
         if found.over:
@@ -141,7 +144,7 @@ def publish(request: HttpRequest, submission_id: str) -> HttpResponse:
     workspace = workspace_of(request)
     found = thing_of(workspace, Submission.objects.select_related("version__model__publisher"), pk=submission_id)
     require_role(request, workspace, Role.MEMBER)
-    told: dict[str, Any] = {"offered": rights.offered(workspace), "next_one": _model_of(found) is not None}
+    told: dict[str, Any] = _choices(workspace, _model_of(found))
     form = PublishForm(request.POST, **told)
     if form.is_valid():
         given = form.cleaned_data
@@ -151,6 +154,9 @@ def publish(request: HttpRequest, submission_id: str) -> HttpResponse:
         except PriceUnusual as problem:
             form = PublishForm(request.POST, **told, unusual=True)
             form.add_error("price", problem.message)
+        except publishing.Stale as problem:
+            messages.warning(request, problem.message)
+            return redirect("submission", found.pk)
         except Problem as problem:
             form.add_error(problem.param if problem.param in form.fields else None, problem.message)
         else:
@@ -192,7 +198,7 @@ def _page(
             "visibility": model.visibility if model else Visibility.WORKSPACE,
             "price": found.price or ("" if model else found.suggested),
         }
-        form = PublishForm(initial=initial, offered=rights.offered(workspace), next_one=model is not None)
+        form = PublishForm(initial=initial, **_choices(workspace, model))
     context = {
         **_state(found),
         "task": registry.get(found.task),
@@ -219,9 +225,17 @@ def _state(found: Submission) -> dict[str, Any]:
     }
 
 
+def _choices(workspace: Workspace, model: Model | None) -> dict[str, Any]:
+    """What the form that publishes leaves to choose; what a model has already, it may keep."""
+    offered = rights.offered(workspace)
+    if model is not None and model.visibility not in dict(offered):
+        offered.append((model.visibility, model.get_visibility_display()))
+    return {"offered": offered, "next_one": model is not None}
+
+
 def _model_of(found: Submission) -> Model | None:
     return Model.objects.filter(publisher=found.workspace, name=found.name).exclude(live_version=None).first()
 
 
 def _listed(workspace: Workspace) -> Any:
-    return Submission.objects.filter(workspace=workspace).defer("golden", "card", "spec").order_by("-created_at")[:100]
+    return Submission.objects.filter(workspace=workspace).defer("card", *LARGE).order_by("-created_at")[:100]

@@ -102,7 +102,7 @@ def _model(run: Run, wanted: Release) -> tuple[Model, Version | None]:
     if model.task != run.asked["task"]:
         told = _("%(model)s does something else: choose another name.") % {"model": model.slug}
         raise DatasetInvalid(told, param="name")
-    rights.check(run.workspace, wanted.visibility, "" if made else model.visibility)
+    rights.check(run.workspace, wanted.visibility)
     if model.live_version is None and wanted.percent != 100:
         raise DatasetInvalid(_("A new model has no version before that could answer the other calls."), param="percent")
     return model, model.live_version

@@ -88,6 +88,7 @@ def test_a_second_version_is_numbered_by_what_it_breaks_and_tried_on_a_share(
     assert version.semver == "2.0.0"
     shares = {split.version_id: split.weight for split in version.model.splits.all()}
     assert shares == {first.pk: 80, version.pk: 20}
+    assert Version.objects.get(pk=version.pk).model.live_version == first
 
 
 def test_a_version_that_answers_worse_than_the_one_before_it_is_not_published(

@@ -147,8 +147,9 @@ def test_an_approval_ends_and_nothing_new_is_opened(workspace: Workspace, owner:
     assert "/publisher/apply" in refused.value.message
     rights.check(workspace, "workspace", "public")
     rights.check(workspace, "public", "public")
-    with pytest.raises(rights.NotAPublisher):
-        rights.check(workspace, "public", "unlisted")
+    for before in ("unlisted", ""):  # empty: a new model, or a new version of an open one
+        with pytest.raises(rights.NotAPublisher):
+            rights.check(workspace, "public", before)
     assert "Customers complained." in Mail.objects.get(subject__contains="no publisher any more").body
 
 
