@@ -67,6 +67,8 @@ def test_its_page_offers_what_was_asked_and_publishes_once(client: Client, passe
     assert book.label(price.scheme) == "$0.0003 / row"
     assert not submitting.path_of(passed).exists(), "its file is not needed any more"
     assert "olga/doubler" in client.get(where).text
+    following = client.get("/publisher/submit?model=doubler").text
+    assert "Numbers beyond what float32 holds" in following, "its next version begins with what is known"
     client.post(f"{where}/withdraw")
     assert Submission.objects.get().state == "published"
 
