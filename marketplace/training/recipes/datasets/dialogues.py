@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from marketplace.training.recipes.datasets import dialogue_words as words
 
 Dialogue = list[tuple[str, str]]  # what is asked, and the answer
-COUNTS = (7_000, 200, 400)  # dialogues of each part
+COUNTS = (7_500, 200, 400)  # dialogues of each part
 QUESTIONS = (1, 2, 2, 3, 4, 6)
 SHARES = {"said": 10, "sum": 4, "look up": 4, "name": 3, "like": 1}  # of what is asked, as it comes
 _RECALL = {"name": "my name", "like": "my like"}
@@ -34,7 +34,7 @@ class Dialogues:
 
 
 def dialogues(seed: int) -> Dialogues:
-    """7,000, 200 and 400 dialogues; of the ways to ask for something about 7 : 1 : 2."""
+    """7,500, 200 and 400 dialogues; of the ways to ask for something about 7 : 1 : 2."""
     chance = random.Random(seed)  # noqa: S311 – dialogues, not secrets
     said = {answer: _shared(_ways(ways), chance) for answer, ways in words.SAID.items()}
     asked = {
