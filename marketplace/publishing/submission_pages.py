@@ -160,8 +160,11 @@ def publish(request: HttpRequest, submission_id: str) -> HttpResponse:
         except Problem as problem:
             form.add_error(problem.param if problem.param in form.fields else None, problem.message)
         else:
+            said = _("%(model)s %(semver)s is live.")
+            if wish.percent < 100:
+                said = _("%(model)s %(semver)s answers %(percent)s %% of the calls.")
             messages.success(
-                request, _("%(model)s %(semver)s is live.") % {"model": version.model.slug, "semver": version.semver}
+                request, said % {"model": version.model.slug, "semver": version.semver, "percent": wish.percent}
             )
             return redirect("model", *version.model.slug.split("/"))
     words = WordsForm(initial={name: getattr(found, name) for name in submitting.WORDS})

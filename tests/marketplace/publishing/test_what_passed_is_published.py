@@ -91,7 +91,8 @@ def test_an_unusual_price_is_asked_about(client: Client, passed: Submission) -> 
     answer = client.post(where, form)
     assert answer.status_code == 422
     assert "The unusual price is meant" in answer.text
-    assert client.post(where, {**form, "confirmed": "on", "percent": "20"}).status_code == 302
+    answer = client.post(where, {**form, "confirmed": "on", "percent": "20"}, follow=True)
+    assert "answers 20 % of the calls" in answer.text
     assert sorted(split.weight for split in first.model.splits.all()) == [20, 80]
 
 
