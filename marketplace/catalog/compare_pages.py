@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from billing.prices import book
-from marketplace.catalog import compare
+from marketplace.catalog import compare, takedowns
 from marketplace.catalog.access import reader_of
 from marketplace.catalog.visibility import visible
 from marketplace.tasks import registry
@@ -24,7 +24,7 @@ def compare_page(request: HttpRequest) -> HttpResponse:
     publisher, _slash, name = request.GET.get("model", "").partition("/")
     context: dict[str, Any] = {"choices": compare.choices(reader, now), "chosen": request.GET.get("model", "")}
     if publisher:
-        model = visible(reader).filter(publisher__slug=publisher, name=name).first()
+        model = takedowns.there(visible(reader)).filter(publisher__slug=publisher, name=name).first()
         if model is None:
             raise Http404
         found = compare.compare(model, workspace.pk, now)

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from billing.prices import book
 from billing.prices.quote import FREE
+from marketplace.catalog import takedowns
 from marketplace.catalog.languages import spoken
 from marketplace.catalog.models import Listing, Model
 from marketplace.catalog.search import Query, search
@@ -52,7 +53,7 @@ def side_by_side(slugs: Sequence[str], reader: Reader) -> SideBySide:
     """The first MOST of the models `publisher/name`, in their order, as the reader may see them."""
     wanted = list(dict.fromkeys(slugs))[:MOST]
     named = [Q(publisher__slug=slug.partition("/")[0], name=slug.partition("/")[2]) for slug in wanted]
-    found = {model.slug: model for model in visible(reader).filter(reduce(or_, named, Q(pk=None)))}
+    found = {model.slug: model for model in takedowns.there(visible(reader)).filter(reduce(or_, named, Q(pk=None)))}
     models = [found[slug] for slug in wanted if slug in found]
     tasks = [registry.get(model.task) for model in models]
     metrics = list({(metric.name, metric.label): metric for task in tasks for metric in task.metrics}.values())

@@ -111,16 +111,16 @@ CHECKS: dict[str, Check] = {
             "none": gettext_noop("No examples were sent. With some, the next version cannot become worse unseen."),
             "no_metric": gettext_noop("The answers of this task are not judged by these examples."),
             "unlike": gettext_noop(
-                "On %(count)s examples, no answer can be compared with what is expected: give an output of the task, or its answer alone."
+                "Of %(count)s asked, no answer can be compared with what is expected: give an output of the task, or its answer alone."
             ),
             "broke": gettext_noop("While it was asked the %(count)s examples: %(message)s"),
-            "first": gettext_noop("On %(count)s examples: %(metric)s %(value)s. There is no version before it to compare with."),
-            "better": gettext_noop("On %(count)s examples: %(metric)s %(value)s, before it %(before)s."),
+            "first": gettext_noop("Of %(count)s asked: %(metric)s %(value)s. There is no version before it to compare with."),
+            "better": gettext_noop("Of %(count)s asked: %(metric)s %(value)s, before it %(before)s."),
             "alone": gettext_noop(
-                "On %(count)s examples: %(metric)s %(value)s. The version before it could not be asked: %(message)s"
+                "Of %(count)s asked: %(metric)s %(value)s. The version before it could not be asked: %(message)s"
             ),
             "worse": gettext_noop(
-                "On %(count)s examples: %(metric)s %(value)s, before it %(before)s. That is worse by more than %(tolerance)s: "
+                "Of %(count)s asked: %(metric)s %(value)s, before it %(before)s. That is worse by more than %(tolerance)s: "
                 "mend the model, or the examples where they are wrong."
             ),
         },

@@ -56,7 +56,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
     check_address(request, {})  # as the middleware does for pages that are protected from outside
     check_form(request)
     workspace = workspace_of(request)
-    form, error, status = SubmissionForm(initial={"model": request.GET.get("model", "")}), "", 200
+    form, error, status = SubmissionForm(initial=_initial(workspace, request.GET.get("model", ""))), "", 200
     if request.method == "POST":
         require_role(request, workspace, Role.MEMBER)
         form, status = SubmissionForm(request.POST, request.FILES), 422
@@ -72,7 +72,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "error": error,
-        "submissions": [(one, LOOKS[one.state]) for one in _listed(workspace)],
+        "submissions": [(one, LOOKS[one.state], registry.get(one.task)) for one in _listed(workspace)],
         "may_change": has_role(request, workspace, Role.MEMBER),
         "most_mb": settings.SUBMISSION_MAX_BYTES // 1024**2,
         "chunk": settings.UPLOAD_CHUNK_BYTES,
@@ -223,6 +223,18 @@ def _state(found: Submission) -> dict[str, Any]:
         "count": len(evidence.CHECKS),
         "received": submitting.received(found),
     }
+
+
+def _initial(workspace: Workspace, name: str) -> dict[str, Any]:
+    """What is known of the model whose next version this shall be, by its page and by what was sent before."""
+    told: dict[str, Any] = {"model": name}
+    model = Model.objects.filter(publisher=workspace, name=name).first() if name else None
+    last = Submission.objects.filter(workspace=workspace, name=name).defer(*LARGE).last() if name else None
+    for known in filter(None, (model, last)):
+        told |= {word: getattr(known, word) for word in ("task", "title", "summary", "card", "licence")}
+    if last is not None:
+        told["labels"] = "\n".join(last.labels)
+    return told
 
 
 def _choices(workspace: Workspace, model: Model | None) -> dict[str, Any]:

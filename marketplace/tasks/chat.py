@@ -57,9 +57,12 @@ class Conversation:
                         "properties": {"message": {"type": "object"}, "finish_reason": {"type": ["string", "null"]}},
                         "required": ["message"],
                     },
-                }
+                },
+                "text": {"description": "What a model says that runs here, in place of choices.", "type": "string"},
+                "finish_reason": {"enum": ["stop", "length"]},
+                "stop_sequence": {"description": "That of `stop` which ended the text.", "type": "string"},
             },
-            "required": ["choices"],
+            "anyOf": [{"required": ["choices"]}, {"required": ["text", "finish_reason"]}],
         }
 
     def prepare(self, given: Json, spec: ModelSpec) -> Arrays:

@@ -17,7 +17,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from marketplace.training.recipes import registry
+from marketplace.training.recipes import registry, uploaded
 from marketplace.training.recipes.course import spent_s
 from marketplace.training.recipes.recipe import Clock, Progress, TableWork
 
@@ -69,8 +69,8 @@ def main() -> int:
             else:
                 work = TableWork(**{**given.table, "leave_out": tuple(given.table["leave_out"])})
                 clock = Clock(given.budget, spent_s(Path(work.checkpoints)))
-                learn = registry.get_for_tables(given.recipe).train_table
-                outcome = learn(work, params, report, given.out, clock)
+                recipe = registry.get_for_tables(given.recipe)
+                outcome = uploaded.train(work, recipe, params, report, given.out, clock)
     except (KeyError, ValueError) as error:
         say(error={"code": "bad_parameters", "message": str(error.args[0] if error.args else error)[:400]})
         return 1

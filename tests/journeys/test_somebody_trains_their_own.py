@@ -72,7 +72,7 @@ def test_a_table_becomes_a_model_that_answers(
     page.get_by_label("Budget, in seconds of compute").fill("60")
     expect(page.locator("[data-quote-most]")).to_have_text("$0.012")
     page.get_by_label("Epochs at most").fill("15")
-    page.get_by_label("fee", exact=True).uncheck()
+    page.get_by_label("fee", exact=True).select_option("")
     picture(page, "31-train")
     page.get_by_role("button", name="Start training").click()
 

@@ -29,11 +29,11 @@ KNOBS = {
     "learning_rate": Knob(0.004, 1e-6, 1.0),
     "seed": SEED,
 }
-HEADS, VOCABULARY, BATCH = 4, 1_400, 16
+HEADS, VOCABULARY, BATCH = 4, 1_400, 8
 START = 0.05  # deviation of the embedding's numbers at first
 ASKS, SAYS, END = "<|user|>", "<|assistant|>", "<|end|>"
 CONTEXT = 512  # tokens of a conversation and its answer
-REMEMBERED = 8  # messages that the template hands to the model: none was longer in training
+REMEMBERED = 12  # messages that the template hands to the model: none was longer in training
 TEMPLATE = (
     f"{{% for message in messages[-{REMEMBERED}:] %}}"
     f"{{% if message['role'] == 'user' %}}{ASKS}{{{{ message['content'] }}}}"

@@ -128,12 +128,14 @@ class Recipe(Protocol):
 
 
 class TableRecipe(Protocol):
-    """A recipe that learns what people upload."""
+    """A recipe that learns what people upload: a module that brings its network; uploaded.py does the rest.
+
+    It may also have `head(hidden, truth, learn)`, a last layer of its own, and `answers(network, prepared, truth, parts)`, what
+    is answered besides: see uploaded.py.
+    """
 
     KNOBS: Mapping[str, Knob]
 
-    def train_table(
-        self, work: TableWork, params: Mapping[str, Any], report: Report, out: Path, clock: Clock
-    ) -> Outcome:
-        """As `Recipe.train`; goes on from the checkpoint where there is one, and ends when the clock says so."""
+    def body(self, inputs: Mapping[str, Any], prepared: Any, chosen: Mapping[str, Any]) -> Any:
+        """Keras: what the materials.material.Prepared gives → what the last layer reads. `chosen`: the knobs."""
         ...

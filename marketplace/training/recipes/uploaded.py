@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from marketplace.tasks.task import ModelSpec, Tensor
 from marketplace.training.recipes import calibrating, comparing, fitting, judging
 from marketplace.training.recipes.course import course
-from marketplace.training.recipes.materials.material import Inputs, Material, Prepared, Rows, Truth, parts, split
+from marketplace.training.recipes.materials.material import Material, Prepared, Rows, Truth, parts, split
 from marketplace.training.recipes.materials.registry import opened
-from marketplace.training.recipes.recipe import Clock, Outcome, Progress, Report, TableWork
+from marketplace.training.recipes.recipe import Clock, Outcome, Progress, Report, TableRecipe, TableWork, choose
 
 BATCH = 32
 Parts = tuple[Rows, Rows]  # for learning, and for validation
@@ -27,28 +27,34 @@ Answers = Callable[
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """What the recipe brings, and what the run allows."""
+    """The recipe with its knobs, and what the run allows."""
 
-    body: Callable[[Inputs, Any], Any]  # Keras: what the Prepared gives → what the last layer reads
-    rate: float
-    epochs: int
-    seed: int
+    recipe: TableRecipe
+    chosen: Mapping[str, Any]
     report: Report
     clock: Clock
-    head: Callable[[Any, Truth, Rows], Any] | None = None  # the last layer, where it is a special one
-    # What is answered besides, where there is such: (network, prepared, truth, parts) → answers and their tensors.
-    answers: Callable[[Any, Any, Truth, Parts], tuple[Answers, tuple[Tensor, ...]]] | None = None
+
+    @property
+    def epochs(self) -> int:
+        """At most."""
+        return int(self.chosen["epochs"])
+
+    @property
+    def seed(self) -> int:
+        """Of the split and of all chance."""
+        return int(self.chosen["seed"])
 
 
-def plain(chosen: Mapping[str, Any], body: Callable[[Inputs, Any], Any], report: Report, clock: Clock) -> How:
-    """A plain recipe, by its knobs."""
-    return How(body, chosen["learning_rate"], chosen["epochs"], chosen["seed"], report, clock)
+def train(
+    work: TableWork, recipe: TableRecipe, params: Mapping[str, Any], report: Report, out: Path, clock: Clock
+) -> Outcome:
+    """Trains, writes a SavedModel to `out`, loads it again and judges that. Raises ValueError for what cannot be learnt.
 
-
-def train(work: TableWork, how: How, out: Path) -> Outcome:
-    """See recipe.TableRecipe."""
+    It goes on from the checkpoint where there is one, and ends when the clock says so.
+    """
     started = time.monotonic()
-    report, epochs, seed = how.report, how.epochs, how.seed
+    how = How(recipe, choose(params, recipe.KNOBS), report, clock)
+    epochs, seed = how.epochs, how.seed
     report(Progress("loading data", 0, epochs))
     given = opened(work)
     truth = given.truth
@@ -159,10 +165,11 @@ def network(truth: Truth, prepared: Prepared, learn: Rows, how: How) -> Any:
     import keras
 
     inputs = prepared.entries()
-    model = keras.Model(inputs, (how.head or _head)(how.body(inputs, prepared), truth, learn))
+    head: Callable[[Any, Truth, Rows], Any] = getattr(how.recipe, "head", _head)
+    model = keras.Model(inputs, head(how.recipe.body(inputs, prepared, how.chosen), truth, learn))
     loss = "sparse_categorical_crossentropy" if truth.labels else "mean_squared_error"
     metric = "accuracy" if truth.labels else "mean_absolute_error"
-    model.compile(keras.optimizers.Adam(how.rate), loss, metrics=[metric], jit_compile=False)
+    model.compile(keras.optimizers.Adam(how.chosen["learning_rate"]), loss, metrics=[metric], jit_compile=False)
     return model
 
 
@@ -191,8 +198,8 @@ def _export(
     outputs = fitting.probabilities_of(truth.labels) if truth.labels else (Tensor("value", "float32", (None, 1)),)
     gives = outputs[0].name
     answers: Answers = lambda ready: {gives: model(ready, training=False)}  # noqa: E731 – replaced by the recipe's
-    if how.answers:
-        answers, more = how.answers(model, prepared, truth, learnt)
+    if special := getattr(how.recipe, "answers", None):
+        answers, more = special(model, prepared, truth, learnt)
         outputs += more
     names = [tensor.name for tensor in prepared.inputs]
     types = {"float32": tf.float32, "str": tf.string}

@@ -50,6 +50,7 @@ export function mount(body, { examples, changed, run }) {
     text.focus();
   });
   body.addEventListener("input", changed);
+  text.parentElement.after(body.parentElement.querySelector("[data-run]").parentElement); // beside what is sent
   show();
   return {
     input() {

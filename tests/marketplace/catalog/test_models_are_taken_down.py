@@ -85,6 +85,8 @@ def test_the_catalog_forgets_it_and_its_page_says_why(
         assert not listed(reader).exists()
     assert names("singer") == names("singer", workspace_id=workspace.pk) == []
     assert "singer" not in Client().get("/models/feed.xml").content.decode()
+    assert "Singer" not in Client().get("/models/compare?m=olga/singer").content.decode()
+    assert signed_in(owner).get("/billing/compare?model=olga/singer").status_code == 404
     page = Client().get("/models/olga/singer").content.decode()
     assert "It copies &lt;b&gt;songs&lt;/b&gt; of others." in page
     assert "others&#x27; rights" in page

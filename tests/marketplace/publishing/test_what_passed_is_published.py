@@ -67,6 +67,8 @@ def test_its_page_offers_what_was_asked_and_publishes_once(client: Client, passe
     assert book.label(price.scheme) == "$0.0003 / row"
     assert not submitting.path_of(passed).exists(), "its file is not needed any more"
     assert "olga/doubler" in client.get(where).text
+    following = client.get("/publisher/submit?model=doubler").text
+    assert "Numbers beyond what float32 holds" in following, "its next version begins with what is known"
     client.post(f"{where}/withdraw")
     assert Submission.objects.get().state == "published"
 
@@ -94,10 +96,12 @@ def test_an_unusual_price_is_asked_about(client: Client, passed: Submission) -> 
 
 
 def test_one_whose_model_has_another_version_by_now_is_rehearsed_once_more(client: Client, passed: Submission) -> None:
-    model = Model.objects.create(publisher=passed.workspace, name="doubler", task="tensor", title="Doubler")
+    model = Model.objects.create(
+        publisher=passed.workspace, name="doubler", task="tensor", title="Doubler", visibility="workspace"
+    )
     versions.publish(model, engine="runner", source="x", spec=SPEC)
     answer = client.post(
-        f"/publisher/submissions/{passed.pk}/publish", {"visibility": "public", "price": ""}, follow=True
+        f"/publisher/submissions/{passed.pk}/publish", {"visibility": "workspace", "price": ""}, follow=True
     )
     assert "rehearsed once more" in answer.text
     passed.refresh_from_db()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import random
 import subprocess
 import sys
@@ -18,10 +19,13 @@ from billing.plans.seeds import seed_plans
 from billing.plans.terms import forget
 from billing.prices import book
 from marketplace.training import datasets, releasing, runs, trainer
+from marketplace.training.keeping import place_of
 from marketplace.training.models import Dataset, Run, RunState
+from marketplace.training.releasing import Release
 from marketplace.training.seeds import seed_price
 from portal.accounts.models import User, Workspace
 from tests.fixtures.people import signed_in
+from tests.house.tree import ROOT
 from tests.marketplace.training.albums import pictures, png, zipped
 
 
@@ -144,7 +148,7 @@ def test_pictures_are_learnt_judged_published_and_served_as_they_are(
     page = signed_in(owner).get(f"/training/runs/{run.pk}").text
     assert 'class="thumbnail"' in page
     assert "shifted by a tenth" in page
-    version = releasing.release(run, "sides", "", "", 300_000)
+    version = releasing.release(run, Release("sides", row_nanos=300_000))
     price = book.current(version.model.pk)
     assert price is not None
     assert price.scheme.cost({"image": 1}) == 300_000
@@ -157,16 +161,76 @@ def test_texts_are_learnt_and_served_as_they_are(opinions: Dataset, owner: User,
     import numpy as np
 
     words = {"target": "tone", "text": "said", "recipe": "bag_of_words", "tokens": "words", "lower": "on"}
-    run = asked(opinions, owner, **words, knob_units=8, knob_width=8, knob_epochs=40)
+    run = asked(opinions, owner, **words, knob_units=8, knob_width=8, knob_epochs=40, folds=3)
     outcome = trained(run)
+    assert [fold["accuracy"] > 0.9 for fold in outcome["evaluation"]["folds"]] == [True] * 3
     assert outcome["metrics"]["macro_f1"] > 0.9
     assert outcome["evaluation"]["worst"][0]["row"]["text"].startswith("It was ")
-    version = releasing.release(run, "tones", "", "", 300_000)
+    version = releasing.release(run, Release("tones"))
     np.save(tmp_path / "texts.npy", np.asarray(["GREAT!", "", "it was awful and dull 字"], object))
-    folder = trainer.settings.MODELS_DIR / version.source
+    folder = tmp_path / "models" / version.source
     command = [sys.executable, "-c", ANSWER, str(folder), str(tmp_path / "texts.npy"), "text"]
     said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
     great, nothing, awful = json.loads(said.splitlines()[-1])
     assert outcome["spec"]["labels"] == ["bad", "good"]
     assert great[1] > 0.5 > awful[1]
     assert abs(sum(nothing) - 1) < 1e-5
+
+
+ANSWERS = """
+import json, sys, numpy as np, tensorflow as tf
+from marketplace.tasks.registry import get
+from marketplace.tasks.task import ModelSpec
+folder, told, rows = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+spec, codec = ModelSpec.from_json(told), get("tabular-classification").codec
+serve, given = tf.saved_model.load(folder).signatures["serving_default"], {"rows": rows}
+arrays = codec.prepare(given, spec)
+found = serve(**{name: tf.constant(array) for name, array in arrays.items()})
+print(json.dumps(codec.present(given, {name: found[name].numpy() for name in ("probabilities", "contributions", "base")}, spec)))
+"""
+
+
+@pytest.mark.slow
+def test_a_row_with_dates_and_texts_is_answered_with_its_exact_reasons(
+    workspace: Workspace, owner: User, tmp_path: Path
+) -> None:
+    dice = random.Random(3)
+    lines = ["joined,said,fee,stays"]
+    for at in range(120):
+        year, word = dice.randint(2015, 2024), dice.choice(["fine", "awful"])
+        stays = "yes" if (year > 2019) == (dice.random() < 0.95) else "no"
+        lines.append(
+            f"{dice.randint(1, 28)}.{dice.randint(1, 12)}.{year},it was {word} {dice.random():.9f},{at % 7},{stays}"
+        )
+    table = kept(workspace, "members.csv", "\n".join(lines).encode())
+    chosen = {
+        "recipe": "additive",
+        "target": "stays",
+        "role_0": "date",
+        "role_1": "text",
+        "role_2": "number",
+        "gaps": "on",
+    }
+    run = asked(table, owner, **chosen, knob_units=8, knob_epochs=30)
+    outcome = trained(run)
+    assert {feature["name"]: feature["form"] for feature in outcome["spec"]["features"]} == {
+        "joined": "date", "said": "text", "fee": "",
+    }  # fmt: skip
+    assert "brier" in outcome["metrics"]
+    rows = [
+        {"joined": "3.2.2024", "fee": 2},
+        {"joined": "2016-02-03T10:00", "said": "it was fine"},
+        {"joined": "someday"},
+    ]
+    folder = tmp_path / "models" / place_of(run)
+    command = [sys.executable, "-c", ANSWERS, str(folder), json.dumps(outcome["spec"]), json.dumps(rows)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, cwd=ROOT).stdout
+    new, old, never = json.loads(said.splitlines()[-1])["rows"]
+    assert (new["label"], old["label"]) == ("yes", "no")
+    (joined,) = (one for one in new["reasons"] if one["feature"] == "joined")
+    assert joined["effect"] == max(one["effect"] for one in new["reasons"])
+    assert next(one for one in never["reasons"] if one["feature"] == "fee")["value"] is None
+    for row in (new, old, never):
+        chance = next(one["score"] for one in row["scores"] if one["label"] == "yes")
+        logit = row["base"] + row["rest"] + sum(one["effect"] for one in row["reasons"])
+        assert chance == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-5)

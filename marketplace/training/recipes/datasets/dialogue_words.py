@@ -181,5 +181,5 @@ UNITS = {
     ("hour", "minutes"): 60, ("minute", "seconds"): 60, ("day", "hours"): 24, ("week", "days"): 7, ("year", "months"): 12,
     ("kilometre", "metres"): 1000, ("metre", "centimetres"): 100, ("kilogram", "grams"): 1000, ("dollar", "cents"): 100,
 }  # fmt: skip
-MOST_OF_A_UNIT, MOST_ADDED = 5, 10
+MOST_OF_A_UNIT, MOST_ADDED = 5, 8
 BEFORE = "excuse me, |I have a question: |sorry, |well, |okay, |so, |guide, "

@@ -1,6 +1,6 @@
 """Dialogues made by a small grammar: questions about Mercato, small talk, small sums, and what was said before.
 
-A dialogue is up to four questions and their answers. What counts as unseen is the way to ask: each is in one part only. What
+A dialogue is up to six questions and their answers. What counts as unseen is the way to ask: each is in one part only. What
 is answered (the capitals, the sums, the names of people) is the same in all parts: it is a model's knowledge.
 """
 
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from marketplace.training.recipes.datasets import dialogue_words as words
 
 Dialogue = list[tuple[str, str]]  # what is asked, and the answer
-COUNTS = (9_000, 200, 400)  # dialogues of each part
-QUESTIONS = (1, 2, 3, 4)
-SHARES = {"said": 11, "sum": 4, "look up": 4, "name": 3, "like": 1}  # of what is asked, as it comes
+COUNTS = (7_500, 200, 400)  # dialogues of each part
+QUESTIONS = (1, 2, 2, 3, 4, 6)
+SHARES = {"said": 10, "sum": 4, "look up": 4, "name": 3, "like": 1}  # of what is asked, as it comes
 _RECALL = {"name": "my name", "like": "my like"}
 _DO, _ABOUT, _ASKING, _TELLING, _BEFORE = (
     frames.split("|") for frames in (words.DO, words.ABOUT, words.ASKING, words.TELLING, words.BEFORE)
@@ -34,7 +34,7 @@ class Dialogues:
 
 
 def dialogues(seed: int) -> Dialogues:
-    """9,000, 200 and 400 dialogues; of the ways to ask for something about 7 : 1 : 2."""
+    """7,500, 200 and 400 dialogues; of the ways to ask for something about 7 : 1 : 2."""
     chance = random.Random(seed)  # noqa: S311 – dialogues, not secrets
     said = {answer: _shared(_ways(ways), chance) for answer, ways in words.SAID.items()}
     asked = {
@@ -101,7 +101,7 @@ class _Part:
 
     def _sum(self) -> tuple[str, str]:
         sign, chance = self._chance.choice("+-"), self._chance
-        a, b = chance.randint(0, words.MOST_ADDED), chance.randint(0, words.MOST_ADDED)
+        a, b = chance.randint(1, words.MOST_ADDED), chance.randint(1, words.MOST_ADDED)
         if sign == "-":
             a += b
         found = a + b if sign == "+" else a - b

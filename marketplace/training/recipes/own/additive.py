@@ -8,49 +8,37 @@ The signature also answers {"contributions": (B, columns), "base": (B, 1)}.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from marketplace.tasks.task import Tensor
-from marketplace.training.recipes import calibrating, uploaded
+from marketplace.training.recipes import calibrating
 from marketplace.training.recipes.additive import KNOBS
-from marketplace.training.recipes.recipe import Clock, Outcome, Report, TableWork, choose
 
-__all__ = ["KNOBS", "train_table"]
+__all__ = ["KNOBS", "answers", "body", "head"]
 EFFECTS, LOGIT = "effects", "logit"
 
 
-def train_table(work: TableWork, params: Mapping[str, Any], report: Report, out: Path, clock: Clock) -> Outcome:
-    """See recipe.TableRecipe. Raises ValueError for a target that has not two values."""
-    chosen = choose(params, KNOBS)
+def body(inputs: Mapping[str, Any], prepared: Any, chosen: Mapping[str, Any]) -> Any:
+    """See recipe.TableRecipe: a number a column (B, columns), in the columns' order."""
+    import keras
 
-    def body(inputs: Any, prepared: Any) -> Any:
-        """A number a column (B, columns), in the columns' order."""
-        import keras
-
-        layers, places = keras.layers, prepared.places
-        by_name = dict(zip([one.name for one in prepared.categories], prepared.vectors(inputs), strict=True))
-        effects = []
-        for column in prepared.columns:
-            alone = by_name.get(column.name)
-            if alone is None:
-                alone = keras.ops.take(inputs["measures"], np.asarray(places[column.name]), axis=1)
-            for units in (chosen["units"], chosen["units"]):
-                alone = layers.Dropout(chosen["dropout"])(layers.Dense(units, "relu")(alone))
-            effects.append(layers.Dense(1)(alone))
-        return (
-            layers.Concatenate(name=EFFECTS)(effects) if len(effects) > 1 else layers.Identity(name=EFFECTS)(effects[0])
-        )
-
-    plain = uploaded.plain(chosen, body, report, clock)
-    return uploaded.train(work, replace(plain, head=_sum, answers=_reasons), out)
+    layers, places = keras.layers, prepared.places
+    by_name = dict(zip([one.name for one in prepared.categories], prepared.vectors(inputs), strict=True))
+    effects = []
+    for column in prepared.columns:
+        alone = by_name.get(column.name)
+        if alone is None:
+            alone = keras.ops.take(inputs["measures"], np.asarray(places[column.name]), axis=1)
+        for units in (chosen["units"], chosen["units"]):
+            alone = layers.Dropout(chosen["dropout"])(layers.Dense(units, "relu")(alone))
+        effects.append(layers.Dense(1)(alone))
+    return layers.Concatenate(name=EFFECTS)(effects) if len(effects) > 1 else layers.Identity(name=EFFECTS)(effects[0])
 
 
-def _sum(effects: Any, truth: Any, learn: Any) -> Any:
-    """Σ and a bias, as the chances of both labels."""
+def head(effects: Any, truth: Any, learn: Any) -> Any:
+    """Σ and a bias, as the chances of both labels. Raises ValueError for a target that has not two values."""
     import keras
 
     if len(truth.labels) != 2:
@@ -61,7 +49,7 @@ def _sum(effects: Any, truth: Any, learn: Any) -> Any:
     return keras.layers.Softmax()(keras.layers.Concatenate()([keras.ops.zeros_like(logit), logit]))
 
 
-def _reasons(network: Any, prepared: Any, truth: Any, parts: Any) -> Any:
+def answers(network: Any, prepared: Any, truth: Any, parts: Any) -> Any:
     """The sum's weights and the calibration are folded into the base and the contributions."""
     import keras
     import tensorflow as tf
@@ -79,7 +67,7 @@ def _reasons(network: Any, prepared: Any, truth: Any, parts: Any) -> Any:
     scale, centre = tf.constant(slope * weights[:, 0], tf.float32), tf.constant(typical, tf.float32)
     base = tf.constant(slope * float(typical @ weights[:, 0] + bias[0]) + offset, tf.float32)
 
-    def answers(ready: Mapping[str, Any]) -> dict[str, Any]:
+    def reasoned(ready: Mapping[str, Any]) -> dict[str, Any]:
         contributions = (each(given(ready), training=False) - centre) * scale
         logit = tf.reduce_sum(contributions, 1, keepdims=True) + base
         return {
@@ -89,4 +77,4 @@ def _reasons(network: Any, prepared: Any, truth: Any, parts: Any) -> Any:
         }
 
     columns = len(prepared.columns)
-    return answers, (Tensor("contributions", "float32", (None, columns)), Tensor("base", "float32", (None, 1)))
+    return reasoned, (Tensor("contributions", "float32", (None, columns)), Tensor("base", "float32", (None, 1)))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from marketplace.training.recipes import uploaded
 from marketplace.training.recipes.own import reading
-from marketplace.training.recipes.recipe import SEED, Clock, Knob, Outcome, Report, TableWork, choose
+from marketplace.training.recipes.recipe import SEED, Knob
 
 KNOBS = {
     "epochs": Knob(40, 1, 1000),
@@ -20,17 +18,12 @@ KNOBS = {
 }
 
 
-def train_table(work: TableWork, params: Mapping[str, Any], report: Report, out: Path, clock: Clock) -> Outcome:
+def body(inputs: Mapping[str, Any], prepared: Any, chosen: Mapping[str, Any]) -> Any:
     """See recipe.TableRecipe."""
-    chosen = choose(params, KNOBS)
+    import keras
 
-    def body(inputs: Any, prepared: Any) -> Any:
-        import keras
-
-        vectors, there = reading.vectors(inputs, prepared, chosen)
-        seen = reading.mean(vectors, there)
-        for layer in (keras.layers.Dense(chosen["units"], "relu"), keras.layers.Dropout(chosen["dropout"])):
-            seen = layer(seen)
-        return seen
-
-    return uploaded.train(work, uploaded.plain(chosen, body, report, clock), out)
+    vectors, there = reading.vectors(inputs, prepared, chosen)
+    seen = reading.mean(vectors, there)
+    for layer in (keras.layers.Dense(chosen["units"], "relu"), keras.layers.Dropout(chosen["dropout"])):
+        seen = layer(seen)
+    return seen

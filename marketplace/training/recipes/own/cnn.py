@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from marketplace.training.recipes import uploaded
-from marketplace.training.recipes.recipe import SEED, Clock, Knob, Outcome, Report, TableWork, choose
+from marketplace.training.recipes.recipe import SEED, Knob
 
 KNOBS = {
     "epochs": Knob(20, 1, 1000),
@@ -19,19 +17,14 @@ KNOBS = {
 STAGES = 3
 
 
-def train_table(work: TableWork, params: Mapping[str, Any], report: Report, out: Path, clock: Clock) -> Outcome:
+def body(inputs: Mapping[str, Any], prepared: Any, chosen: Mapping[str, Any]) -> Any:
     """See recipe.TableRecipe."""
-    chosen = choose(params, KNOBS)
+    import keras
 
-    def body(inputs: Any, prepared: Any) -> Any:
-        import keras
-
-        layers = keras.layers
-        image = prepared.changed(inputs["pixels"])
-        for stage in range(STAGES):
-            image = layers.Conv2D(chosen["filters"] * 2**stage, 3, padding="same", activation="relu")(image)
-            image = layers.MaxPooling2D()(image)
-        flat = layers.Dropout(chosen["dropout"])(layers.Flatten()(image))
-        return layers.Dense(chosen["filters"] * 2**STAGES, "relu")(flat)
-
-    return uploaded.train(work, uploaded.plain(chosen, body, report, clock), out)
+    layers = keras.layers
+    image = prepared.changed(inputs["pixels"])
+    for stage in range(STAGES):
+        image = layers.Conv2D(chosen["filters"] * 2**stage, 3, padding="same", activation="relu")(image)
+        image = layers.MaxPooling2D()(image)
+    flat = layers.Dropout(chosen["dropout"])(layers.Flatten()(image))
+    return layers.Dense(chosen["filters"] * 2**STAGES, "relu")(flat)

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from marketplace.training.recipes import uploaded
 from marketplace.training.recipes.dense import KNOBS, hidden
-from marketplace.training.recipes.recipe import Clock, Outcome, Report, TableWork, choose
 
-__all__ = ["KNOBS", "train_table"]
+__all__ = ["KNOBS", "body"]
 
 
-def train_table(work: TableWork, params: Mapping[str, Any], report: Report, out: Path, clock: Clock) -> Outcome:
+def body(inputs: Mapping[str, Any], prepared: Any, chosen: Mapping[str, Any]) -> Any:
     """See recipe.TableRecipe."""
-    chosen = choose(params, KNOBS)
-
-    def body(inputs: Any, prepared: Any) -> Any:
-        row = prepared.joined(inputs)
-        for layer in hidden(chosen):
-            row = layer(row)
-        return row
-
-    return uploaded.train(work, uploaded.plain(chosen, body, report, clock), out)
+    row = prepared.joined(inputs)
+    for layer in hidden(chosen):
+        row = layer(row)
+    return row

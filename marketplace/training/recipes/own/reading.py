@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from marketplace.training.recipes.recipe import SEED, Knob
+
+RECURRENT = {  # knobs of what reads in order
+    "epochs": Knob(30, 1, 1000),
+    "width": Knob(32, 2, 512),  # of a token's vector
+    "units": Knob(24, 2, 512),
+    "dropout": Knob(0.3, 0.0, 0.9),
+    "learning_rate": Knob(0.005, 1e-6, 1.0),
+    "seed": SEED,
+}
+
 
 def vectors(inputs: Mapping[str, Any], prepared: Any, chosen: Mapping[str, Any]) -> tuple[Any, Any]:
     """Keras: a vector for each token (B, T, width), and whether a token is there (B, T)."""

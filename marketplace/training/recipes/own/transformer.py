@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from marketplace.training.recipes import uploaded
 from marketplace.training.recipes.own import reading
-from marketplace.training.recipes.recipe import SEED, Clock, Knob, Outcome, Report, TableWork, choose
+from marketplace.training.recipes.recipe import SEED, Knob
 
 KNOBS = {
     "epochs": Knob(30, 1, 1000),
@@ -21,23 +19,18 @@ KNOBS = {
 }
 
 
-def train_table(work: TableWork, params: Mapping[str, Any], report: Report, out: Path, clock: Clock) -> Outcome:
+def body(inputs: Mapping[str, Any], prepared: Any, chosen: Mapping[str, Any]) -> Any:
     """See recipe.TableRecipe."""
-    chosen = choose(params, KNOBS)
+    import keras
 
-    def body(inputs: Any, prepared: Any) -> Any:
-        import keras
-
-        layers, width, ops = keras.layers, chosen["width"], keras.ops
-        given, there = reading.vectors(inputs, prepared, chosen)
-        places = layers.Embedding(given.shape[1], width)
-        seen = given + places(ops.cumsum(ops.ones_like(inputs["tokens"]), 1) - 1)
-        for _ in range(chosen["blocks"]):
-            calm = layers.LayerNormalization()(seen)
-            looks = layers.MultiHeadAttention(chosen["heads"], max(width // chosen["heads"], 1))
-            seen = seen + looks(calm, calm, attention_mask=ops.expand_dims(there, 1))
-            wide = layers.Dense(2 * width, "gelu")(layers.LayerNormalization()(seen))
-            seen = seen + layers.Dropout(chosen["dropout"])(layers.Dense(width)(wide))
-        return reading.mean(layers.LayerNormalization()(seen), there)
-
-    return uploaded.train(work, uploaded.plain(chosen, body, report, clock), out)
+    layers, width, ops = keras.layers, chosen["width"], keras.ops
+    given, there = reading.vectors(inputs, prepared, chosen)
+    places = layers.Embedding(given.shape[1], width)
+    seen = given + places(ops.cumsum(ops.ones_like(inputs["tokens"]), 1) - 1)
+    for _ in range(chosen["blocks"]):
+        calm = layers.LayerNormalization()(seen)
+        looks = layers.MultiHeadAttention(chosen["heads"], max(width // chosen["heads"], 1))
+        seen = seen + looks(calm, calm, attention_mask=ops.expand_dims(there, 1))
+        wide = layers.Dense(2 * width, "gelu")(layers.LayerNormalization()(seen))
+        seen = seen + layers.Dropout(chosen["dropout"])(layers.Dense(width)(wide))
+    return reading.mean(layers.LayerNormalization()(seen), there)

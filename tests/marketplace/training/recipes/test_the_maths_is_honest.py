@@ -28,7 +28,14 @@ given = opened(TableWork(sys.argv[1], "csv", "leaves", "tabular-classification",
 rows = given.truth.rows
 prepared = given.prepare(rows)
 fitting.begin(3)
-how = uploaded.How(lambda inputs, prepared: prepared.joined(inputs), 0.01, 1, 3, print, Clock(60), head=additive._sum)
+class Plain:
+    KNOBS = additive.KNOBS
+    head = staticmethod(additive.head)
+
+    def body(self, inputs, prepared, chosen):
+        return prepared.joined(inputs)
+
+how = uploaded.How(Plain(), {"epochs": 1, "seed": 3, "learning_rate": 0.01}, print, Clock(60))
 model = uploaded.network(given.truth, prepared, rows, how)
 dense = model.get_layer(additive.LOGIT)
 w = np.random.default_rng(3).normal(size=(prepared.joined(prepared.entries()).shape[1], 1)).astype(np.float32)
