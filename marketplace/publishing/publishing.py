@@ -56,7 +56,11 @@ def publish(submission: Submission, wish: Wish) -> Version:
 
 def _published(submission: Submission, wish: Wish) -> Version:
     with transaction.atomic():
-        locked = Submission.objects.select_for_update().select_related("workspace", "version").get(pk=submission.pk)
+        locked = (
+            Submission.objects.select_for_update(of=("self",))
+            .select_related("workspace", "version")
+            .get(pk=submission.pk)
+        )
         if locked.version is not None:
             return locked.version
         if locked.state != State.PASSED:

@@ -9,6 +9,9 @@ from django.db import IntegrityError, transaction
 
 from portal.accounts.models import Membership, Role, User, Workspace
 
+# A workspace's name is its publisher's page at /models/…, where these are pages of the catalog.
+PAGES = frozenset({"compare", "leaderboard", "suggested"})
+
 
 def open_personal(user: User) -> Workspace:
     """The person's own workspace, made at the first call; twice at once gives the same one."""
@@ -17,7 +20,7 @@ def open_personal(user: User) -> Workspace:
         return found
     base = re.sub(r"[^a-z0-9]+", "-", user.email.partition("@")[0].lower()).strip("-")[:30].strip("-") or "workspace"
     for attempt in range(8):
-        slug = base if attempt == 0 else f"{base}-{secrets.token_hex(3)}"
+        slug = base if attempt == 0 and base not in PAGES else f"{base}-{secrets.token_hex(3)}"
         try:
             with transaction.atomic():
                 workspace = Workspace.objects.create(slug=slug, name=user.name or base, personal_of=user)

@@ -96,10 +96,12 @@ def test_an_unusual_price_is_asked_about(client: Client, passed: Submission) -> 
 
 
 def test_one_whose_model_has_another_version_by_now_is_rehearsed_once_more(client: Client, passed: Submission) -> None:
-    model = Model.objects.create(publisher=passed.workspace, name="doubler", task="tensor", title="Doubler")
+    model = Model.objects.create(
+        publisher=passed.workspace, name="doubler", task="tensor", title="Doubler", visibility="workspace"
+    )
     versions.publish(model, engine="runner", source="x", spec=SPEC)
     answer = client.post(
-        f"/publisher/submissions/{passed.pk}/publish", {"visibility": "public", "price": ""}, follow=True
+        f"/publisher/submissions/{passed.pk}/publish", {"visibility": "workspace", "price": ""}, follow=True
     )
     assert "rehearsed once more" in answer.text
     passed.refresh_from_db()

@@ -35,6 +35,11 @@ def test_two_people_with_the_same_name_get_different_slugs(owner: User, transact
     assert open_personal(other).slug.startswith("olga-")
 
 
+def test_no_workspace_hides_behind_a_page_of_the_catalog(transactional_db: None) -> None:
+    person = User.objects.create_user(email="leaderboard@example.com", password=PASSWORD)
+    assert open_personal(person).slug.startswith("leaderboard-")
+
+
 def test_a_key_opens_its_workspace_until_it_is_revoked_and_is_kept_as_a_hash(workspace: Workspace) -> None:
     key, secret = issue(workspace, "laptop")
     found = caller_of(secret)
