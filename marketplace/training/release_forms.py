@@ -31,7 +31,7 @@ class ReleaseForm(forms.Form):
     )
     title = forms.CharField(label=_("Title"), max_length=120, required=False)
     notes = forms.CharField(label=_("What changed"), max_length=500, required=False)
-    price = forms.CharField(label=_("Price of a row, in dollars"), initial=PRICE_USD)
+    price = forms.CharField(label=_("Price of a row or an image, in dollars"), initial=PRICE_USD)
     visibility = forms.ChoiceField(label=_("Who may use it"), initial="workspace")
     percent = forms.IntegerField(
         label=_("Share of the calls, in percent"),

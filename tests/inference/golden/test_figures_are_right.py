@@ -12,6 +12,7 @@ import pytest
 from inference.golden.judges import boxes, labels, numbers, rankings, writing
 from inference.golden.judges.judge import Measure
 from marketplace.training.recipes import overlap
+from marketplace.training.recipes.average_precision import Found, mean_average_precision
 
 
 def all_of(count: int) -> Any:
@@ -126,3 +127,33 @@ def test_boxes_are_matched_by_half_an_overlap() -> None:
     # cat: by falling score wrong, right, right: precision 0, ½, ⅔, made monotone ⅔; dog: nothing.
     assert figure(boxes.DETECTION.measures[0], truth, said) == pytest.approx((2 / 3 + 0) / 2)
     assert boxes.matched([], []) == 1.0
+
+
+def test_boxes_have_the_mean_average_precision_of_the_recipes() -> None:
+    random = np.random.default_rng(8)
+
+    def some(count: int, scored: bool) -> list[dict[str, Any]]:
+        found = []
+        for _ in range(count):
+            x, y = random.uniform(0, 20, 2)
+            told = {"label": str(random.choice(["a", "b"])), "box": {"x": x, "y": y, "width": 20.0, "height": 20.0}}
+            found.append({**told, "score": float(random.uniform())} if scored else told)
+        return found
+
+    truth, said = [some(3, False) for _ in range(20)], [some(4, True) for _ in range(20)]
+    found = [
+        Found(
+            boxes._boxes(one),
+            np.asarray([box["score"] for box in one], np.float32),
+            np.asarray([box["label"] == "b" for box in one], np.int64),
+        )
+        for one in said
+    ]
+    wanted = mean_average_precision(
+        found,
+        [boxes._boxes(one) for one in truth],
+        [np.asarray([box["label"] == "b" for box in one], np.int64) for one in truth],
+        2,
+    )
+    assert figure(boxes.DETECTION.measures[0], truth, said) == pytest.approx(wanted)
+    assert 0 < wanted < 1

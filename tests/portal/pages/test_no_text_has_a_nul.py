@@ -113,6 +113,7 @@ BODIES = (
     "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens",
     "/v1/embeddings", "/v1/images/generations", "/v1/models/olga/secret/predictions", "/v2/models/olga/secret/infer",
     "/v1/models/olga/secret:predict", "/v1/quotes", "/v1/keys", "/v1/tokens", "/v1/webhooks", "/v1/batches",
+    "/v1/golden_sets",
 )  # fmt: skip
 
 
