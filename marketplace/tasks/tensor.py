@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.errors import InputInvalid
-from marketplace.tasks.task import Arrays, Json, ModelSpec, Task, Tensor
+from marketplace.tasks.task import Arrays, Json, Metric, ModelSpec, Task, Tensor
 from marketplace.tasks.task import said as _
 
 
@@ -126,6 +126,10 @@ TENSOR = Task(
     modality="any",
     codec=Raw(),
     widget="json",
+    metrics=(
+        Metric("r2", _("Explained variance (R²)")),
+        Metric("rmse", _("Root mean squared error"), higher_is_better=False),
+    ),
     protocols=("oip", "predictions"),
     also=("arrays", "matrix", "custom", "inference", "numbers", "ONNX", "Triton", "张量", "自定义"),
 )

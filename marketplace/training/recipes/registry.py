@@ -13,6 +13,7 @@ RECIPES = {
     "contrastive": "marketplace.training.recipes.contrastive",
     "convolution": "marketplace.training.recipes.convolution",
     "dense": "marketplace.training.recipes.dense",
+    "dense_autoencoder": "marketplace.training.recipes.dense_autoencoder",
     "detector": "marketplace.training.recipes.detector",
     "extract": "marketplace.training.recipes.extract",
     "gan": "marketplace.training.recipes.gan",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from marketplace.training.starters import language, recommendation, tabular, vision
+from marketplace.training.starters import arrays, language, recommendation, tabular, vision
 from marketplace.training.starters.starter import Starter
 
-STARTERS: tuple[Starter, ...] = (*vision.STARTERS, *tabular.STARTERS, *language.STARTERS, *recommendation.STARTERS)
+STARTERS: tuple[Starter, ...] = (
+    *vision.STARTERS,
+    *tabular.STARTERS,
+    *language.STARTERS,
+    *recommendation.STARTERS,
+    *arrays.STARTERS,
+)
 
 
 def by_name(name: str) -> Starter:
