@@ -290,7 +290,7 @@ def test_openais_sdk_uploads_trains_and_calls(installation: Installation, worker
     assert any(message.startswith("Epoch 6: training loss=") for message in events)
     assert events[-1] == "Created fine-tuning job"
     assert len(list(client.fine_tuning.jobs.checkpoints.list(job.id))) == 1
-    assert [one.id for one in client.fine_tuning.jobs.list()] == [job.id]
+    assert next(iter(client.fine_tuning.jobs.list())).id == job.id  # the newest
     answer = client.post(
         f"/models/{job.fine_tuned_model}/predictions",
         body={"input": {"features": {"age": 60, "city": "Lima"}}},
