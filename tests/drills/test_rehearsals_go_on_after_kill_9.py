@@ -23,7 +23,7 @@ from marketplace.publishing import submitting
 from portal.accounts.models import User
 owned = User.objects.get(email='{EMAIL}').personal_workspace
 data = open(r'PATH', 'rb').read()
-print(submitting.keep(owned, json.loads(r'''{json.dumps(TOLD)}'''), 'doubler.zip', len(data), [data]).pk)
+print(submitting.keep(owned, json.loads(r'''{json.dumps(TOLD | {"name": "rehearsed"})}'''), 'doubler.zip', len(data), [data]).pk)
 """
 LOOK = """
 import json

@@ -21,8 +21,8 @@ INPUT = {"input": {"inputs": {"x": [[1, 2, 3]]}}}
 
 
 def runners(server: Installation) -> list[int]:
-    """The processes that the server has for strangers' models."""
-    models, found = str(server.data_dir / "models").encode(), []
+    """The processes that the server has for versions of `stranger/model`."""
+    models, found = str(server.data_dir / "models" / "stranger" / "model").encode(), []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes()
