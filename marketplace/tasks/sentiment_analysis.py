@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from marketplace.tasks.task import Metric, Task
+from marketplace.tasks.task import Task
 from marketplace.tasks.task import said as _
-from marketplace.tasks.text_classification import TextClassification
+from marketplace.tasks.text_classification import METRICS, TextClassification
 
 SENTIMENT_ANALYSIS = Task(
     name="sentiment-analysis",
@@ -13,11 +13,7 @@ SENTIMENT_ANALYSIS = Task(
     modality="language",
     codec=TextClassification(),
     widget="fields",
-    metrics=(
-        Metric("accuracy", _("Accuracy"), percent=True),
-        Metric("macro_f1", _("F1 score, mean of all classes")),
-        Metric("log_loss", _("Log loss"), higher_is_better=False),
-    ),
+    metrics=METRICS,
     examples=({"text": "The food was not good, but the staff were lovely."},),
     also=(
         "sentiment",

@@ -44,6 +44,12 @@ class TextClassification:
         return {"row": len(given["texts"]) if "texts" in given else 1}
 
 
+METRICS = (
+    Metric("accuracy", _("Accuracy"), percent=True),
+    Metric("macro_f1", _("F1 score, mean of all classes")),
+    Metric("log_loss", _("Log loss"), higher_is_better=False),
+)
+
 TEXT_CLASSIFICATION = Task(
     name="text-classification",
     title=_("Text classification"),
@@ -51,11 +57,7 @@ TEXT_CLASSIFICATION = Task(
     modality="language",
     codec=TextClassification(),
     widget="fields",
-    metrics=(
-        Metric("accuracy", _("Accuracy"), percent=True),
-        Metric("macro_f1", _("F1 score, mean of all classes")),
-        Metric("log_loss", _("Log loss"), higher_is_better=False),
-    ),
+    metrics=METRICS,
     examples=({"text": "Where is the nearest railway station?"},),
     also=(
         "spam",

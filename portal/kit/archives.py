@@ -7,7 +7,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)  # zipfile's
+# What reading raises where an archive is broken; NotImplementedError is zipfile's: a compression that it does not know.
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
 
 
 class Odd(ValueError):

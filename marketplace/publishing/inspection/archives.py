@@ -8,12 +8,11 @@ import re
 import shutil
 import tarfile
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO, Any, cast
 
 from marketplace.errors import SourceInvalid
-from portal.kit.archives import Odd, members
+from portal.kit.archives import BROKEN, Odd, members
 
 MOST_FILES = 2_000
 MOST_DEPTH = 8  # folders in one another
@@ -22,16 +21,7 @@ MOST_RATIO = 200  # bytes out of a byte in, once there are more than SMALL_BYTES
 SMALL_BYTES = 16 << 20
 BLOCK_BYTES = 1 << 20
 _PLAIN = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+=@ -]{0,199}")
-_BROKEN = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    EOFError,
-    NotImplementedError,  # zipfile's: a compression or encryption that it does not know
-    RuntimeError,
-    OSError,
-    ValueError,
-)
+_BROKEN = (*BROKEN, tarfile.TarError)
 
 
 def unpack(archive: Path, into: Path) -> None:
