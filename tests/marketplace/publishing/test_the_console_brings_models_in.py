@@ -19,6 +19,7 @@ from marketplace.publishing import imports
 from portal.accounts.models import User
 from tests.fixtures.hostile import NEEDS_WALLS
 from tests.fixtures.people import person, signed_in
+from tests.fixtures.serving import Installation
 
 PAGE = "/admin/marketplace/import/add/"
 ASKED = {
@@ -50,6 +51,22 @@ def test_what_is_asked_for_is_live_once_a_worker_was_at_it(operator: Client) -> 
     assert book.label(price.scheme) == "$0.50 / 1M input tokens · $2.00 / 1M output tokens"
     page = operator.get(f"/admin/marketplace/import/{asked.pk}/change/").text
     assert "acme/writer v1" in page
+
+
+@pytest.mark.slow
+def test_a_model_on_a_server_of_the_open_inference_protocol_comes_with_its_signature(
+    operator: Client, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY_OF_THE_OTHER", installation.key)
+    ask(
+        operator, slug="acme/doubler", task="tensor", engine="oip", source=installation.url, price="row=0.0001",
+        upstream_model="bench/doubler", upstream_key_env="KEY_OF_THE_OTHER",
+    )  # fmt: skip
+    bring_in_models()
+    asked = Import.objects.get()
+    assert (asked.state, asked.error) == ("succeeded", "")
+    assert asked.version is not None
+    assert [tensor["name"] for tensor in asked.version.spec["inputs"]] == ["x"]
 
 
 @pytest.mark.parametrize(
